@@ -1,0 +1,1 @@
+//! What a value is: dots, contexts, stamps, deltas and the causal map

@@ -1,0 +1,2 @@
+//! The `armilla` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What one node does, as a pure state machine

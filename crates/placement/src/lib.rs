@@ -1,0 +1,1 @@
+//! Where a key lives: positions, tokens, the ring, the layout

@@ -1,0 +1,1 @@
+//! The doors: shards, sockets and storage around the node

@@ -1,0 +1,1 @@
+//! The storm: a whole cluster in one thread from one seed

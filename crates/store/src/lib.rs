@@ -1,0 +1,1 @@
+//! How it survives: the engine trait, the LSM engine, its in-memory twin
