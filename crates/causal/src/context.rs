@@ -1,0 +1,214 @@
+//! Contexts: sets of dots, kept as intervals per actor.
+//!
+//! ```text
+//! actor a   1───────────17        one interval: everything of a up to 17
+//! actor b   1───4   6─9           5 is still on its way
+//! ```
+//!
+//! Operations of an actor nearly always arrive in order, so an actor is nearly always one interval and a
+//! context is as small as the number of process starts it has seen.
+//!
+//! Invariants, kept by [`Context::check`]:
+//! 1. Intervals are ascending, not empty, and neither overlap nor touch.
+//! 2. No actor without intervals.
+//! 3. Dots count from 1.
+
+use crate::codec::{Malformed, Reader, put_varint};
+use crate::dot::{Actor, DOT_N_MAX, Dot};
+use bytes::{BufMut, BytesMut};
+use std::collections::BTreeMap;
+
+/// Ascending runs of numbers, both ends included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Intervals(Vec<(u64, u64)>);
+
+impl Intervals {
+    /// Whether `n` is in one of the runs.
+    pub fn contains(&self, n: u64) -> bool {
+        let at = self.0.partition_point(|&(_, last)| last < n);
+        self.0.get(at).is_some_and(|&(first, _)| first <= n)
+    }
+
+    /// Adds one number.
+    pub fn insert(&mut self, n: u64) {
+        match self.0.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(n) => *last = n,
+            Some((_, last)) if *last >= n => self.insert_run(n, n),
+            _ => self.0.push((n, n)),
+        }
+    }
+
+    /// Adds every number from `first` to `last`, uniting the runs that this joins.
+    pub fn insert_run(&mut self, first: u64, last: u64) {
+        let from = self.0.partition_point(|&(_, l)| l.saturating_add(1) < first);
+        let to = self.0.partition_point(|&(f, _)| f <= last.saturating_add(1));
+        let joined = self.0[from..to].iter().fold((first, last), |(f, l), &(a, b)| (f.min(a), l.max(b)));
+        self.0.splice(from..to, [joined]);
+    }
+
+    /// The greatest number, 0 where there is none.
+    pub fn greatest(&self) -> u64 {
+        self.0.last().map_or(0, |&(_, last)| last)
+    }
+
+    /// How many numbers there are.
+    pub fn len(&self) -> u64 {
+        self.0.iter().fold(0, |sum, (first, last)| sum.saturating_add(last - first + 1))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The runs, ascending.
+    pub fn runs(&self) -> &[(u64, u64)] {
+        &self.0
+    }
+
+    /// Those that `other` lacks.
+    pub fn without(&self, other: &Self) -> Self {
+        let mut left = Self::default();
+        for &(first, last) in &self.0 {
+            let mut next = first;
+            let from = other.0.partition_point(|&(_, l)| l < first);
+            for &(a, b) in other.0[from..].iter().take_while(|&&(a, _)| a <= last) {
+                if a > next {
+                    left.0.push((next, a - 1));
+                }
+                next = next.max(b.saturating_add(1));
+            }
+            if next <= last {
+                left.0.push((next, last));
+            }
+        }
+        left
+    }
+
+    /// Appends the runs as distances, which are small.
+    pub fn encode(&self, out: &mut BytesMut) {
+        put_varint(out, self.0.len() as u64);
+        let mut at = 0;
+        for &(first, last) in &self.0 {
+            put_varint(out, first - at);
+            put_varint(out, last - first);
+            at = last;
+        }
+    }
+
+    /// Reads runs and refuses any that are out of order.
+    pub fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        let count = reader.count(2)?;
+        let mut runs = Vec::with_capacity(count);
+        let mut at = 0u64;
+        for index in 0..count {
+            let gap = reader.varint()?;
+            let first = at.checked_add(gap).ok_or(reader.malformed())?;
+            let last = first.checked_add(reader.varint()?).ok_or(reader.malformed())?;
+            if gap == 0 || (index > 0 && gap == 1) || last > DOT_N_MAX {
+                return Err(reader.malformed());
+            }
+            runs.push((first, last));
+            at = last;
+        }
+        Ok(Self(runs))
+    }
+}
+
+/// The set of dots that a replica has applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Context(BTreeMap<Actor, Intervals>);
+
+impl Context {
+    /// Whether `dot` is in it.
+    pub fn contains(&self, dot: Dot) -> bool {
+        self.0.get(&dot.actor).is_some_and(|intervals| intervals.contains(dot.n))
+    }
+
+    /// Adds `dot`.
+    pub fn insert(&mut self, dot: Dot) {
+        self.0.entry(dot.actor).or_default().insert(dot.n);
+    }
+
+    /// Adds all of `actor`'s dots in `intervals`.
+    pub fn insert_all(&mut self, actor: Actor, intervals: &Intervals) {
+        if !intervals.is_empty() {
+            let mine = self.0.entry(actor).or_default();
+            intervals.runs().iter().for_each(|&(first, last)| mine.insert_run(first, last));
+        }
+    }
+
+    /// Adds everything that `other` holds.
+    pub fn unite(&mut self, other: &Self) {
+        other.0.iter().for_each(|(actor, intervals)| self.insert_all(*actor, intervals));
+    }
+
+    /// Those dots that `other` lacks.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let left = self.0.iter().map(|(actor, mine)| match other.0.get(actor) {
+            Some(theirs) => (*actor, mine.without(theirs)),
+            None => (*actor, mine.clone()),
+        });
+        Self(left.filter(|(_, intervals)| !intervals.is_empty()).collect())
+    }
+
+    /// What is known of one actor.
+    pub fn of(&self, actor: Actor) -> Option<&Intervals> {
+        self.0.get(&actor)
+    }
+
+    /// Every actor with its intervals, in the order of actors.
+    pub fn actors(&self) -> impl Iterator<Item = (Actor, &Intervals)> {
+        self.0.iter().map(|(actor, intervals)| (*actor, intervals))
+    }
+
+    /// How many dots there are: the number of operations applied.
+    pub fn len(&self) -> u64 {
+        self.0.values().fold(0, |sum, intervals| sum.saturating_add(intervals.len()))
+    }
+
+    /// Whether no operation was ever applied.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Appends the context.
+    pub fn encode(&self, out: &mut BytesMut) {
+        put_varint(out, self.0.len() as u64);
+        for (actor, intervals) in &self.0 {
+            out.put_u64(actor.0);
+            intervals.encode(out);
+        }
+    }
+
+    /// Reads a context.
+    pub fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        let mut context = Self::default();
+        for _ in 0..reader.count(11)? {
+            let actor = Actor(reader.u64()?);
+            let intervals = Intervals::decode(reader)?;
+            if intervals.is_empty() || context.0.insert(actor, intervals).is_some() {
+                return Err(reader.malformed());
+            }
+        }
+        Ok(context)
+    }
+
+    /// The invariants at the head of this file.
+    pub fn check(&self) {
+        for (actor, Intervals(runs)) in &self.0 {
+            assert!(!runs.is_empty(), "{actor} is there without intervals");
+            assert!(runs.iter().all(|&(first, last)| 1 <= first && first <= last), "{actor}: {runs:?}");
+            assert!(runs.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "{actor}: {runs:?}");
+        }
+    }
+}
+
+impl FromIterator<Dot> for Context {
+    fn from_iter<T: IntoIterator<Item = Dot>>(dots: T) -> Self {
+        let mut context = Self::default();
+        dots.into_iter().for_each(|dot| context.insert(dot));
+        context
+    }
+}

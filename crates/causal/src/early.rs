@@ -1,0 +1,112 @@
+//! Early removals: entries removed here before the operation that adds them arrived.
+//!
+//! Nearly always empty. A removal leaves as soon as its dot enters the context: from then on the context says it.
+
+use crate::codec::{Malformed, Reader, put_varint};
+use crate::context::Context;
+use crate::delta::{Scope, Sweep};
+use crate::{Cell, Dot};
+use bytes::BytesMut;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Removals that came before their adds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Early {
+    single: BTreeSet<(Cell, Dot)>,
+    swept: BTreeMap<Scope, Context>,
+}
+
+impl Early {
+    /// Whether the entry of `dot` in `cell` was removed.
+    pub fn contains(&self, cell: &Cell, dot: Dot) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let swept =
+            || self.swept.iter().any(|(scope, seen)| scope.covers(cell.key.database) && seen.contains(dot));
+        swept() || self.single.contains(&(cell.clone(), dot))
+    }
+
+    /// Whether nothing is awaited.
+    pub fn is_empty(&self) -> bool {
+        self.single.is_empty() && self.swept.is_empty()
+    }
+
+    /// Notes one removal.
+    pub fn insert(&mut self, cell: Cell, dot: Dot) {
+        self.single.insert((cell, dot));
+    }
+
+    /// Notes a sweep, but for what `applied` holds.
+    pub fn insert_sweep(&mut self, sweep: &Sweep, applied: &Context) {
+        let awaited = sweep.seen.without(applied);
+        if !awaited.is_empty() {
+            self.swept.entry(sweep.scope).or_default().unite(&awaited);
+        }
+    }
+
+    /// Takes over everything that `other` awaits.
+    pub fn unite(&mut self, other: &Self) {
+        self.single.extend(other.single.iter().cloned());
+        for (scope, seen) in &other.swept {
+            self.swept.entry(*scope).or_default().unite(seen);
+        }
+    }
+
+    /// Forgets what `applied` says by now; tells whether that was anything.
+    pub fn prune(&mut self, applied: &Context) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let before = self.clone();
+        self.single.retain(|(_, dot)| !applied.contains(*dot));
+        self.swept.values_mut().for_each(|seen| *seen = seen.without(applied));
+        self.swept.retain(|_, seen| !seen.is_empty());
+        *self != before
+    }
+
+    /// What concerns one cell.
+    #[must_use]
+    pub fn of(&self, cell: &Cell) -> Self {
+        let single = self.single.iter().filter(|(c, _)| c == cell).cloned().collect();
+        let covers = |(scope, _): &(&Scope, &Context)| scope.covers(cell.key.database);
+        let swept = self.swept.iter().filter(covers).map(|(scope, seen)| (*scope, seen.clone())).collect();
+        Self { single, swept }
+    }
+
+    /// The single removals.
+    pub fn single(&self) -> impl Iterator<Item = &(Cell, Dot)> {
+        self.single.iter()
+    }
+
+    /// The sweeps.
+    pub fn sweeps(&self) -> impl Iterator<Item = Sweep> {
+        self.swept.iter().map(|(scope, seen)| Sweep { scope: *scope, seen: seen.clone() })
+    }
+
+    /// Appends everything awaited.
+    pub fn encode(&self, out: &mut BytesMut) {
+        put_varint(out, self.single.len() as u64);
+        for (cell, dot) in &self.single {
+            cell.encode(out);
+            dot.encode(out);
+        }
+        put_varint(out, self.swept.len() as u64);
+        for (scope, seen) in &self.swept {
+            scope.encode(out);
+            seen.encode(out);
+        }
+    }
+
+    /// Reads it back.
+    pub fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        let mut early = Self::default();
+        for _ in 0..reader.count(Cell::BYTES_MIN + Dot::BYTES_MIN)? {
+            early.single.insert((Cell::decode(reader)?, Dot::decode(reader)?));
+        }
+        for _ in 0..reader.count(2)? {
+            early.swept.insert(Scope::decode(reader)?, Context::decode(reader)?);
+        }
+        Ok(early)
+    }
+}

@@ -1,0 +1,128 @@
+//! Strings and counters: a view over the one cell of a string.
+//!
+//! ```text
+//! cell ── Plain "40"      a SET: of several, the greatest stamp is seen
+//!      ├─ Increment +2    all that one node has added since: every one counts
+//!      └─ Increment -1
+//!      value: "41"
+//! ```
+//!
+//! An increment replaces the entry of its own actor and no other, so a counter has at most one entry for each
+//! start of a process that has counted it. A `SET` or `DEL` removes every entry that it has seen.
+//!
+//! What this does not give: a `SET` or `DEL` that runs *concurrently* with an increment by the same key's other
+//! writers may bring back what that one writer had added before. While the cluster is whole, increments and
+//! deletes of a key run one after another at its home, so it takes a network cut or a plain `SET` in flight.
+
+use crate::dot::Actor;
+use crate::entry::{Entries, Entry, Payload};
+use crate::value::{Amount, Change, Value};
+use crate::{Cell, Dot, Edit};
+use bytes::Bytes;
+use rust_decimal::Decimal;
+
+/// What the entries of a string's cell say, all together; nothing where there are none.
+pub fn value(entries: &Entries) -> Option<Value> {
+    let base = newest_plain(entries);
+    let mut sum: Option<Amount> = None;
+    for entry in entries.iter() {
+        if let Payload::Increment(by) = entry.payload {
+            sum = Some(sum.map_or(by, |so_far| add(so_far, by)));
+        }
+    }
+    match (base, sum) {
+        (None, None) => None,
+        (Some(bytes), None) => Some(Value::String(bytes.clone())),
+        (None, Some(sum)) => Some(Value::String(render(sum))),
+        (Some(bytes), Some(sum)) => Some(Value::String(plus(bytes, sum))),
+    }
+}
+
+/// Every value that a reader of siblings sees: the plain ones, newest first, or the counter alone.
+pub fn siblings(entries: &Entries) -> Vec<Value> {
+    let mut plain: Vec<&Entry> = entries.iter().filter(|entry| is_plain(entry)).collect();
+    if plain.len() < 2 {
+        return value(entries).into_iter().collect();
+    }
+    plain.sort_by_key(|entry| std::cmp::Reverse(entry.stamp));
+    let text = |entry: &&Entry| match &entry.payload {
+        Payload::Plain(bytes) => Some(Value::String(bytes.clone())),
+        Payload::Increment(_) => None,
+    };
+    plain.iter().filter_map(text).collect()
+}
+
+/// What `change` does to the cell when its maker, `actor`, has seen `entries`; nothing where it keeps them.
+pub fn edit(cell: Cell, change: Change, entries: &Entries, actor: Actor) -> Option<Edit> {
+    match change {
+        Change::Keep => None,
+        Change::Put(bytes) => {
+            Some(Edit { cell, add: Some(Payload::Plain(bytes)), removes: entries.dots().collect() })
+        }
+        Change::Delete if entries.is_empty() => None,
+        Change::Delete => Some(Edit { cell, add: None, removes: entries.dots().collect() }),
+        Change::Add(by) => {
+            let mine = entries.iter().find(|entry| entry.dot.actor == actor && !is_plain(entry));
+            let before = mine.and_then(|entry| match entry.payload {
+                Payload::Increment(before) => Some(before),
+                Payload::Plain(_) => None,
+            });
+            let sum = before.map_or(by, |before| add(before, by));
+            let removes = mine.map(|entry| entry.dot).into_iter().collect();
+            Some(Edit { cell, add: Some(Payload::Increment(sum)), removes })
+        }
+    }
+}
+
+/// The entries that would keep the plain write `stamp` of `dot` from being what is seen: greater stamps,
+/// and increments that it has not removed and that would add to it.
+pub fn outranking(entries: &Entries, dot: Dot) -> Vec<Entry> {
+    let Some(own) = entries.get(dot).filter(|entry| is_plain(entry)) else { return Vec::new() };
+    let outranks = |entry: &&Entry| entry.dot != dot && (!is_plain(entry) || entry.stamp > own.stamp);
+    entries.iter().filter(outranks).cloned().collect()
+}
+
+fn is_plain(entry: &Entry) -> bool {
+    matches!(entry.payload, Payload::Plain(_))
+}
+
+fn newest_plain(entries: &Entries) -> Option<&Bytes> {
+    let plain = entries.iter().filter_map(|entry| match &entry.payload {
+        Payload::Plain(bytes) => Some((entry.stamp, bytes)),
+        Payload::Increment(_) => None,
+    });
+    plain.max_by_key(|(stamp, _)| *stamp).map(|(_, bytes)| bytes)
+}
+
+/// Sums saturate: a reply refuses what overflows before it gets here, so only cut-off nodes that counted
+/// towards the limit separately can meet it.
+fn add(a: Amount, b: Amount) -> Amount {
+    match (a, b) {
+        (Amount::Integer(a), Amount::Integer(b)) => Amount::Integer(a.saturating_add(b)),
+        (a, b) => Amount::Decimal(decimal(a).saturating_add(decimal(b))),
+    }
+}
+
+fn decimal(amount: Amount) -> Decimal {
+    match amount {
+        Amount::Integer(by) => Decimal::from(by),
+        Amount::Decimal(by) => by,
+    }
+}
+
+fn render(amount: Amount) -> Bytes {
+    match amount {
+        Amount::Integer(sum) => Bytes::from(sum.to_string()),
+        Amount::Decimal(sum) => Bytes::from(sum.normalize().to_string()),
+    }
+}
+
+/// A base that is not a number (a concurrent `SET` of some text) is seen as it is: there is nothing to add to.
+fn plus(base: &Bytes, sum: Amount) -> Bytes {
+    let Ok(text) = std::str::from_utf8(base) else { return base.clone() };
+    let number = text.parse::<i64>().map(Amount::Integer);
+    let number = number.or_else(|_| {
+        text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(text)).map(Amount::Decimal)
+    });
+    number.map_or_else(|_| base.clone(), |number| render(add(number, sum)))
+}
