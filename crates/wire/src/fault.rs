@@ -32,18 +32,12 @@ pub enum ProtocolFault {
     /// `*` is not followed by a number of arguments within the limit.
     #[error("ERR Protocol error: invalid multibulk length")]
     ArgumentCount,
-    /// The line that holds the number of arguments does not end.
-    #[error("ERR Protocol error: too big mbulk count string")]
-    ArgumentCountLine,
     /// An argument does not begin with `$`.
     #[error("ERR Protocol error: expected '$', got '{}'", Shown(*.0))]
     ExpectedBulk(u8),
     /// `$` is not followed by a length within the limit.
     #[error("ERR Protocol error: invalid bulk length")]
     BulkLength,
-    /// The line that holds the length of an argument does not end.
-    #[error("ERR Protocol error: too big bulk count string")]
-    BulkLengthLine,
     /// An argument is not followed by CR LF (Redis does not look; a client that gets its own lengths wrong is stopped here).
     #[error("ERR Protocol error: expected CRLF after a bulk string")]
     BulkEnd,
@@ -149,6 +143,12 @@ pub enum Fault {
     /// `CLIENT SETNAME` and the like with bytes that would break `CLIENT LIST`.
     #[error("ERR {0} cannot contain spaces, newlines or special characters.")]
     ClientText(Box<str>),
+    /// `CLIENT LIST TYPE` of a type that does not exist.
+    #[error("ERR Unknown client type '{0}'")]
+    ClientType(Box<str>),
+    /// A client's id that is no positive number.
+    #[error("ERR Invalid client ID")]
+    ClientId,
     /// An option that a command does not have.
     #[error("ERR Unrecognized option '{0}'")]
     UnknownOption(Box<str>),
@@ -181,6 +181,24 @@ pub enum Fault {
     /// `COMMAND GETKEYS` of a command that has no keys.
     #[error("ERR The command has no key arguments")]
     GetKeysNone,
+    /// The key is not there, and this door has no other way to say so.
+    #[error("ERR no such key")]
+    NoSuchKey,
+    /// The value is not text, and this door carries nothing else.
+    #[error("ERR the value is not UTF-8 text: read it over RESP")]
+    NotText,
+    /// The answer has several values, and this door carries one.
+    #[error("ERR the answer is not a single value: ask over RESP")]
+    NotOneValue,
+    /// A line that is not a request of the JSON-lines protocol. The connection stays.
+    #[error("ERR not a request: {0}")]
+    JsonLine(Box<str>),
+    /// A line longer than the limit, which was skipped up to its end. The connection stays.
+    #[error("ERR a line is longer than {bytes_max} bytes: it was skipped, send it over RESP")]
+    JsonLineLength {
+        /// What is allowed, in bytes.
+        bytes_max: u64,
+    },
     /// An option or command that has to do with expiry, which this release does not have.
     #[error("ERR {0} is not supported yet: expiry comes in a later release")]
     Expiry(Box<str>),

@@ -11,6 +11,7 @@
 pub mod door;
 pub mod fault;
 pub mod reply;
+pub mod resp;
 
 pub use door::{Door, door_of};
 pub use fault::Fault;
