@@ -26,7 +26,18 @@ const KNOWS: [(&str, &[&str]); 9] = [
 const PURE: [&str; 4] = ["placement", "causal", "wire", "node"];
 
 /// Crates of others that compute and do nothing else. A new one is entered after reading what it does.
-const PURE_CRATES: [&str; 6] = ["bytes", "hashbrown", "md-5", "rust_decimal", "thiserror", "xxhash-rust"];
+const PURE_CRATES: [&str; 10] = [
+    "bytes",
+    "hashbrown",
+    "itoa",
+    "md-5",
+    "memchr",
+    "rust_decimal",
+    "serde",
+    "serde_json",
+    "thiserror",
+    "xxhash-rust",
+];
 
 /// Crates of others that only tests and benches use.
 const TEST_CRATES: [&str; 3] = ["criterion", "goldenscript", "proptest"];
