@@ -1,0 +1,148 @@
+//! What is refused, and the sentences that say why.
+//!
+//! Invariants:
+//! 1. A member that [`admit`] lets in leaves a layout that [`check`] finds whole.
+
+use std::collections::BTreeSet;
+
+use crate::keyspace::KeyspaceError;
+use crate::layout::{Layout, MEMBERS_MAX, REPLICAS_MAX};
+use crate::member::{Member, NodeId, TEXT_BYTES_MAX, WEIGHT_MAX};
+
+/// Why there is no such layout.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum LayoutError {
+    /// The number of partitions.
+    #[error(transparent)]
+    Keyspace(#[from] KeyspaceError),
+    /// The number of replicas.
+    #[error("{0} replicas: the number must be from 1 to {REPLICAS_MAX}")]
+    Replicas(u8),
+    /// A member whose fields are out of bounds.
+    #[error("member `{name}` is refused: {why}")]
+    Member {
+        /// The name it gave, cut if too long.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A name that belongs to a member that differs in something.
+    #[error(
+        "the name `{name}` belongs to the member at {client_addr}, which differs in its addresses, weight or zone; \
+         start it as it was, or choose another name"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The client address of the member that has it.
+        client_addr: String,
+    },
+    /// Two names that make one id.
+    #[error("the names `{name}` and `{other}` give the same id {id}; choose another name")]
+    IdTaken {
+        /// The name of the newcomer.
+        name: String,
+        /// The name of the member that has the id.
+        other: String,
+        /// The id.
+        id: NodeId,
+    },
+    /// An address that belongs to another member.
+    #[error("the address {address} belongs to the member `{other}`")]
+    AddressTaken {
+        /// The address.
+        address: String,
+        /// The name of the member that has it.
+        other: String,
+    },
+    /// No room for another member.
+    #[error("the cluster has {MEMBERS_MAX} members, and there cannot be more")]
+    Full,
+    /// Bytes of a version that this release does not know.
+    #[error("the layout has format version {0}, which this release does not know; upgrade this node")]
+    Version(u8),
+    /// Bytes that are not a layout, or a layout whose parts contradict each other.
+    #[error("the layout is damaged: {0}")]
+    Broken(&'static str),
+}
+
+/// Whether a member may join those that are here.
+pub(super) fn admit(members: &[Member], member: &Member) -> Result<(), LayoutError> {
+    sound(member)?;
+    if members.len() >= MEMBERS_MAX {
+        return Err(LayoutError::Full);
+    }
+    let name = || member.name.clone();
+    for other in members {
+        if other.name == member.name {
+            return Err(LayoutError::NameTaken { name: name(), client_addr: other.client_addr.clone() });
+        }
+        if other.id == member.id {
+            return Err(LayoutError::IdTaken { name: name(), other: other.name.clone(), id: other.id });
+        }
+        let theirs = [&other.client_addr, &other.peer_addr];
+        if let Some(&address) = [&member.client_addr, &member.peer_addr].iter().find(|a| theirs.contains(a)) {
+            return Err(LayoutError::AddressTaken { address: address.clone(), other: other.name.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a member's own fields are within bounds.
+fn sound(member: &Member) -> Result<(), LayoutError> {
+    let fields = [
+        ("name", &member.name),
+        ("client address", &member.client_addr),
+        ("peer address", &member.peer_addr),
+    ];
+    let why = if let Some((field, _)) =
+        fields.iter().find(|(_, text)| !(1..=TEXT_BYTES_MAX).contains(&text.len()))
+    {
+        format!("its {field} must have 1 to {TEXT_BYTES_MAX} bytes")
+    } else if !(1..=WEIGHT_MAX).contains(&member.weight) {
+        format!("its weight {} must be from 1 to {WEIGHT_MAX}", member.weight)
+    } else if !member.zone.is_valid() {
+        format!("its zone `{}` must be written datacenter/rack", member.zone)
+    } else if member.client_addr == member.peer_addr {
+        "its client and its peer address must differ".into()
+    } else {
+        return Ok(());
+    };
+    Err(LayoutError::Member { name: member.name.chars().take(TEXT_BYTES_MAX).collect(), why })
+}
+
+/// The invariants of a layout.
+pub(super) fn check(layout: &Layout) -> Result<(), LayoutError> {
+    let members = &layout.members;
+    if !(1..=REPLICAS_MAX).contains(&layout.replicas_wanted) {
+        return Err(LayoutError::Replicas(layout.replicas_wanted));
+    }
+    if layout.epoch == 0 || members.is_empty() {
+        return Err(LayoutError::Broken("it has no epoch or no member"));
+    }
+    if members.len() > MEMBERS_MAX {
+        return Err(LayoutError::Full);
+    }
+    members.iter().try_for_each(sound)?;
+    if !members.is_sorted_by(|a, b| a.id < b.id) {
+        return Err(LayoutError::Broken("its members are not ordered by id"));
+    }
+    let names: BTreeSet<_> = members.iter().map(|member| &member.name).collect();
+    let addresses: BTreeSet<_> =
+        members.iter().flat_map(|member| [&member.client_addr, &member.peer_addr]).collect();
+    if names.len() < members.len() || addresses.len() < 2 * members.len() {
+        return Err(LayoutError::Broken("two members share a name or an address"));
+    }
+    if layout.owners.len() != layout.replicas() * layout.keyspace.partition_count() as usize {
+        return Err(LayoutError::Broken("a partition has too few or too many owners"));
+    }
+    let strangers = layout.owners.iter().any(|&owner| layout.member(owner).is_none());
+    let twice = layout
+        .owners
+        .chunks(layout.replicas())
+        .any(|owners| owners.iter().enumerate().any(|(at, owner)| owners[..at].contains(owner)));
+    if strangers || twice {
+        return Err(LayoutError::Broken("an owner is no member, or owns a partition twice"));
+    }
+    Ok(())
+}
