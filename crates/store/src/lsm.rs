@@ -1,0 +1,253 @@
+//! The LSM engine: rows in one keyspace of `fjall`, and a mark of what was synced beside it.
+//!
+//! Not a queue and not a cache of rows. What `fjall` is known to do badly is not used: no `clear`, no FIFO
+//! compaction, no separation of values, no second keyspace (each has a memtable of its own, and an idle one keeps
+//! old journals alive). Level 0 and 1 are stored plainly, those below compressed by LZ4, which is its default.
+//!
+//! ```text
+//!   DIR/rows/    the engine's own directory; its lock keeps a second opener out
+//!   DIR/mark     how many commits were synced: see `mark`
+//! ```
+//!
+//! 1. Commit n writes n into a row of its own, so the rows say how many commits they hold.
+//! 2. The mark is written after a sync and never says more than what was durable. A store that opens with fewer
+//!    commits than its mark has lost some: a damaged record in the middle of a journal is taken for its end.
+//! 3. After a failed commit or sync nothing is written again: the kernel may have dropped the pages it could not
+//!    write, so a later sync that succeeds proves nothing (Rebello and others, ATC 2020).
+
+mod mark;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable};
+
+use crate::{Batch, Engine, StoreError};
+use mark::Mark;
+
+/// The row that holds the number of commits. Its name is shorter than any name from outside, and before all.
+const COMMITS_ROW: &[u8] = &[0];
+/// The first name that a row from outside can have.
+const ROW_FIRST: &[u8] = &[0; Batch::ROW_BYTES_MIN];
+/// Values below this are copied out of their block, bytes: a cached value would keep a whole block in memory.
+const VALUE_COPY_BYTES_MAX: usize = 16 << 10;
+/// Sealed memtables at which writers should be held back. At 4 the engine sleeps in the caller.
+const SEALED_MEMTABLES_MAX: usize = 3;
+/// Tables in level 0 at which writers should be held back. From 20 runs on the engine slows its caller.
+const LEVEL_0_TABLES_MAX: usize = 16;
+
+/// What the engine is given. Sizes in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LsmOptions {
+    /// Memory for blocks that were read.
+    pub cache_bytes: u64,
+    /// A memtable of this size is sealed and written out; up to five exist at once. Kept from when the directory
+    /// was made.
+    pub memtable_bytes: u64,
+    /// Journals together; at least 64 MiB, the size of one.
+    pub journal_bytes_max: u64,
+    /// Threads that flush and compact.
+    pub workers: usize,
+}
+
+impl Default for LsmOptions {
+    fn default() -> Self {
+        Self { cache_bytes: 32 << 20, memtable_bytes: 16 << 20, journal_bytes_max: 128 << 20, workers: 2 }
+    }
+}
+
+/// What the engine is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LsmFigures {
+    /// Commits that the rows hold.
+    pub commits: u64,
+    /// Synced commits that were missing when the store was opened. More than 0: what is here cannot be trusted.
+    pub commits_lost: u64,
+    /// Journals on disk. They can pile up when a flush lags.
+    pub journals: usize,
+    /// Memtables that wait to be written out.
+    pub memtables_sealed: usize,
+    /// All memtables, bytes.
+    pub memtable_bytes: u64,
+    /// Tables in level 0, which every read of an absent row may have to look at.
+    pub level_0_tables: usize,
+    /// All files, bytes.
+    pub disk_bytes: u64,
+}
+
+impl LsmFigures {
+    /// Whether the engine is about to make its writer wait: refuse or delay work now.
+    pub fn is_congested(&self) -> bool {
+        self.memtables_sealed >= SEALED_MEMTABLES_MAX || self.level_0_tables >= LEVEL_0_TABLES_MAX
+    }
+}
+
+/// Rows on disk, behind the [`Engine`] trait.
+pub struct Lsm {
+    db: Database,
+    rows: Keyspace,
+    mark: Mutex<Mark>,
+    /// Held while a commit takes its number, so that numbers and journal agree in order.
+    committing: Mutex<()>,
+    commits: AtomicU64,
+    commits_lost: u64,
+    poisoned: AtomicBool,
+}
+
+impl Lsm {
+    /// Opens the store in a directory, which is made if it does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if it is open elsewhere; [`StoreError::Unreadable`] if it is of a version not known
+    /// here, damaged, or cannot be made.
+    pub fn open(dir: impl AsRef<Path>, options: LsmOptions) -> Result<Self, StoreError> {
+        let dir = dir.as_ref();
+        std::fs::create_dir_all(dir).map_err(|error| StoreError::Unreadable(error.to_string()))?;
+        let unopened = |error| match error {
+            fjall::Error::Locked => StoreError::Locked { dir: dir.to_path_buf() },
+            other => StoreError::Unreadable(other.to_string()),
+        };
+        let builder = Database::builder(dir.join("rows"))
+            .cache_size(options.cache_bytes)
+            .max_journaling_size(options.journal_bytes_max.max(64 << 20))
+            .worker_threads(options.workers.max(1));
+        let db = builder.open().map_err(unopened)?;
+        let keyspace = || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes);
+        let rows = db.keyspace("rows", keyspace).map_err(unopened)?;
+        let commits = commits_in(&rows)?;
+        let mark = Mark::open(&dir.join("mark"))?;
+        Ok(Self {
+            commits_lost: mark.commits().saturating_sub(commits),
+            mark: Mutex::new(mark),
+            committing: Mutex::new(()),
+            commits: AtomicU64::new(commits),
+            poisoned: AtomicBool::new(false),
+            db,
+            rows,
+        })
+    }
+
+    /// What the engine is doing now. Cheap enough for every batch.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`] if the directory cannot be looked at.
+    pub fn figures(&self) -> Result<LsmFigures, StoreError> {
+        Ok(LsmFigures {
+            commits: self.commits.load(Ordering::Acquire),
+            commits_lost: self.commits_lost,
+            journals: self.db.journal_count(),
+            memtables_sealed: self.rows.sealed_memtable_count(),
+            memtable_bytes: self.db.write_buffer_size(),
+            level_0_tables: self.rows.l0_table_count(),
+            disk_bytes: self.db.disk_space().map_err(unread)?,
+        })
+    }
+
+    /// Fails if an earlier write did.
+    fn writable(&self) -> Result<(), StoreError> {
+        if self.poisoned.load(Ordering::Acquire) { Err(StoreError::Poisoned) } else { Ok(()) }
+    }
+
+    fn poison(&self, error: impl std::fmt::Display) -> StoreError {
+        self.poisoned.store(true, Ordering::Release);
+        StoreError::Write(error.to_string())
+    }
+
+    fn set_mark(&self, commits: u64) -> Result<(), StoreError> {
+        let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        mark.set(commits).map_err(|error| self.poison(error))
+    }
+}
+
+impl Engine for Lsm {
+    fn get(&self, row: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        if row.len() < Batch::ROW_BYTES_MIN || row.len() > Batch::ROW_BYTES_MAX {
+            return Ok(None);
+        }
+        let value = self.rows.get(row).map_err(unread)?;
+        Ok(value.map(|value| match Bytes::from(value) {
+            short if short.len() < VALUE_COPY_BYTES_MAX => Bytes::copy_from_slice(&short),
+            long => long,
+        }))
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        let from = from.max(ROW_FIRST);
+        if !to.is_empty() && from >= to {
+            return Ok(Vec::new());
+        }
+        let end = if to.is_empty() { Unbounded } else { Excluded(to) };
+        let rows = self.rows.range::<&[u8], _>((Included(from), end)).take(limit);
+        let rows = rows.map(|row| row.into_inner().map(|(row, value)| (row.into(), value.into())));
+        rows.collect::<Result<_, _>>().map_err(unread)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        batch.check()?;
+        let _in_order = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.writable()?;
+        let commits = self.commits.load(Ordering::Acquire) + 1;
+        let writes = OwnedWriteBatch::with_capacity(self.db.clone(), batch.len() + 1);
+        let mut writes = writes.durability(Some(PersistMode::Buffer));
+        for (row, value) in batch.rows() {
+            match value {
+                Some(value) => writes.insert(&self.rows, row.clone(), value.clone()),
+                None => writes.remove(&self.rows, row.clone()),
+            }
+        }
+        writes.insert(&self.rows, COMMITS_ROW, commits.to_be_bytes());
+        writes.commit().map_err(|error| self.poison(error))?;
+        self.commits.store(commits, Ordering::Release);
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.writable()?;
+        // Read before the sync: a commit that comes meanwhile may not be in it.
+        let commits = self.commits.load(Ordering::Acquire);
+        self.db.persist(PersistMode::SyncData).map_err(|error| self.poison(error))?;
+        self.set_mark(commits)
+    }
+
+    fn checkpoint(&self, target: &Self) -> Result<u64, StoreError> {
+        let _in_order = target.committing.lock().unwrap_or_else(PoisonError::into_inner);
+        target.writable()?;
+        if target.commits.load(Ordering::Acquire) != 0 {
+            return Err(StoreError::NotEmpty);
+        }
+        let unwritten = |error: fjall::Error| target.poison(error);
+        let mut copy = target.rows.start_ingestion().map_err(unwritten)?;
+        copy.write(COMMITS_ROW, 1u64.to_be_bytes()).map_err(unwritten)?;
+        let mut rows = 0;
+        for row in self.db.snapshot().range::<&[u8], _>(&self.rows, ROW_FIRST..) {
+            let (row, value) = row.into_inner().map_err(unread)?;
+            copy.write(row, value).map_err(unwritten)?;
+            rows += 1;
+        }
+        // Tables and the list of them are synced before they count, so no journal is involved.
+        copy.finish().map_err(unwritten)?;
+        target.commits.store(1, Ordering::Release);
+        target.set_mark(1)?;
+        Ok(rows)
+    }
+}
+
+impl std::fmt::Debug for Lsm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let commits = self.commits.load(Ordering::Acquire);
+        f.debug_struct("Lsm").field("commits", &commits).finish_non_exhaustive()
+    }
+}
+
+fn unread(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Read(error.to_string())
+}
+
+fn commits_in(rows: &Keyspace) -> Result<u64, StoreError> {
+    let Some(value) = rows.get(COMMITS_ROW).map_err(unread)? else { return Ok(0) };
+    let bytes = <[u8; 8]>::try_from(&*value);
+    bytes.map(u64::from_be_bytes).map_err(|_| StoreError::Unreadable("the row of commits is damaged".into()))
+}

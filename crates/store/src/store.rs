@@ -1,0 +1,213 @@
+//! What a shard owns: the open batch, the batches on their way to the disk, and a cache of hot rows.
+//!
+//! Not a committer: it runs no thread, reads no clock, and makes nothing durable itself. It is deterministic given
+//! its calls and what the engine answers.
+//!
+//! ```text
+//!   put ---> open batch --seal--> sealed batches --settled--> hot rows      (a row's way)
+//!   get <--- open batch, else     sealed batches, else        hot rows, else the engine
+//! ```
+//!
+//! 1. A read gives the newest value put here, settled or not, and names the commit that settles it.
+//! 2. Commits are numbered 1, 2, 3, ... without gaps and settle in that order.
+//! 3. A row is found in `pending` from its `put` until its newest change is settled; the engine is asked only for
+//!    rows that are not there, so a batch that the committer is just writing is never seen in part.
+//! 4. The cache holds, for a row that is not in `pending`, what the engine holds: a value or its absence.
+
+mod hot;
+mod merge;
+mod pending;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::{Batch, Commit, Engine, StoreError};
+use hot::Hot;
+use merge::Merge;
+use pending::Pending;
+
+/// What a store is told when it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// Memory for hot rows, bytes, overhead included. 0 caches nothing.
+    pub cache_bytes: usize,
+    /// Key of the hash of row names. Random where clients choose the names, fixed in a simulation.
+    pub hash_seed: u64,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { cache_bytes: 64 << 20, hash_seed: 0 }
+    }
+}
+
+/// What a store holds in memory, and how often it had to ask the engine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreFigures {
+    /// Rows whose newest change is not settled.
+    pub pending_rows: usize,
+    /// Names and values of all batches not settled, bytes.
+    pub pending_bytes: usize,
+    /// Batches sealed and not settled.
+    pub sealed_batches: usize,
+    /// Rows in the cache, absent ones included.
+    pub cached_rows: usize,
+    /// The cache's share of its budget that is used, bytes.
+    pub cached_bytes: usize,
+    /// Reads of a row answered from memory.
+    pub reads_hot: u64,
+    /// Reads of a row that went to the engine.
+    pub reads_cold: u64,
+}
+
+/// The rows of one shard. See the module's text.
+#[derive(Debug)]
+pub struct Store<E> {
+    engine: Arc<E>,
+    hash_seed: u64,
+    pending: Pending,
+    hot: Hot,
+    reads_hot: u64,
+    reads_cold: u64,
+}
+
+impl<E: Engine> Store<E> {
+    /// A store over what the engine holds now.
+    pub fn new(engine: Arc<E>, options: StoreOptions) -> Self {
+        Self {
+            engine,
+            hash_seed: options.hash_seed,
+            pending: Pending::new(),
+            hot: Hot::new(options.cache_bytes),
+            reads_hot: 0,
+            reads_cold: 0,
+        }
+    }
+
+    /// The engine, for the committer.
+    pub fn engine(&self) -> Arc<E> {
+        Arc::clone(&self.engine)
+    }
+
+    /// The newest value of a row, and the commit whose settling makes that answer durable: `Commit(0)` if it is so
+    /// already. The absence of a row that was deleted depends on the delete.
+    ///
+    /// # Errors
+    /// Those of [`Engine::get`]. A row that could not be read is not cached.
+    pub fn get(&mut self, row: &[u8]) -> Result<(Option<Bytes>, Commit), StoreError> {
+        let hash = self.hash(row);
+        if let Some((value, commit)) = self.pending.get(hash, row) {
+            self.reads_hot += 1;
+            return Ok((value.cloned(), commit));
+        }
+        if let Some(value) = self.hot.get(hash, row) {
+            self.reads_hot += 1;
+            return Ok((value.clone(), Commit(0)));
+        }
+        self.get_cold(hash, row)
+    }
+
+    #[cold]
+    fn get_cold(&mut self, hash: u64, row: &[u8]) -> Result<(Option<Bytes>, Commit), StoreError> {
+        let value = self.engine.get(row)?;
+        self.reads_cold += 1;
+        self.hot.insert(hash, Bytes::copy_from_slice(row), value.clone());
+        Ok((value, Commit(0)))
+    }
+
+    /// Gives a row a value, in the open batch. The row is at most [`Batch::ROW_BYTES_MAX`] long, the value at most
+    /// [`Batch::VALUE_BYTES_MAX`]: the caller's limits are below that. Both are kept as they are given and stay in
+    /// the cache: a slice of a large buffer keeps the whole buffer in memory.
+    pub fn put(&mut self, row: Bytes, value: Bytes) {
+        self.change(row, Some(value));
+    }
+
+    /// Removes a row, in the open batch.
+    pub fn delete(&mut self, row: Bytes) {
+        self.change(row, None);
+    }
+
+    fn change(&mut self, row: Bytes, value: Option<Bytes>) {
+        debug_assert!((Batch::ROW_BYTES_MIN..=Batch::ROW_BYTES_MAX).contains(&row.len()));
+        let hash = self.hash(&row);
+        self.pending.change(hash, row, value);
+    }
+
+    /// Up to `limit` live rows from `from` (inclusive) to `to` (exclusive, empty for no end) in order, and the
+    /// greatest commit that the answer depends on: of the rows in it and of the deletes that it skipped.
+    ///
+    /// Costs one scan of the engine, one look at every change in the open batch, and for each sealed batch a binary
+    /// search, after one sort at the first scan since it was sealed. Cached rows are not used and none are added.
+    ///
+    /// # Errors
+    /// Those of [`Engine::scan`].
+    pub fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+    ) -> Result<(Vec<(Bytes, Bytes)>, Commit), StoreError> {
+        Merge::new(self.pending.range(from, to), limit).over(&*self.engine, from, to)
+    }
+
+    /// The number of the batch that is being gathered: what an acknowledgement of a `put` waits for.
+    pub fn open_commit(&self) -> Commit {
+        self.pending.open_commit()
+    }
+
+    /// Whether the open batch holds a change.
+    pub fn is_dirty(&self) -> bool {
+        self.pending.is_dirty()
+    }
+
+    /// Closes the open batch and gives it to the committer, or `None` if nothing was changed. Every row is in it
+    /// once, with its last value. Batches are to be committed in the order of their numbers.
+    pub fn seal(&mut self) -> Option<(Commit, Arc<Batch>)> {
+        self.pending.seal()
+    }
+
+    /// The committer says: all batches up to this one are in the engine, and as durable as is wanted. Saying so
+    /// twice does nothing.
+    ///
+    /// # Panics
+    /// If that batch has not been sealed: our own bug.
+    pub fn settled(&mut self, upto: Commit) {
+        let Self { pending, hot, .. } = self;
+        pending.settle(upto, |hash, row, value| hot.insert(hash, row, value));
+    }
+
+    /// The last settled commit.
+    pub fn settled_commit(&self) -> Commit {
+        self.pending.settled_commit()
+    }
+
+    /// What is held in memory now.
+    pub fn figures(&self) -> StoreFigures {
+        StoreFigures {
+            pending_rows: self.pending.rows(),
+            pending_bytes: self.pending.bytes(),
+            sealed_batches: self.pending.batches(),
+            cached_rows: self.hot.rows(),
+            cached_bytes: self.hot.bytes(),
+            reads_hot: self.reads_hot,
+            reads_cold: self.reads_cold,
+        }
+    }
+
+    /// The invariants, in time linear in what is pending.
+    ///
+    /// # Panics
+    /// If one does not hold.
+    pub fn check(&self) {
+        self.pending.check(|row| self.hash(row));
+        self.hot.check();
+    }
+
+    fn hash(&self, row: &[u8]) -> u64 {
+        xxh3_64_with_seed(row, self.hash_seed)
+    }
+}
