@@ -35,21 +35,27 @@ impl<S: Ord + Clone + fmt::Display> Ring<S> {
     /// The first `n` distinct servers clockwise of a key, spread over zones; all if there are fewer.
     #[must_use]
     pub fn owners(&self, key: &[u8], n: usize) -> Vec<&S> {
-        let (owners, _) = self.split(key, n);
+        self.owners_at(self.place_of(key), n)
+    }
+
+    /// The same of a place.
+    #[must_use]
+    pub fn owners_at(&self, place: u64, n: usize) -> Vec<&S> {
+        let (owners, _) = self.split(place, n);
         owners
     }
 
     /// Every server: first the `n` owners of a key, then the stand-ins.
     #[must_use]
     pub fn preference_list(&self, key: &[u8], n: usize) -> Vec<&S> {
-        let (mut list, waiting) = self.split(key, n);
+        let (mut list, waiting) = self.split(self.place_of(key), n);
         list.extend(waiting);
         list
     }
 
-    /// The owners and the servers that are left.
-    fn split(&self, key: &[u8], n: usize) -> (Vec<&S>, impl Iterator<Item = &S>) {
-        let mut walk = self.servers_from(self.place_of(key));
+    /// The owners of a place and the servers that are left.
+    fn split(&self, place: u64, n: usize) -> (Vec<&S>, impl Iterator<Item = &S>) {
+        let mut walk = self.servers_from(place);
         let (mut owners, mut waiting) = (Vec::new(), Vec::new());
         let mut in_zone = BTreeMap::new();
         while owners.len() < n {
