@@ -1,0 +1,78 @@
+//! Redis's patterns: `*`, `?`, `[abc]`, `[^a-z]` and `\` before a byte that means itself.
+//!
+//! Not Redis's code, whose time grows as a power of the number of stars: here only the last star is ever tried again, so a
+//! match takes at most the product of both lengths.
+//!
+//! 1. Bytes are matched, not characters.
+//! 2. A class that does not end goes on to the end of the pattern, as in Redis.
+
+/// Whether all of the text matches the pattern.
+pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    search(pattern, text, false)
+}
+
+/// The same, letters in any case, as names of settings and commands are matched.
+pub fn matches_ignore_case(pattern: &[u8], text: &[u8]) -> bool {
+    search(pattern, text, true)
+}
+
+/// Walks both at once. When they part, everything since the last star is tried again one byte further on: an earlier star
+/// could take nothing that the last one cannot.
+fn search(pattern: &[u8], text: &[u8], any_case: bool) -> bool {
+    let (mut rest, mut from) = (pattern, 0);
+    let mut star = None;
+    loop {
+        if let Some(after) = rest.strip_prefix(b"*") {
+            star = Some((after, from));
+            rest = after;
+        } else if from == text.len() {
+            return rest.is_empty();
+        } else if let Some(after) = step(rest, text[from], any_case) {
+            (rest, from) = (after, from + 1);
+        } else if let Some((after, start)) = &mut star {
+            *start += 1;
+            (rest, from) = (*after, *start);
+        } else {
+            return false;
+        }
+    }
+}
+
+/// The pattern after its first element, if that is not a star and matches the byte.
+fn step(pattern: &[u8], byte: u8, any_case: bool) -> Option<&[u8]> {
+    let same = |element: u8| element == byte || any_case && element.eq_ignore_ascii_case(&byte);
+    match pattern {
+        [b'?', rest @ ..] => Some(rest),
+        [b'[', class @ ..] => within(class, byte, any_case),
+        [b'\\', element, rest @ ..] | [element, rest @ ..] => same(*element).then_some(rest),
+        [] => None,
+    }
+}
+
+/// The pattern after a class (its `[` is taken already), if the class holds the byte.
+fn within(class: &[u8], byte: u8, any_case: bool) -> Option<&[u8]> {
+    let fold = |byte: u8| if any_case { byte.to_ascii_lowercase() } else { byte };
+    let byte = fold(byte);
+    let (negated, mut class) = class.strip_prefix(b"^").map_or((false, class), |class| (true, class));
+    let mut found = false;
+    let rest = loop {
+        match class {
+            [] => break class,
+            [b']', rest @ ..] => break rest,
+            [b'\\', element, rest @ ..] => {
+                found |= fold(*element) == byte;
+                class = rest;
+            }
+            [low, b'-', high, rest @ ..] => {
+                let (low, high) = (fold(*low.min(high)), fold(*low.max(high)));
+                found |= (low..=high).contains(&byte);
+                class = rest;
+            }
+            [element, rest @ ..] => {
+                found |= fold(*element) == byte;
+                class = rest;
+            }
+        }
+    };
+    (found != negated).then_some(rest)
+}

@@ -1,0 +1,103 @@
+//! What a command can ask of the server itself: the connection, the settings, the cluster as this node sees it.
+//!
+//! Not the answers: the server has them. The variants are one a command, with the arguments read and checked, so that a
+//! server that matches on [`Local`] has forgotten nothing.
+//!
+//! 1. Text that ends up in `CLIENT LIST` holds no space and no control byte.
+
+use bytes::Bytes;
+#[cfg(doc)]
+use causal::DATABASES_MAX;
+
+#[cfg(doc)]
+use crate::fault::Fault;
+use crate::level::Level;
+
+/// A request about the server itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Local {
+    /// `HELLO`: change what is given, then answer with the map of what the server is.
+    Hello {
+        /// The protocol to speak from this answer on; none: go on as before.
+        protocol: Option<Protocol>,
+        /// The connection's new name.
+        name: Option<Bytes>,
+    },
+    /// `SELECT`: a database, fewer than [`DATABASES_MAX`].
+    Select(u8),
+    /// `RESET`: the connection as it was when it opened, but for its id. Answer `RESET`.
+    Reset,
+    /// `QUIT`: answer `OK` and close.
+    Quit,
+    /// `CLIENT ID`.
+    ClientId,
+    /// `CLIENT GETNAME`.
+    ClientName,
+    /// `CLIENT SETNAME`; empty: no name.
+    ClientRename(Bytes),
+    /// `CLIENT SETINFO`.
+    ClientLibrary(Library, Bytes),
+    /// `CLIENT INFO`.
+    ClientInfo,
+    /// `CLIENT LIST`.
+    ClientList(Clients),
+    /// `INFO`: the sections in lower case; none means the default ones.
+    Info(Vec<Box<str>>),
+    /// `CONFIG GET`: glob patterns.
+    ConfigGet(Vec<Bytes>),
+    /// `CONFIG SET`: names in lower case, no name twice. All or none are to be taken.
+    ConfigSet(Vec<(Box<str>, Bytes)>),
+    /// `TIME`.
+    Time,
+    /// `CLUSTER INFO`.
+    ClusterInfo,
+    /// `CLUSTER NODES`.
+    ClusterNodes,
+    /// `CLUSTER SLOTS`.
+    ClusterSlots,
+    /// `CLUSTER SHARDS`.
+    ClusterShards,
+    /// `CLUSTER MYID`.
+    ClusterMyId,
+    /// `WAIT`.
+    Wait {
+        /// Replicas that are to have all writes of this connection; zero and less: none.
+        replicas: i64,
+        /// How long to wait, in milliseconds; 0: without end.
+        timeout_ms: u64,
+    },
+    /// `ARMILLA.LEVEL`: the level of this connection from now on, to be refused with [`Fault::Level`] if it asks for more
+    /// owners than there are; none: say which it is.
+    Level(Option<Level>),
+}
+
+/// A version of RESP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// RESP2.
+    Resp2,
+    /// RESP3.
+    Resp3,
+}
+
+/// What a client library says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Library {
+    /// `LIB-NAME`
+    Name,
+    /// `LIB-VER`
+    Version,
+}
+
+/// Which connections to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Clients {
+    /// All of them.
+    All,
+    /// Those of programs and people. Armilla has no other kind on its client port.
+    Normal,
+    /// Those of a kind that Armilla does not have: replicas, subscribers.
+    Nobody,
+    /// Those with one of these ids.
+    Ids(Vec<u64>),
+}

@@ -1,0 +1,68 @@
+//! The rows of what Redis has no word for.
+//!
+//! Not their answers: the node has those.
+//!
+//! 1. Rows are in the order of their names.
+
+use super::super::flag::{Category, Flag, Group};
+use super::super::keys::{Access, Keys};
+use super::super::row::{Choice, Class, Command};
+use super::super::{own, server};
+
+/// Armilla's own commands.
+pub(super) static ROWS: &[Command] = &[
+    Command {
+        name: "armilla.explain",
+        arity: 2,
+        flags: &[Flag::Readonly],
+        categories: &[Category::Keyspace],
+        keys: Keys::one(&[Access::ReadOnly]),
+        class: Choice::Always(Class::Own(own::explain)),
+        summary: "Tells the position, partition and owners of a key, and who holds which dots.",
+        since: "0.1.0",
+        group: Group::Armilla,
+        complexity: "O(N) where N is the number of owners",
+        syntax: "key",
+        tips: &["nondeterministic_output"],
+        ..Command::BLANK
+    },
+    Command {
+        name: "armilla.level",
+        arity: -1,
+        flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
+        categories: &[Category::Connection],
+        class: Choice::Always(Class::Local(server::level)),
+        summary: "Tells or chooses how many owners the reads and writes of this connection wait for.",
+        since: "0.1.0",
+        group: Group::Armilla,
+        syntax: "[ONE | QUORUM | ALL | <read write>]",
+        ..Command::BLANK
+    },
+    Command {
+        name: "armilla.resolve",
+        arity: 4,
+        flags: &[Flag::Write, Flag::Denyoom, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadWrite, Access::Update]),
+        class: Choice::Always(Class::Own(own::resolve)),
+        summary: "Puts a value in the place of exactly the values that a token of ARMILLA.SIBLINGS names.",
+        since: "0.1.0",
+        group: Group::Armilla,
+        syntax: "key token value",
+        ..Command::BLANK
+    },
+    Command {
+        name: "armilla.siblings",
+        arity: 2,
+        flags: &[Flag::Readonly, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadOnly, Access::Access]),
+        class: Choice::Always(Class::Own(own::siblings)),
+        summary: "Returns all values of a key and a token that names them.",
+        since: "0.1.0",
+        group: Group::Armilla,
+        complexity: "O(N) where N is the number of values",
+        syntax: "key",
+        ..Command::BLANK
+    },
+];

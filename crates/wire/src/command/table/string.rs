@@ -1,0 +1,277 @@
+//! The rows of strings and counters.
+//!
+//! Not their functions: `string`, `set` and `counter` have those.
+//!
+//! 1. Rows are in the order of their names.
+
+use super::super::each::{Each, Fold};
+use super::super::flag::{Category, Flag, Group};
+use super::super::keys::{Access, Keys};
+use super::super::row::{Choice, Class, Command};
+use super::super::{counter, set, string};
+
+/// Commands on strings.
+pub(super) static ROWS: &[Command] = &[
+    Command {
+        name: "append",
+        arity: 3,
+        flags: &[Flag::Write, Flag::Denyoom, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadWrite, Access::Insert]),
+        class: Choice::Always(Class::Update(string::append)),
+        summary: "Adds bytes to the end of a string.",
+        since: "2.0.0",
+        group: Group::String,
+        complexity: "O(N) where N is the length of the new string",
+        syntax: "key value",
+        ..Command::BLANK
+    },
+    Command {
+        name: "decr",
+        arity: 2,
+        flags: &[Flag::Write, Flag::Denyoom, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadWrite, Access::Access, Access::Update]),
+        class: Choice::Always(Class::Update(counter::decr)),
+        summary: "Takes one from a counter. Concurrent changes on several nodes all count.",
+        since: "1.0.0",
+        group: Group::String,
+        syntax: "key",
+        ..Command::BLANK
+    },
+    Command {
+        name: "decrby",
+        arity: 3,
+        flags: &[Flag::Write, Flag::Denyoom, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadWrite, Access::Access, Access::Update]),
+        class: Choice::Always(Class::Update(counter::decrby)),
+        summary: "Takes an amount from a counter. Concurrent changes on several nodes all count.",
+        since: "1.0.0",
+        group: Group::String,
+        syntax: "key decrement",
+        ..Command::BLANK
+    },
+    Command {
+        name: "get",
+        arity: 2,
+        flags: &[Flag::Readonly, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadOnly, Access::Access]),
+        class: Choice::Always(Class::Read(string::get)),
+        summary: "Returns the string of a key.",
+        since: "1.0.0",
+        group: Group::String,
+        syntax: "key",
+        ..Command::BLANK
+    },
+    Command {
+        name: "getdel",
+        arity: 2,
+        flags: &[Flag::Write, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadWrite, Access::Access, Access::Delete]),
+        class: Choice::Always(Class::Update(string::getdel)),
+        summary: "Returns the string of a key and deletes the key.",
+        since: "6.2.0",
+        group: Group::String,
+        syntax: "key",
+        ..Command::BLANK
+    },
+    Command {
+        name: "getrange",
+        arity: 4,
+        flags: &[Flag::Readonly],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadOnly, Access::Access]),
+        class: Choice::Always(Class::Read(string::getrange)),
+        summary: "Returns a part of a string; both ends count.",
+        since: "2.4.0",
+        group: Group::String,
+        complexity: "O(N) where N is the length of the string",
+        syntax: "key start end",
+        ..Command::BLANK
+    },
+    Command {
+        name: "getset",
+        arity: 3,
+        flags: &[Flag::Write, Flag::Denyoom, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadWrite, Access::Access, Access::Update]),
+        class: Choice::Always(Class::Update(string::getset)),
+        summary: "Sets a key and returns the string that it held.",
+        since: "1.0.0",
+        group: Group::String,
+        syntax: "key value",
+        ..Command::BLANK
+    },
+    Command {
+        name: "incr",
+        arity: 2,
+        flags: &[Flag::Write, Flag::Denyoom, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadWrite, Access::Access, Access::Update]),
+        class: Choice::Always(Class::Update(counter::incr)),
+        summary: "Adds one to a counter. Concurrent changes on several nodes all count.",
+        since: "1.0.0",
+        group: Group::String,
+        syntax: "key",
+        ..Command::BLANK
+    },
+    Command {
+        name: "incrby",
+        arity: 3,
+        flags: &[Flag::Write, Flag::Denyoom, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadWrite, Access::Access, Access::Update]),
+        class: Choice::Always(Class::Update(counter::incrby)),
+        summary: "Adds an amount to a counter. Concurrent changes on several nodes all count.",
+        since: "1.0.0",
+        group: Group::String,
+        syntax: "key increment",
+        ..Command::BLANK
+    },
+    Command {
+        name: "incrbyfloat",
+        arity: 3,
+        flags: &[Flag::Write, Flag::Denyoom, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadWrite, Access::Access, Access::Update]),
+        class: Choice::Always(Class::Update(counter::incrbyfloat)),
+        summary: "Adds a decimal to a counter. Concurrent changes on several nodes all count.",
+        since: "2.6.0",
+        group: Group::String,
+        syntax: "key increment",
+        ..Command::BLANK
+    },
+    Command {
+        name: "mget",
+        arity: -2,
+        flags: &[Flag::Readonly, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::all(1, &[Access::ReadOnly, Access::Access]),
+        class: Choice::Always(Class::Each(Each {
+            part: "get",
+            stride: 1,
+            absent: false,
+            writes: false,
+            fold: Fold::List,
+        })),
+        summary: "Returns the strings of several keys, each read on its own.",
+        since: "1.0.0",
+        group: Group::String,
+        complexity: "O(N) where N is the number of keys",
+        syntax: "key [key ...]",
+        tips: &["request_policy:multi_shard"],
+        ..Command::BLANK
+    },
+    Command {
+        name: "mset",
+        arity: -3,
+        flags: &[Flag::Write, Flag::Denyoom],
+        categories: &[Category::String],
+        keys: Keys::all(2, &[Access::Overwrite, Access::Update]),
+        class: Choice::Always(Class::Each(Each {
+            part: "set",
+            stride: 2,
+            absent: false,
+            writes: true,
+            fold: Fold::Ok,
+        })),
+        summary: "Sets several keys, each on its own.",
+        since: "1.0.1",
+        group: Group::String,
+        complexity: "O(N) where N is the number of keys",
+        syntax: "key value [key value ...]",
+        tips: &["request_policy:multi_shard", "response_policy:all_succeeded"],
+        ..Command::BLANK
+    },
+    Command {
+        name: "msetnx",
+        arity: -3,
+        flags: &[Flag::Write, Flag::Denyoom],
+        categories: &[Category::String],
+        keys: Keys::all(2, &[Access::Overwrite, Access::Insert]),
+        class: Choice::Always(Class::Each(Each {
+            part: "set",
+            stride: 2,
+            absent: true,
+            writes: true,
+            fold: Fold::One,
+        })),
+        summary: "Looks whether any of the keys exists; if none does, sets them, each on its own.",
+        since: "1.0.1",
+        group: Group::String,
+        complexity: "O(N) where N is the number of keys",
+        syntax: "key value [key value ...]",
+        tips: &["request_policy:multi_shard", "response_policy:agg_min"],
+        ..Command::BLANK
+    },
+    Command {
+        name: "set",
+        arity: -3,
+        flags: &[Flag::Write, Flag::Denyoom],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadWrite, Access::Access, Access::Update, Access::VariableFlags]),
+        class: Choice::ByArguments(set::class),
+        summary: "Sets a key to a string, whatever it held. Expiry comes in a later release.",
+        since: "1.0.0",
+        group: Group::String,
+        syntax: "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+        ..Command::BLANK
+    },
+    Command {
+        name: "setnx",
+        arity: 3,
+        flags: &[Flag::Write, Flag::Denyoom, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::Overwrite, Access::Insert]),
+        class: Choice::Always(Class::Update(string::setnx)),
+        summary: "Sets a key unless it exists.",
+        since: "1.0.0",
+        group: Group::String,
+        syntax: "key value",
+        ..Command::BLANK
+    },
+    Command {
+        name: "setrange",
+        arity: 4,
+        flags: &[Flag::Write, Flag::Denyoom],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadWrite, Access::Update]),
+        class: Choice::Always(Class::Update(string::setrange)),
+        summary: "Overwrites a part of a string, filling a gap with zero bytes.",
+        since: "2.2.0",
+        group: Group::String,
+        complexity: "O(N) where N is the length of the new string",
+        syntax: "key offset value",
+        ..Command::BLANK
+    },
+    Command {
+        name: "strlen",
+        arity: 2,
+        flags: &[Flag::Readonly, Flag::Fast],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadOnly]),
+        class: Choice::Always(Class::Read(string::strlen)),
+        summary: "Returns the length of a string.",
+        since: "2.2.0",
+        group: Group::String,
+        syntax: "key",
+        ..Command::BLANK
+    },
+    Command {
+        name: "substr",
+        arity: 4,
+        flags: &[Flag::Readonly],
+        categories: &[Category::String],
+        keys: Keys::one(&[Access::ReadOnly, Access::Access]),
+        class: Choice::Always(Class::Read(string::getrange)),
+        summary: "The old name of GETRANGE.",
+        since: "1.0.0",
+        group: Group::String,
+        complexity: "O(N) where N is the length of the string",
+        syntax: "key start end",
+        ..Command::BLANK
+    },
+];
