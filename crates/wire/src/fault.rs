@@ -164,7 +164,7 @@ pub enum Fault {
         reason: Box<str>,
     },
     /// A Redis Cluster slot that is no number from 0 to 16383.
-    #[error("ERR Invalid or out of range slot")]
+    #[error("ERR Invalid slot")]
     Slot,
     /// A timeout that is no number.
     #[error("ERR timeout is not an integer or out of range")]
@@ -203,9 +203,7 @@ pub enum Fault {
     #[error("ERR {0} is not supported yet: expiry comes in a later release")]
     Expiry(Box<str>),
     /// A consistency level that does not exist or asks for more owners than there are.
-    #[error(
-        "ERR the level is one, quorum, all, sloppy, or a number of owners to read and one to write, from 1 to N"
-    )]
+    #[error("ERR the level is one, quorum, all, or a number of owners to read and one to write, from 1 to N")]
     Level,
     /// A context token that this cluster did not make.
     #[error("ERR the context is not one that this cluster gave out")]
@@ -223,6 +221,17 @@ pub enum Fault {
         held: u32,
         /// Owners that the level asks for.
         needed: u32,
+    },
+    /// A write of several keys of which only some are known to be written; each key is a write of its own.
+    #[error(
+        "UNKNOWN {done} of the {keys} keys are known to be written: the others may be there or surface later. \
+         Read them before you repeat it"
+    )]
+    Partial {
+        /// Keys that are known to be written.
+        done: u32,
+        /// Keys of the request.
+        keys: u32,
     },
     /// Too few owners can be reached. Provably applied nowhere.
     #[error("NOQUORUM {needed} owners are needed and {reachable} can be reached: nothing was applied")]
@@ -261,7 +270,7 @@ pub enum Fault {
         bytes_max: u64,
     },
     /// A fault that came as a line from another node or server. Made by [`Fault::from_line`].
-    #[error("{code} {text}")]
+    #[error("{code}{}{text}", if text.is_empty() { "" } else { " " })]
     Custom {
         /// First word.
         code: Box<str>,
@@ -296,10 +305,16 @@ impl Fault {
         Self::ArgumentCount(command.to_ascii_lowercase().into())
     }
 
-    /// Reads a fault off an error line without its `-`. Always [`Fault::Custom`]: the words are kept, the numbers in them
-    /// are not parsed; [`Fault::code`], [`Fault::next_move`] and [`Fault::is_unknown`] still answer as at the sender's.
+    /// Reads a fault off an error line without its `-`.
+    ///
+    /// It is [`Fault::Custom`] (the words are kept, the numbers in them are not parsed) except for [`Fault::WrongType`], which
+    /// commands of several keys look for. [`Fault::code`], [`Fault::next_move`] and [`Fault::is_unknown`] answer as they
+    /// did where the line was written.
     pub fn from_line(line: &[u8]) -> Self {
         let line = on_one_line(line);
+        if *line == *Self::WrongType.to_string() {
+            return Self::WrongType;
+        }
         let (code, text) = line.split_once(' ').unwrap_or((&line, ""));
         Self::Custom { code: code.into(), text: text.into() }
     }
@@ -310,7 +325,7 @@ impl Fault {
             Self::WrongType => "WRONGTYPE",
             Self::ProtocolVersion => "NOPROTO",
             Self::WrongPassword => "WRONGPASS",
-            Self::Unknown { .. } => "UNKNOWN",
+            Self::Unknown { .. } | Self::Partial { .. } => "UNKNOWN",
             Self::NoQuorum { .. } => "NOQUORUM",
             Self::Busy => "BUSY",
             Self::ClockAhead { .. } => "CLOCKAHEAD",
@@ -341,8 +356,8 @@ impl Fault {
     }
 }
 
-/// Shortens a client's own words for an error line.
-fn quoted(words: &[u8]) -> Box<str> {
+/// A client's own words as an error line may repeat them: at most [`QUOTED_BYTES_MAX`] of them, on one line.
+pub fn quoted(words: &[u8]) -> Box<str> {
     on_one_line(&words[..words.len().min(QUOTED_BYTES_MAX)])
 }
 
@@ -362,3 +377,6 @@ impl fmt::Display for Shown {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

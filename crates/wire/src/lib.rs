@@ -8,8 +8,10 @@
 //! 2. Every limit is a named constant with its unit.
 //! 3. A decoder gives the same result however its input is cut into pieces.
 
+pub mod command;
 pub mod door;
 pub mod fault;
+pub mod json;
 pub mod reply;
 pub mod resp;
 

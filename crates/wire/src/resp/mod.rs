@@ -31,3 +31,6 @@ pub enum Protocol {
     /// Tells maps, sets, booleans, doubles and pushes apart.
     Resp3,
 }
+
+#[cfg(test)]
+mod tests;
