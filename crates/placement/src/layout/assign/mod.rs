@@ -15,8 +15,8 @@
 //! **How many** ([`apportion`]). There are N x Q owner places. Each goes, one after the other, to whoever is
 //! least loaded for its weight after taking it: first over datacenters, then over each one's zones, then over
 //! each zone's nodes. This is the method by which d'Hondt divides the seats of a parliament. No division into
-//! whole places has a less loaded busiest node, and when a node joins nobody else's number rises, so nothing
-//! moves but to the newcomer.
+//! whole places has a less loaded busiest node. And nobody of a group gets more places when a node joins it, so
+//! data moves to the newcomer alone (or nearly: to it and the rest of its zone, if the zone is due more).
 //!
 //! **Which** ([`places`]). Start from the table before. A node with too few places takes one over from a node
 //! with too many, in a partition where it owns nothing and where the spread allows it. If no such partition is
