@@ -31,6 +31,10 @@ use crate::slot::{SLOTS, slot};
 pub const PARTITIONS_MAX: u32 = SLOTS as u32;
 
 /// The partitions of a cluster that does not say otherwise.
+///
+/// Shares are whole partitions, so a node should own some thirty or more: with three replicas 1024 partitions
+/// are good for a hundred nodes, and a cluster that may grow to a thousand should be made with
+/// [`PARTITIONS_MAX`].
 pub const PARTITIONS_DEFAULT: u32 = 1024;
 
 const SLOT_BITS: u32 = SLOTS.trailing_zeros();

@@ -96,13 +96,14 @@ impl Layout {
             return Ok(self.clone());
         }
         error::admit(&self.members, &member)?;
+        let epoch = self.epoch.checked_add(1).ok_or(LayoutError::Broken("its epoch cannot rise any more"))?;
         let mut members = self.members.clone();
         let at = members.partition_point(|other| other.id < member.id);
         members.insert(at, member);
         let replicas = effective(self.replicas_wanted, members.len());
         let owners = assign::assign(&self.owners, self.keyspace.partition_count(), &members, replicas);
         let ring = stand_in_ring(&members);
-        let next = Layout { epoch: self.epoch + 1, members, owners, ring, ..self.clone() };
+        let next = Layout { epoch, members, owners, ring, ..self.clone() };
         debug_assert_eq!(next.check(), Ok(()));
         Ok(next)
     }

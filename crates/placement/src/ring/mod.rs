@@ -27,6 +27,23 @@
 //! The price of the other rule, "the lower id keeps the place", would be arcs that change hands between two
 //! servers when a third comes.
 //!
+//! ```
+//! use placement::ring::{Ring, xxh3};
+//! use placement::Zone;
+//!
+//! let mut ring = Ring::new(128, xxh3);
+//! for (server, rack) in [("server1", "dc1/r1"), ("server2", "dc1/r2"), ("server3", "dc1/r1")] {
+//!     ring.add_server(server, 1, rack.parse::<Zone>()?)?;
+//! }
+//! let owners = ring.owners(b"user:1", 2);
+//! assert!(owners.contains(&&"server2"), "two owners lie in two racks, and only server2 is in r2");
+//!
+//! let before = ring.clone();
+//! ring.remove_server(&"server3");
+//! assert!(before.moves_to(&ring).iter().all(|arc| arc.from == Some("server3")));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! It is not a store: it maps positions and knows no keys, so two keys that collide share a server and stay
 //! two keys. It does not bound anyone's load: for that the layout has fixed partitions.
 //!

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Ring, Server};
+use super::{Ring, Server, Token};
 
 impl<S: Ord + Clone + fmt::Display> Ring<S> {
     /// The server of a key: the first clockwise. None if the ring is empty.
@@ -81,18 +81,11 @@ impl<S: Ord + Clone + fmt::Display> Ring<S> {
     }
 
     fn servers_from(&self, place: u64) -> impl Iterator<Item = &Server<S>> {
+        // It does not stop when all are met: counting the servers costs more than most walks are long.
         let (before, after) = self.tokens.split_at(self.token_from(place));
-        let mut unmet = self.seats.iter().flatten().count();
         let mut met = vec![false; self.seats.len()];
-        let mut tokens = after.iter().chain(before);
-        std::iter::from_fn(move || {
-            if unmet == 0 {
-                return None;
-            }
-            let token = tokens.find(|token| !std::mem::replace(&mut met[token.seat as usize], true))?;
-            unmet -= 1;
-            Some(self.server(token.seat))
-        })
+        let first_met = move |token: &&Token| !std::mem::replace(&mut met[token.seat as usize], true);
+        after.iter().chain(before).filter(first_met).map(|token| self.server(token.seat))
     }
 
     fn token_from(&self, place: u64) -> usize {

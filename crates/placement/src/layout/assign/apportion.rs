@@ -89,3 +89,50 @@ impl PartialOrd for Load {
         Some(self.cmp(other))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Claim, apportion};
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
+    fn free(weights: &[u64]) -> Vec<Claim> {
+        weights.iter().map(|&weight| Claim { weight, low: 0, high: 1000 }).collect()
+    }
+
+    #[test]
+    fn seats_are_divided_as_in_the_textbook() {
+        // The usual example of d'Hondt's method: 8 seats for 100, 80, 30 and 20 thousand votes.
+        assert_eq!(apportion(&free(&[100, 80, 30, 20]), 8), [4, 3, 1, 0]);
+        assert_eq!(apportion(&free(&[1, 1, 1]), 4), [2, 1, 1], "an earlier claim wins a tie");
+    }
+
+    #[test]
+    fn floors_and_ceilings_hold() {
+        let claims =
+            [(100, 0, 2), (1, 3, 9), (1, 0, 9)].map(|(weight, low, high)| Claim { weight, low, high });
+        assert_eq!(apportion(&claims, 5), [2, 3, 0]);
+        assert_eq!(apportion(&claims, 9), [2, 4, 3]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_place_is_better_elsewhere(weights in proptest::collection::vec(1..50u64, 1..8), total in 0..300usize) {
+            let shares = apportion(&free(&weights), total);
+            prop_assert_eq!(shares.iter().sum::<usize>(), total);
+            for (i, j) in (0..weights.len()).flat_map(|i| (0..weights.len()).map(move |j| (i, j))) {
+                let (mine, theirs) = (shares[i] as u64 * weights[j], (shares[j] as u64 + 1) * weights[i]);
+                prop_assert!(mine <= theirs, "{i} holds {} and {j} {}", shares[i], shares[j]);
+            }
+        }
+
+        #[test]
+        fn who_joins_takes_and_nobody_else_gains(
+            mut weights in proptest::collection::vec(1..50u64, 2..8), total in 0..300usize,
+        ) {
+            let with = apportion(&free(&weights), total);
+            weights.pop();
+            let without = apportion(&free(&weights), total);
+            prop_assert!(without.iter().zip(&with).all(|(before, after)| after <= before));
+        }
+    }
+}

@@ -129,3 +129,50 @@ fn level(bounds: &[Bounds], total: usize) -> Vec<Bounds> {
         .map(|b| Bounds { low: (height - 1).clamp(b.low, b.high), high: height.clamp(b.low, b.high) })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Bounds, Spread, level};
+    use crate::member::{Member, NodeId};
+
+    fn members(zones: &[&str]) -> Vec<Member> {
+        let member = |(number, zone): (usize, &&str)| Member {
+            id: NodeId(number as u64),
+            name: format!("n{number}"),
+            client_addr: format!("client:{number}"),
+            peer_addr: format!("peer:{number}"),
+            weight: 1,
+            zone: zone.parse().unwrap(),
+        };
+        zones.iter().enumerate().map(member).collect()
+    }
+
+    #[test]
+    fn bounds_are_level_as_far_as_groups_reach() {
+        let sizes = |sizes: &[usize]| sizes.iter().map(|&high| Bounds { low: 0, high }).collect::<Vec<_>>();
+        let of = |groups: &[usize], total| {
+            level(&sizes(groups), total).iter().map(|b| (b.low, b.high)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[5, 5, 5, 5], 3), [(0, 1); 4]);
+        assert_eq!(of(&[5, 5], 3), [(1, 2); 2]);
+        assert_eq!(of(&[1, 9], 5), [(1, 1), (3, 4)]);
+        assert_eq!(of(&[3], 3), [(2, 3)]);
+    }
+
+    #[test]
+    fn strain_counts_what_is_too_much_and_what_finds_no_place() {
+        let three_racks = Spread::new(&members(&["a/1", "a/1", "a/2", "a/3"]), 3);
+        assert_eq!(three_racks.strain(&[Some(0), Some(2), Some(3)]), 0);
+        assert_eq!(three_racks.strain(&[Some(0), None, None]), 0);
+        assert!(three_racks.strain(&[Some(0), Some(1), None]) > 0, "two in one rack");
+
+        let two_racks = Spread::new(&members(&["a/1", "a/1", "a/1", "a/2"]), 3);
+        assert_eq!(two_racks.strain(&[Some(0), Some(1), Some(3)]), 0);
+        assert_eq!(two_racks.strain(&[Some(0), Some(1), None]), 0, "the hole is for the other rack");
+        assert!(two_racks.strain(&[Some(0), Some(1), Some(2)]) > 0);
+
+        let two_centers = Spread::new(&members(&["a/1", "a/2", "a/3", "b/1"]), 3);
+        assert_eq!(two_centers.strain(&[Some(0), Some(1), Some(3)]), 0);
+        assert!(two_centers.strain(&[Some(0), Some(1), Some(2)]) > 0, "all in one datacenter");
+    }
+}
