@@ -57,7 +57,7 @@ pub trait Engine: Send + Sync {
 ///
 /// # Errors
 /// Those of [`Engine::commit`] and [`Engine::sync`]; after any of them none of the batches may be reported settled.
-pub fn commit_group<E: Engine, B: AsRef<Batch>>(
+pub fn commit_group<E: Engine + ?Sized, B: AsRef<Batch>>(
     engine: &E,
     batches: &[B],
     sync: bool,

@@ -17,12 +17,15 @@
 
 mod mark;
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable};
+use fjall::{
+    Database, DatabaseBuilder, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable,
+};
 
 use crate::{Batch, Engine, StoreError};
 use mark::Mark;
@@ -113,11 +116,12 @@ impl Lsm {
             .cache_size(options.cache_bytes)
             .max_journaling_size(options.journal_bytes_max.max(64 << 20))
             .worker_threads(options.workers.max(1));
-        let db = builder.open().map_err(unopened)?;
+        let db = recovered(builder)?.map_err(unopened)?;
         let keyspace = || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes);
         let rows = db.keyspace("rows", keyspace).map_err(unopened)?;
         let commits = commits_in(&rows)?;
         let mark = Mark::open(&dir.join("mark"))?;
+        sync_names(dir).map_err(|error| StoreError::Unreadable(error.to_string()))?;
         Ok(Self {
             commits_lost: mark.commits().saturating_sub(commits),
             mark: Mutex::new(mark),
@@ -240,6 +244,23 @@ impl std::fmt::Debug for Lsm {
         let commits = self.commits.load(Ordering::Acquire);
         f.debug_struct("Lsm").field("commits", &commits).finish_non_exhaustive()
     }
+}
+
+/// Opens the database. Some damages of a journal make `fjall` 3.1.13 panic (`journal/entry.rs`: a length that
+/// contradicts itself) where others are errors; bytes from a disk are never a reason to end the process.
+fn recovered(builder: DatabaseBuilder<Database>) -> Result<fjall::Result<Database>, StoreError> {
+    // What the panic leaves half made is dropped with it: nothing of it is seen again.
+    let opened = std::panic::catch_unwind(AssertUnwindSafe(|| builder.open()));
+    opened.map_err(|_| StoreError::Unreadable("its journal is damaged".into()))
+}
+
+/// A new file is lost in a power cut, synced or not, unless the directory that names it is synced too.
+fn sync_names(dir: &Path) -> std::io::Result<()> {
+    let dir = dir.canonicalize()?;
+    for dir in [Some(&*dir), dir.parent()].into_iter().flatten() {
+        std::fs::File::open(dir)?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn unread(error: impl std::fmt::Display) -> StoreError {

@@ -66,7 +66,7 @@ pub struct StoreFigures {
 
 /// The rows of one shard. See the module's text.
 #[derive(Debug)]
-pub struct Store<E> {
+pub struct Store<E: ?Sized> {
     engine: Arc<E>,
     hash_seed: u64,
     pending: Pending,
@@ -75,7 +75,7 @@ pub struct Store<E> {
     reads_cold: u64,
 }
 
-impl<E: Engine> Store<E> {
+impl<E: Engine + ?Sized> Store<E> {
     /// A store over what the engine holds now.
     pub fn new(engine: Arc<E>, options: StoreOptions) -> Self {
         Self {

@@ -28,7 +28,7 @@ impl<'a> Merge<'a> {
 
     /// Asks the engine for as many rows as are wanted, and for more, twice as many each time, only while deletes
     /// hide what it gave.
-    pub(super) fn over<E: Engine>(
+    pub(super) fn over<E: Engine + ?Sized>(
         mut self,
         engine: &E,
         from: &[u8],

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::pending::Pending;
 use super::{Store, StoreOptions};
 use crate::{Commit, Fault, Memory, StoreError, commit_group};
 
@@ -156,4 +157,22 @@ fn an_open_batch_cannot_settle() {
     let mut store = store(CACHE_BYTES);
     store.put(text("aa"), text("1"));
     store.settled(Commit(1));
+}
+
+#[test]
+fn rows_whose_hashes_collide_stay_distinct() {
+    let mut pending = Pending::new();
+    for (row, value) in [("aa", "1"), ("bb", "2"), ("aa", "3")] {
+        pending.change(0, text(row), Some(text(value)));
+    }
+    let (first, _) = pending.seal().unwrap();
+    pending.change(0, text("bb"), None);
+    pending.check(|_| 0);
+    assert_eq!(pending.get(0, b"aa"), Some((Some(&text("3")), Commit(1))));
+    assert_eq!(pending.get(0, b"bb"), Some((None, Commit(2))));
+    assert_eq!(pending.get(0, b"cc"), None);
+    let mut settled = Vec::new();
+    pending.settle(first, |_, row, value| settled.push((row, value)));
+    assert_eq!(settled, [(text("aa"), Some(text("3")))]);
+    pending.check(|_| 0);
 }

@@ -1,0 +1,115 @@
+//! Where an engine under test lives: how it is made, and how it dies.
+
+use store::{Engine, Memory};
+
+/// An engine that can be crashed.
+pub(crate) trait Bed: Sized {
+    /// The engine on it.
+    type Engine: Engine;
+
+    /// An empty engine. The name tells directories apart.
+    fn new(name: &str) -> Self;
+
+    /// The engine.
+    fn engine(&self) -> &Self::Engine;
+
+    /// The process dies without closing anything, and the engine is opened again.
+    fn crash(&mut self);
+}
+
+/// Memory loses whatever was not synced.
+pub(crate) struct MemoryBed(Memory);
+
+impl Bed for MemoryBed {
+    type Engine = Memory;
+
+    fn new(_: &str) -> Self {
+        Self(Memory::new())
+    }
+
+    fn engine(&self) -> &Memory {
+        &self.0
+    }
+
+    fn crash(&mut self) {
+        self.0.crash(0);
+    }
+}
+
+#[cfg(feature = "lsm")]
+pub(crate) use lsm::LsmBed;
+
+#[cfg(feature = "lsm")]
+mod lsm {
+    //! The LSM engine in a directory of its own.
+
+    use std::path::{Path, PathBuf};
+
+    use store::{Lsm, LsmOptions};
+
+    use super::Bed;
+
+    /// A crash takes the files as the operating system has them at that moment, which is what a killed process
+    /// leaves: dropping the engine instead would sync its journal.
+    pub(crate) struct LsmBed {
+        dir: PathBuf,
+        crashes: u32,
+        engine: Option<Lsm>,
+    }
+
+    impl LsmBed {
+        fn open(&mut self) {
+            self.engine = Some(Lsm::open(self.life(), LsmOptions::default()).unwrap());
+        }
+
+        fn life(&self) -> PathBuf {
+            self.dir.join(self.crashes.to_string())
+        }
+    }
+
+    impl Bed for LsmBed {
+        type Engine = Lsm;
+
+        fn new(name: &str) -> Self {
+            static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+            let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let name = format!("armilla-conformance-{}-{count}-{name}", std::process::id());
+            let mut bed = Self { dir: std::env::temp_dir().join(name), crashes: 0, engine: None };
+            bed.open();
+            bed
+        }
+
+        fn engine(&self) -> &Lsm {
+            self.engine.as_ref().expect("open between crashes")
+        }
+
+        fn crash(&mut self) {
+            let before = self.life();
+            self.crashes += 1;
+            copy(&before, &self.life());
+            self.engine = None;
+            std::fs::remove_dir_all(before).unwrap();
+            self.open();
+        }
+    }
+
+    impl Drop for LsmBed {
+        fn drop(&mut self) {
+            self.engine = None;
+            std::fs::remove_dir_all(&self.dir).unwrap();
+        }
+    }
+
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            let target = to.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                copy(&entry.path(), &target);
+            } else {
+                std::fs::copy(entry.path(), target).unwrap();
+            }
+        }
+    }
+}
