@@ -89,6 +89,10 @@ impl Cell {
     pub fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
         let key = Key::decode(reader)?;
         let kind = Kind::of(reader.u8()?).ok_or(reader.malformed())?;
-        Ok(Self { key, kind, subkey: reader.bytes()? })
+        let subkey = reader.bytes()?;
+        match kind {
+            Kind::String if !subkey.is_empty() => Err(reader.malformed()),
+            Kind::String => Ok(Self { key, kind, subkey }),
+        }
     }
 }

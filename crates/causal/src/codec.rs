@@ -95,6 +95,16 @@ impl Reader {
         Ok(self.bytes.split_to(length))
     }
 
+    /// The next `length` bytes.
+    pub fn take(&mut self, length: usize) -> Result<Bytes, Malformed> {
+        if length > self.bytes.len() { Err(self.malformed()) } else { Ok(self.bytes.split_to(length)) }
+    }
+
+    /// All bytes that are left.
+    pub fn rest(&mut self) -> Bytes {
+        std::mem::take(&mut self.bytes)
+    }
+
     /// The version byte: only `version` is known.
     pub fn version(&mut self, version: u8) -> Result<(), Malformed> {
         if self.u8()? == version { Ok(()) } else { Err(self.malformed()) }

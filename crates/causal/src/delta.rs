@@ -1,6 +1,9 @@
 //! Deltas: one operation each, as it is made, sent, kept for those that missed it, and applied.
 //!
-//! Invariant: an operation has exactly one dot, deletes included, so that a context that has the dot has all of it.
+//! Invariants, kept by [`Delta::check`] and by decoding:
+//! 1. An operation has exactly one dot, deletes included, so that a context that has the dot has all of it.
+//! 2. It edits a cell at most once.
+//! 3. It edits cells or sweeps, never both.
 
 use crate::codec::{Malformed, Reader, put_varint};
 use crate::context::Context;
@@ -26,14 +29,18 @@ impl Scope {
         self == Self::All || self == Self::Database(database)
     }
 
-    pub(crate) fn encode(self, out: &mut BytesMut) {
+    /// Appends the scope.
+    /// Appends the scope.
+    pub fn encode(self, out: &mut BytesMut) {
         out.put_u8(match self {
             Self::All => u8::MAX,
             Self::Database(database) => database,
         });
     }
 
-    pub(crate) fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+    /// Reads a scope.
+    /// Reads a scope.
+    pub fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
         match reader.u8()? {
             u8::MAX => Ok(Self::All),
             database if database < DATABASES_MAX => Ok(Self::Database(database)),
@@ -105,6 +112,18 @@ impl Delta {
         Entry { dot: self.dot, stamp: self.stamp, payload }
     }
 
+    /// The invariants at the head of this file.
+    pub fn check(&self) {
+        assert!(!self.edits_a_cell_twice(), "{} edits a cell twice", self.dot);
+        assert!(self.edits.is_empty() || self.sweep.is_none(), "{} edits and sweeps", self.dot);
+    }
+
+    fn edits_a_cell_twice(&self) -> bool {
+        let mut cells: Vec<&Cell> = self.edits.iter().map(|edit| &edit.cell).collect();
+        cells.sort_unstable();
+        cells.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
     /// Appends the delta, behind a version.
     pub fn encode(&self, out: &mut BytesMut) {
         out.put_u8(DELTA_VERSION);
@@ -131,6 +150,10 @@ impl Delta {
             1 => Some(Sweep { scope: Scope::decode(reader)?, seen: Context::decode(reader)? }),
             _ => return Err(reader.malformed()),
         };
-        Ok(Self { dot, stamp, edits, sweep })
+        let delta = Self { dot, stamp, edits, sweep };
+        if delta.edits_a_cell_twice() || (!delta.edits.is_empty() && delta.sweep.is_some()) {
+            return Err(reader.malformed());
+        }
+        Ok(delta)
     }
 }

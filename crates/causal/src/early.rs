@@ -5,14 +5,14 @@
 use crate::codec::{Malformed, Reader, put_varint};
 use crate::context::Context;
 use crate::delta::{Scope, Sweep};
-use crate::{Cell, Dot};
-use bytes::BytesMut;
+use crate::{Cell, Dot, Key};
+use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Removals that came before their adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Early {
-    single: BTreeSet<(Cell, Dot)>,
+    single: BTreeSet<(Dot, Cell)>,
     swept: BTreeMap<Scope, Context>,
 }
 
@@ -24,7 +24,7 @@ impl Early {
         }
         let swept =
             || self.swept.iter().any(|(scope, seen)| scope.covers(cell.key.database) && seen.contains(dot));
-        swept() || self.single.contains(&(cell.clone(), dot))
+        swept() || self.single.contains(&(dot, cell.clone()))
     }
 
     /// Whether nothing is awaited.
@@ -34,7 +34,7 @@ impl Early {
 
     /// Notes one removal.
     pub fn insert(&mut self, cell: Cell, dot: Dot) {
-        self.single.insert((cell, dot));
+        self.single.insert((dot, cell));
     }
 
     /// Notes a sweep, but for what `applied` holds.
@@ -53,30 +53,55 @@ impl Early {
         }
     }
 
-    /// Forgets what `applied` says by now; tells whether that was anything.
-    pub fn prune(&mut self, applied: &Context) -> bool {
+    /// Forgets the removals of one operation's entries: it has been applied, and the context says it.
+    pub fn forget(&mut self, dot: Dot) {
         if self.is_empty() {
-            return false;
+            return;
         }
-        let before = self.clone();
-        self.single.retain(|(_, dot)| !applied.contains(*dot));
+        let least = (dot, Cell::string(Key::new(0, Bytes::new())));
+        let of_dot = self.single.range(least..).take_while(|(d, _)| *d == dot);
+        for removal in of_dot.cloned().collect::<Vec<_>>() {
+            self.single.remove(&removal);
+        }
+        let applied = Context::from_iter([dot]);
+        for seen in self.swept.values_mut().filter(|seen| seen.contains(dot)) {
+            *seen = seen.without(&applied);
+        }
+        self.swept.retain(|_, seen| !seen.is_empty());
+    }
+
+    /// Forgets what `applied` says by now.
+    pub fn prune(&mut self, applied: &Context) {
+        self.single.retain(|(dot, _)| !applied.contains(*dot));
         self.swept.values_mut().for_each(|seen| *seen = seen.without(applied));
         self.swept.retain(|_, seen| !seen.is_empty());
-        *self != before
+    }
+
+    /// Nothing here may be said by `applied`, and no sweep is kept that awaits nothing.
+    pub fn check(&self, applied: &Context) {
+        let known = self.single.iter().find(|(dot, _)| applied.contains(*dot));
+        assert!(known.is_none(), "early keeps what the context says: {known:?}");
+        for (scope, seen) in &self.swept {
+            seen.check();
+            assert!(
+                !seen.is_empty() && seen.without(applied) == *seen,
+                "early keeps a sweep of {scope:?}: {seen:?}"
+            );
+        }
     }
 
     /// What concerns one cell.
     #[must_use]
     pub fn of(&self, cell: &Cell) -> Self {
-        let single = self.single.iter().filter(|(c, _)| c == cell).cloned().collect();
+        let single = self.single.iter().filter(|(_, c)| c == cell).cloned().collect();
         let covers = |(scope, _): &(&Scope, &Context)| scope.covers(cell.key.database);
         let swept = self.swept.iter().filter(covers).map(|(scope, seen)| (*scope, seen.clone())).collect();
         Self { single, swept }
     }
 
     /// The single removals.
-    pub fn single(&self) -> impl Iterator<Item = &(Cell, Dot)> {
-        self.single.iter()
+    pub fn single(&self) -> impl Iterator<Item = (&Cell, &Dot)> {
+        self.single.iter().map(|(dot, cell)| (cell, dot))
     }
 
     /// The sweeps.
@@ -87,7 +112,7 @@ impl Early {
     /// Appends everything awaited.
     pub fn encode(&self, out: &mut BytesMut) {
         put_varint(out, self.single.len() as u64);
-        for (cell, dot) in &self.single {
+        for (dot, cell) in &self.single {
             cell.encode(out);
             dot.encode(out);
         }
@@ -102,10 +127,15 @@ impl Early {
     pub fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
         let mut early = Self::default();
         for _ in 0..reader.count(Cell::BYTES_MIN + Dot::BYTES_MIN)? {
-            early.single.insert((Cell::decode(reader)?, Dot::decode(reader)?));
+            let cell = Cell::decode(reader)?;
+            early.insert(cell, Dot::decode(reader)?);
         }
         for _ in 0..reader.count(2)? {
-            early.swept.insert(Scope::decode(reader)?, Context::decode(reader)?);
+            let scope = Scope::decode(reader)?;
+            let seen = Context::decode(reader)?;
+            if seen.is_empty() || early.swept.insert(scope, seen).is_some() {
+                return Err(reader.malformed());
+            }
         }
         Ok(early)
     }

@@ -24,15 +24,22 @@
 //!
 //! Invariants, kept by [`Map::check`]:
 //! 1. Rows are a pure function of the operations applied, so equal contexts mean equal rows. A cell that was
-//!    taken from a peer by an exchange cut short may run ahead of the context: [`Map::is_ahead`] says so.
+//!    taken from a peer by an exchange not yet finished, or cut short, may run ahead of the context:
+//!    [`Map::is_ahead`] says so from the first such cell on, so that a crash at any moment finds it stored.
 //! 2. `digest` is the sum of the fingerprints of all entries.
 //! 3. Nothing in early is in the context.
+//! 4. Nothing that early says was removed is in the rows.
 
 use crate::context::Context;
 use crate::delta::{Delta, Edit, Scope, Sweep};
 use crate::early::Early;
-use crate::entry::Entries;
+use crate::entry::{Entries, Entry};
 use crate::{Cell, Dot};
+use std::collections::BTreeSet;
+
+/// How many operations an open exchange keeps waiting. They matter only if it is abandoned, and whoever sent them
+/// was told that they are not held: more are let go.
+const WAITING_DELTAS_MAX: usize = 4_096;
 
 /// Where the entries of cells are kept.
 pub trait Rows {
@@ -62,7 +69,7 @@ pub enum Applied {
     Fresh,
     /// Its dot was in the context already; nothing changed.
     Known,
-    /// An open exchange will bring it; it waits, and is not held yet.
+    /// An open exchange will bring it; it is not held yet, and may never be if the exchange is abandoned.
     Deferred,
 }
 
@@ -106,6 +113,36 @@ struct Session {
     ahead: bool,
 }
 
+impl Session {
+    fn defer(&mut self, delta: &Delta) {
+        if self.waiting.len() < WAITING_DELTAS_MAX {
+            self.waiting.push(delta.clone());
+        }
+    }
+}
+
+/// A row about to lose some of its entries: read, and not written yet.
+struct Rewrite {
+    cell: Cell,
+    entries: Entries,
+    lost: u64,
+}
+
+impl Rewrite {
+    /// The row without what `gone` says; nothing where that changes nothing.
+    fn without(cell: Cell, mut entries: Entries, gone: impl Fn(&Entry) -> bool) -> Option<Self> {
+        let (before, mut lost) = (entries.len(), 0u64);
+        entries.retain(|entry| {
+            let goes = gone(entry);
+            if goes {
+                lost = lost.wrapping_add(entry.fingerprint(&cell));
+            }
+            !goes
+        });
+        (entries.len() < before).then_some(Self { cell, entries, lost })
+    }
+}
+
 /// One replica of one partition.
 #[derive(Clone, Debug, Default)]
 pub struct Map {
@@ -136,9 +173,29 @@ impl Map {
         self.digest
     }
 
-    /// Whether some cell may hold more than the context says, so that only the digest proves equality.
+    /// Whether some cell may say more than the context does, so that only the digest proves equality.
     pub fn is_ahead(&self) -> bool {
-        self.ahead
+        self.ahead || self.session.as_ref().is_some_and(|session| session.ahead)
+    }
+
+    /// Notes that cells may say more than the context does. For whoever opens an exchange with a snapshot of a
+    /// replica that was ahead itself: what its rows have already lost cannot be told from the rows.
+    pub fn mark_ahead(&mut self) {
+        self.ahead = true;
+    }
+
+    /// The sweep of everything in `scope` that is held here: what was applied, and what is there ahead of that.
+    ///
+    /// # Errors
+    /// Where the rows could not be read.
+    pub fn sweep_of<R: Rows>(&self, scope: Scope, rows: &mut R) -> Result<Sweep, R::Error> {
+        let mut seen = self.context().clone();
+        if self.is_ahead() {
+            for cell in rows.cells(scope)? {
+                rows.entries(&cell)?.dots().for_each(|dot| seen.insert(dot));
+            }
+        }
+        Ok(Sweep { scope, seen })
     }
 
     /// Applies one operation. Rows, context and early change together or not at all: everything is read
@@ -153,19 +210,20 @@ impl Map {
         if let Some(session) = &mut self.session
             && session.brings.contains(delta.dot)
         {
-            session.waiting.push(delta.clone());
+            session.defer(delta);
             return Ok(Applied::Deferred);
         }
+        if cfg!(debug_assertions) {
+            delta.check();
+        }
+        let swept = delta.sweep.as_ref().map_or(Ok(Vec::new()), |sweep| swept(sweep, rows))?;
         let edited =
             delta.edits.iter().map(|edit| rows.entries(&edit.cell)).collect::<Result<Vec<_>, _>>()?;
-        if let Some(sweep) = &delta.sweep {
-            self.sweep(sweep, rows)?;
-        }
         for (edit, entries) in delta.edits.iter().zip(edited) {
             self.edit(delta, edit, entries, rows);
         }
-        self.knowledge.context.insert(delta.dot);
-        self.note_early(delta);
+        swept.into_iter().for_each(|row| self.write(row, rows));
+        self.remember(delta);
         Ok(Applied::Fresh)
     }
 
@@ -191,17 +249,11 @@ impl Map {
         }
     }
 
-    fn sweep<R: Rows>(&mut self, sweep: &Sweep, rows: &mut R) -> Result<(), R::Error> {
-        for (cell, before) in swept_cells(sweep, rows)? {
-            let mut after = before.clone();
-            after.retain(|entry| !sweep.seen.contains(entry.dot));
-            self.replace(&cell, &before, after, rows);
-        }
-        Ok(())
-    }
-
-    fn note_early(&mut self, delta: &Delta) {
+    /// The operation is in the context from now on, and early holds what it removed of operations still to come.
+    fn remember(&mut self, delta: &Delta) {
         let Knowledge { context, early } = &mut self.knowledge;
+        context.insert(delta.dot);
+        early.forget(delta.dot);
         for edit in &delta.edits {
             for dot in edit.removes.iter().filter(|dot| !context.contains(**dot)) {
                 early.insert(edit.cell.clone(), *dot);
@@ -210,7 +262,11 @@ impl Map {
         if let Some(sweep) = &delta.sweep {
             early.insert_sweep(sweep, context);
         }
-        early.prune(context);
+    }
+
+    fn write<R: Rows>(&mut self, row: Rewrite, rows: &mut R) {
+        self.digest = self.digest.wrapping_sub(row.lost);
+        rows.set_entries(&row.cell, row.entries);
     }
 
     /// Writes a row and keeps the digest beside it.
@@ -228,32 +284,31 @@ impl Map {
     }
 
     /// Opens a state exchange with a peer's snapshot: takes over its early removals at once, and from now on
-    /// defers the operations that the snapshot brings.
+    /// defers the operations that the snapshot brings. An exchange that is still open is abandoned.
     ///
     /// # Errors
-    /// Where a row could not be read; nothing has changed then.
+    /// Where a row could not be read; nothing has been taken over then.
     pub fn begin<R: Rows>(&mut self, theirs: &Knowledge, rows: &mut R) -> Result<(), R::Error> {
-        let mut changes = Vec::new();
-        for cell in theirs.early.single().map(|(cell, _)| cell) {
-            changes.push((cell.clone(), rows.entries(cell)?));
-        }
+        self.abandon(rows)?;
+        let mut cells: BTreeSet<Cell> = theirs.early.single().map(|(cell, _)| cell.clone()).collect();
         for sweep in theirs.early.sweeps() {
-            for (cell, entries) in swept_cells(&sweep, rows)? {
-                changes.push((cell, entries));
-            }
+            cells.extend(rows.cells(sweep.scope)?);
         }
-        changes.sort_by(|a, b| a.0.cmp(&b.0));
-        changes.dedup_by(|a, b| a.0 == b.0);
-        let mut changed = false;
-        for (cell, before) in changes {
-            let mut after = before.clone();
-            after.retain(|entry| !theirs.early.contains(&cell, entry.dot));
-            changed |= self.replace(&cell, &before, after, rows);
+        let mut removed = Vec::new();
+        for cell in cells {
+            let entries = rows.entries(&cell)?;
+            let early = &theirs.early;
+            removed.extend(Rewrite::without(cell.clone(), entries, |entry| early.contains(&cell, entry.dot)));
         }
-        self.knowledge.early.unite(&theirs.early);
-        self.knowledge.early.prune(&self.knowledge.context);
+        let mut early = self.knowledge.early.clone();
+        early.unite(&theirs.early);
+        early.prune(self.context());
+        // A removal taken over from an operation that was not applied here decides rows yet to come, too.
+        let ahead = !removed.is_empty() || early != self.knowledge.early;
+        removed.into_iter().for_each(|row| self.write(row, rows));
+        self.knowledge.early = early;
         let brings = theirs.context.without(self.context());
-        self.session = Some(Session { brings, waiting: Vec::new(), ahead: changed });
+        self.session = Some(Session { brings, waiting: Vec::new(), ahead });
         Ok(())
     }
 
@@ -268,7 +323,13 @@ impl Map {
         their_knowledge: &Knowledge,
         rows: &mut R,
     ) -> Result<(), R::Error> {
-        let changed = self.merge_cell(cell, theirs, their_knowledge, rows)?;
+        let mine = rows.entries(cell)?;
+        let merged = merge(cell, &mine, &self.knowledge, theirs, their_knowledge);
+        // An entry that neither of the two has applied: the peer was ahead itself, and no exchange ends that.
+        let applied = |dot| self.context().contains(dot) || their_knowledge.context.contains(dot);
+        let beyond_both = !merged.dots().all(applied);
+        self.ahead |= beyond_both;
+        let changed = self.replace(cell, &mine, merged, rows);
         match &mut self.session {
             Some(session) => session.ahead |= changed,
             None => self.ahead |= changed,
@@ -279,6 +340,10 @@ impl Map {
     /// Takes one cell as it is on a peer at some instant, outside of any exchange. From then on the cell may
     /// run ahead of the context.
     ///
+    /// [`Applied::Deferred`] where an entry was left out because an open exchange brings its operation. That
+    /// exchange brings what removed the entry as well, if anything did, and may be done with this cell already:
+    /// taken from elsewhere, a removed entry would come back and stay.
+    ///
     /// # Errors
     /// Where the row could not be read; nothing has changed then.
     pub fn mend<R: Rows>(
@@ -287,33 +352,38 @@ impl Map {
         theirs: &Entries,
         their_knowledge: &Knowledge,
         rows: &mut R,
-    ) -> Result<(), R::Error> {
-        self.ahead |= self.merge_cell(cell, theirs, their_knowledge, rows)?;
-        Ok(())
-    }
-
-    fn merge_cell<R: Rows>(
-        &mut self,
-        cell: &Cell,
-        theirs: &Entries,
-        their_knowledge: &Knowledge,
-        rows: &mut R,
-    ) -> Result<bool, R::Error> {
+    ) -> Result<Applied, R::Error> {
         let mine = rows.entries(cell)?;
-        let merged = merge(cell, &mine, &self.knowledge, theirs, their_knowledge);
-        Ok(self.replace(cell, &mine, merged, rows))
+        let mut merged = merge(cell, &mine, &self.knowledge, theirs, their_knowledge);
+        let whole = merged.len();
+        if let Some(session) = &self.session {
+            merged.retain(|entry| mine.get(entry.dot).is_some() || !session.brings.contains(entry.dot));
+        }
+        let is_whole = merged.len() == whole;
+        let changed = self.replace(cell, &mine, merged, rows);
+        self.ahead |= changed;
+        Ok(match (is_whole, changed) {
+            (false, _) => Applied::Deferred,
+            (true, true) => Applied::Fresh,
+            (true, false) => Applied::Known,
+        })
     }
 
     /// Ends an exchange in which every cell that differs was taken: unites the contexts and applies what waited.
+    /// Where none is open (it was abandoned meanwhile) nothing happens: contexts unite only over cells taken.
     ///
     /// # Errors
     /// Where a row could not be read while applying what waited; those operations are then still to come.
     pub fn finish<R: Rows>(&mut self, theirs: &Knowledge, rows: &mut R) -> Result<(), R::Error> {
-        self.knowledge.context.unite(&theirs.context);
-        self.knowledge.early.unite(&theirs.early);
+        let Some(session) = self.session.take() else { return Ok(()) };
+        let brought = session.brings.without(&theirs.context);
+        debug_assert!(
+            brought.is_empty(),
+            "an exchange was finished with another snapshot than it began with"
+        );
+        self.knowledge.context.unite(&session.brings);
         self.knowledge.early.prune(&self.knowledge.context);
-        let waiting = self.session.take().map_or_else(Vec::new, |session| session.waiting);
-        self.release(&waiting, rows)
+        self.release(&session.waiting, rows)
     }
 
     /// Gives up an exchange and applies what waited: cells already taken may run ahead of the context.
@@ -339,24 +409,23 @@ impl Map {
             assert!(!entries.is_empty(), "an empty row is kept for {cell:?}");
             for entry in entries.iter() {
                 digest = digest.wrapping_add(entry.fingerprint(cell));
-                let known = self.ahead || self.context().contains(entry.dot);
+                let known = self.is_ahead() || self.context().contains(entry.dot);
                 assert!(known, "{cell:?} holds {} that was never applied", entry.dot);
+                let removed = self.knowledge.early.contains(cell, entry.dot);
+                assert!(!removed, "{cell:?} holds {} that early says was removed", entry.dot);
             }
         }
         assert_eq!(digest, self.digest, "the digest is not that of the rows");
-        let mut early = self.knowledge.early.clone();
-        assert!(!early.prune(self.context()), "early keeps what the context says");
+        self.knowledge.early.check(self.context());
     }
 }
 
-fn swept_cells<R: Rows>(sweep: &Sweep, rows: &mut R) -> Result<Vec<(Cell, Entries)>, R::Error> {
-    let cells = rows.cells(sweep.scope)?;
+/// Every row that the sweep takes something out of. Only what stays is kept in memory, mostly nothing.
+fn swept<R: Rows>(sweep: &Sweep, rows: &mut R) -> Result<Vec<Rewrite>, R::Error> {
     let mut swept = Vec::new();
-    for cell in cells {
+    for cell in rows.cells(sweep.scope)? {
         let entries = rows.entries(&cell)?;
-        if entries.dots().any(|dot| sweep.seen.contains(dot)) {
-            swept.push((cell, entries));
-        }
+        swept.extend(Rewrite::without(cell, entries, |entry| sweep.seen.contains(entry.dot)));
     }
     Ok(swept)
 }

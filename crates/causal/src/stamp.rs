@@ -15,6 +15,10 @@ use bytes::{BufMut, BytesMut};
 /// How far a stamp may lie ahead of a replica's own clock before it is refused, in milliseconds.
 pub const STAMP_AHEAD_MS_MAX: u64 = 1_000;
 
+/// The greatest physical time that a stamp off the wire may show, in milliseconds: some nine thousand years from
+/// now. A clock that has observed it can still rise above it.
+const PHYSICAL_MS_MAX: u64 = 1 << 48;
+
 /// A reading of a hybrid logical clock; the actor breaks ties, so that no two operations share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp {
@@ -42,6 +46,9 @@ impl Stamp {
     /// Reads a stamp.
     pub fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
         let physical_ms = reader.varint()?;
+        if physical_ms > PHYSICAL_MS_MAX {
+            return Err(reader.malformed());
+        }
         let logical = u32::try_from(reader.varint()?).map_err(|_| reader.malformed())?;
         Ok(Self { physical_ms, logical, actor: Actor(reader.u64()?) })
     }

@@ -62,13 +62,13 @@ pub fn edit(cell: Cell, change: Change, entries: &Entries, actor: Actor) -> Opti
         Change::Delete if entries.is_empty() => None,
         Change::Delete => Some(Edit { cell, add: None, removes: entries.dots().collect() }),
         Change::Add(by) => {
-            let mine = entries.iter().find(|entry| entry.dot.actor == actor && !is_plain(entry));
-            let before = mine.and_then(|entry| match entry.payload {
-                Payload::Increment(before) => Some(before),
-                Payload::Plain(_) => None,
-            });
-            let sum = before.map_or(by, |before| add(before, by));
-            let removes = mine.map(|entry| entry.dot).into_iter().collect();
+            let (mut sum, mut removes) = (by, Vec::new());
+            for entry in entries.iter().filter(|entry| entry.dot.actor == actor) {
+                if let Payload::Increment(before) = entry.payload {
+                    sum = add(before, sum);
+                    removes.push(entry.dot);
+                }
+            }
             Some(Edit { cell, add: Some(Payload::Increment(sum)), removes })
         }
     }
