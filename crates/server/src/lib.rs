@@ -1,1 +1,7 @@
-//! The doors: shards, sockets and storage around the node
+//! The doors: shards, sockets and storage around the node.
+
+pub mod config;
+mod error;
+
+pub use config::{Config, Fsync};
+pub use error::StartError;

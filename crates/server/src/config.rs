@@ -1,0 +1,183 @@
+//! What a server is told when it starts.
+//!
+//! Not a parser of flags or files: the command line fills this in. Not what can change while it runs (`settings`).
+//!
+//! 1. Every field has a default under which a single node serves on loopback.
+//! 2. `Fsync` reads back what it displays.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use placement::Zone;
+use placement::keyspace::PARTITIONS_DEFAULT;
+use placement::layout::REPLICAS_DEFAULT;
+use placement::member::WEIGHT_DEFAULT;
+use wire::Level;
+
+/// The HTTP port is the client port plus this. Reserved: nothing listens there yet.
+pub const HTTP_PORT_OFFSET: u16 = 1000;
+/// The gRPC port is the client port plus this. Reserved: nothing listens there yet.
+pub const GRPC_PORT_OFFSET: u16 = 2000;
+/// The peer port is the client port plus this, unless it is given.
+pub const PEER_PORT_OFFSET: u16 = 3000;
+/// Clients at once, unless configured otherwise (as Redis).
+pub const CLIENTS_MAX_DEFAULT: usize = 10_000;
+
+/// When a write counts as durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fsync {
+    /// Every acknowledged write is on the disk: it survives a power cut. Many writes share one sync.
+    #[default]
+    Always,
+    /// Written at once, synced this often: a power cut may take the last interval, the end of a process nothing.
+    Interval(Duration),
+    /// Written at once, synced when the operating system pleases.
+    Never,
+}
+
+/// A text that is no fsync policy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no fsync policy: write always, never, or interval:<milliseconds>")]
+pub struct FsyncError(String);
+
+impl FromStr for Fsync {
+    type Err = FsyncError;
+
+    fn from_str(text: &str) -> Result<Self, FsyncError> {
+        match text.split_once(':') {
+            None if text == "always" => Ok(Self::Always),
+            None if text == "never" => Ok(Self::Never),
+            Some(("interval", ms)) => match ms.trim_end_matches("ms").parse() {
+                Ok(ms) if ms > 0 => Ok(Self::Interval(Duration::from_millis(ms))),
+                _ => Err(FsyncError(text.to_owned())),
+            },
+            _ => Err(FsyncError(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Fsync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Always => f.write_str("always"),
+            Self::Never => f.write_str("never"),
+            Self::Interval(every) => write!(f, "interval:{}", every.as_millis()),
+        }
+    }
+}
+
+/// Everything that a server is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The node's name, which it keeps for life.
+    pub id: String,
+    /// Where clients reach it; other nodes are told this address.
+    pub client_addr: SocketAddr,
+    /// Where other nodes reach it; `None`: the client address with its port plus [`PEER_PORT_OFFSET`].
+    pub peer_addr: Option<SocketAddr>,
+    /// Reserved for the HTTP door; `None`: the client port plus [`HTTP_PORT_OFFSET`]. Nothing listens there yet.
+    pub http_addr: Option<SocketAddr>,
+    /// Reserved for the gRPC door; `None`: the client port plus [`GRPC_PORT_OFFSET`]. Nothing listens there yet.
+    pub grpc_addr: Option<SocketAddr>,
+    /// Where its data is; made if it does not exist.
+    pub dir: PathBuf,
+    /// The client address, `host:port`, of any member of the cluster to join. Without it, and without a stored
+    /// layout, the node founds a cluster. A stored layout wins.
+    pub join: Option<String>,
+    /// Shard threads; `None`: what the directory was made with, or one a core.
+    pub shards: Option<usize>,
+    /// When a write counts as durable.
+    pub fsync: Fsync,
+    /// The level of a connection that chooses none.
+    pub level: Level,
+    /// Replicas that a cluster founded here wants: 1 to 7.
+    pub replicas: u8,
+    /// Partitions of a cluster founded here: a power of two up to 16384.
+    pub partitions: u32,
+    /// How much this node holds relative to others.
+    pub weight: u32,
+    /// What it fails together with.
+    pub zone: Zone,
+    /// How long a request may take before its client is told.
+    pub request_timeout: Duration,
+    /// How long a peer may take before it is asked again.
+    pub retry: Duration,
+    /// Clients at once. `CONFIG SET maxclients` changes it.
+    pub clients_max: usize,
+    /// Memory for hot rows and for blocks that were read, of all shards together, in bytes.
+    pub cache_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            id: "server1".to_owned(),
+            client_addr: SocketAddr::from(([127, 0, 0, 1], 7001)),
+            peer_addr: None,
+            http_addr: None,
+            grpc_addr: None,
+            dir: PathBuf::from("armilla-data"),
+            join: None,
+            shards: None,
+            fsync: Fsync::Always,
+            level: Level::Quorum,
+            replicas: REPLICAS_DEFAULT,
+            partitions: PARTITIONS_DEFAULT,
+            weight: WEIGHT_DEFAULT,
+            zone: Zone::default(),
+            request_timeout: Duration::from_secs(2),
+            retry: Duration::from_millis(250),
+            clients_max: CLIENTS_MAX_DEFAULT,
+            cache_bytes: 256 << 20,
+        }
+    }
+}
+
+impl Config {
+    /// The peer address, given or derived; `None` if the derived port does not exist.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.peer_addr.or_else(|| self.offset(PEER_PORT_OFFSET))
+    }
+
+    /// The HTTP address, given or derived; `None` if the derived port does not exist.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http_addr.or_else(|| self.offset(HTTP_PORT_OFFSET))
+    }
+
+    /// The gRPC address, given or derived; `None` if the derived port does not exist.
+    pub fn grpc_addr(&self) -> Option<SocketAddr> {
+        self.grpc_addr.or_else(|| self.offset(GRPC_PORT_OFFSET))
+    }
+
+    fn offset(&self, by: u16) -> Option<SocketAddr> {
+        let port = self.client_addr.port().checked_add(by)?;
+        Some(SocketAddr::new(self.client_addr.ip(), port))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, Fsync};
+    use std::time::Duration;
+
+    #[test]
+    fn fsync_reads_back_what_it_displays() {
+        for fsync in [Fsync::Always, Fsync::Never, Fsync::Interval(Duration::from_millis(1500))] {
+            assert_eq!(fsync.to_string().parse(), Ok(fsync));
+        }
+        for bad in ["", "sometimes", "interval", "interval:", "interval:0", "interval:x", "Always"] {
+            assert!(bad.parse::<Fsync>().unwrap_err().to_string().contains("interval:<milliseconds>"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ports_follow_the_client_port() {
+        let mut config = Config::default();
+        assert_eq!(config.peer_addr().unwrap().port(), 10001);
+        config.client_addr.set_port(65000);
+        assert_eq!(config.peer_addr(), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! Why a server does not start, or stops by itself: sentences for whoever started it.
+//!
+//! Not what clients are told: that is [`wire::Fault`].
+//!
+//! 1. Each sentence says what to do next where there is something to do.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why a server is not running.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration contradicts itself or leaves a bound.
+    #[error("{0}")]
+    Config(String),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {addr} for {what}: {error}")]
+    Listen {
+        /// Clients or peers.
+        what: &'static str,
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The data directory cannot be used.
+    #[error("cannot use the directory {}: {error}", dir.display())]
+    Directory {
+        /// The directory.
+        dir: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Another process serves from the directory.
+    #[error("the directory {} is in use by another server: stop that one, or choose another directory", .0.display())]
+    Locked(PathBuf),
+    /// The directory was made by a node that differs.
+    #[error("{0}")]
+    Identity(String),
+    /// What the directory holds cannot be read.
+    #[error("cannot read {}: {reason}", path.display())]
+    Stored {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The cluster does not take this node.
+    #[error("cannot join the cluster at {addr}: {reason}")]
+    Join {
+        /// The member that was asked.
+        addr: String,
+        /// Its words, or why it was not reached.
+        reason: String,
+    },
+    /// The system refuses something that a server needs.
+    #[error("the system refuses {what}: {error}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The disk failed while the server ran; it acknowledges nothing any more.
+    #[error("storage failed, so this node has stopped: {0}")]
+    Storage(String),
+}
