@@ -12,9 +12,12 @@ pub mod command;
 pub mod door;
 pub mod fault;
 pub mod json;
+mod level;
+pub mod peer;
 pub mod reply;
 pub mod resp;
 
 pub use door::{Door, door_of};
 pub use fault::Fault;
+pub use level::Level;
 pub use reply::Reply;

@@ -1,0 +1,100 @@
+//! Levels: how many owners a read or a write waits for.
+//!
+//! With N owners, R and W such that R + W > N make a read see every write that was acknowledged before it. A
+//! smaller sum answers sooner and may answer something older.
+
+use bytes::{BufMut, BytesMut};
+use causal::codec::{Malformed, Reader};
+use std::fmt;
+
+/// How many owners a request waits for. The text of a level is what `ARMILLA.LEVEL` takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// One owner.
+    One,
+    /// More than half of the owners, for reads and for writes.
+    #[default]
+    Quorum,
+    /// Every owner.
+    All,
+    /// So many owners for reads, so many for writes.
+    Exact {
+        /// Owners that answer a read.
+        read: u8,
+        /// Owners that hold a write durably.
+        write: u8,
+    },
+}
+
+impl Level {
+    /// The level that these words name: `one`, `quorum`, `all`, or two numbers from 1 to `replicas`, R and W.
+    pub fn parse(words: &[&[u8]], replicas: u8) -> Option<Self> {
+        let number = |word: &[u8]| {
+            let number: u8 = std::str::from_utf8(word).ok()?.parse().ok()?;
+            (1..=replicas).contains(&number).then_some(number)
+        };
+        match words {
+            [word] if word.eq_ignore_ascii_case(b"one") => Some(Self::One),
+            [word] if word.eq_ignore_ascii_case(b"quorum") => Some(Self::Quorum),
+            [word] if word.eq_ignore_ascii_case(b"all") => Some(Self::All),
+            [read, write] => Some(Self::Exact { read: number(read)?, write: number(write)? }),
+            _ => None,
+        }
+    }
+
+    /// How many of `owners` a read waits for.
+    pub fn read(self, owners: usize) -> usize {
+        match self {
+            Self::Exact { read, .. } => usize::from(read),
+            level => level.of(owners),
+        }
+    }
+
+    /// How many of `owners` a write waits for.
+    pub fn write(self, owners: usize) -> usize {
+        match self {
+            Self::Exact { write, .. } => usize::from(write),
+            level => level.of(owners),
+        }
+    }
+
+    fn of(self, owners: usize) -> usize {
+        match self {
+            Self::One | Self::Exact { .. } => 1,
+            Self::Quorum => owners / 2 + 1,
+            Self::All => owners,
+        }
+    }
+
+    pub(crate) fn encode(self, out: &mut BytesMut) {
+        let (tag, read, write) = match self {
+            Self::One => (0, 0, 0),
+            Self::Quorum => (1, 0, 0),
+            Self::All => (2, 0, 0),
+            Self::Exact { read, write } => (3, read, write),
+        };
+        out.put_slice(&[tag, read, write]);
+    }
+
+    pub(crate) fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        let (tag, read, write) = (reader.u8()?, reader.u8()?, reader.u8()?);
+        match tag {
+            0 => Ok(Self::One),
+            1 => Ok(Self::Quorum),
+            2 => Ok(Self::All),
+            3 if read > 0 && write > 0 => Ok(Self::Exact { read, write }),
+            _ => Err(reader.malformed()),
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One => f.write_str("one"),
+            Self::Quorum => f.write_str("quorum"),
+            Self::All => f.write_str("all"),
+            Self::Exact { read, write } => write!(f, "{read} {write}"),
+        }
+    }
+}

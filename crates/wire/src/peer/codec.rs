@@ -1,0 +1,251 @@
+//! The bytes of an envelope: a version, the epoch, the partition, a tag and the message's fields.
+//!
+//! 1. A tag and the order of its fields never change; what must change gets a new tag.
+//! 2. Nothing is allocated that the bytes received do not pay for.
+
+use super::{Envelope, Found, Job, Message, Request, Ticket, Verdict};
+use crate::resp::{self, Protocol, ReplyDecoder};
+use crate::{Level, Reply};
+use bytes::{BufMut, Bytes, BytesMut};
+use causal::codec::{Malformed, Reader, put_bytes, put_varint};
+use causal::{Cell, Context, Delta, Dot, Early, Entries, Key, Knowledge, Scope, Stamp};
+use placement::{PartitionId, Position};
+
+/// The version of envelopes.
+const ENVELOPE_VERSION: u8 = 1;
+/// The most words that a passed-on command may have.
+const WORDS_MAX: usize = 1024 * 1024;
+
+impl Envelope {
+    /// Appends the envelope, without a frame around it.
+    pub fn encode(&self, out: &mut BytesMut) {
+        out.put_u8(ENVELOPE_VERSION);
+        put_varint(out, self.epoch);
+        out.put_u16(self.partition.0);
+        self.message.encode(out);
+    }
+
+    /// Reads an envelope.
+    ///
+    /// # Errors
+    /// Where the bytes are not one whole envelope of a known version.
+    pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, "peer message");
+        reader.version(ENVELOPE_VERSION)?;
+        let epoch = reader.varint()?;
+        let partition = PartitionId(u16::from_be_bytes([reader.u8()?, reader.u8()?]));
+        let message = Message::decode(&mut reader)?;
+        reader.end()?;
+        Ok(Self { epoch, partition, message })
+    }
+}
+
+impl Message {
+    fn encode(&self, out: &mut BytesMut) {
+        match self {
+            Self::Apply { ticket, deltas } => {
+                head(out, 1, *ticket);
+                put_varint(out, deltas.len() as u64);
+                deltas.iter().for_each(|delta| delta.encode(out));
+            }
+            Self::Mend { ticket, cell, found } => {
+                head(out, 2, *ticket);
+                cell.encode(out);
+                found.encode(out);
+            }
+            Self::Applied { ticket, verdict } => {
+                head(out, 3, *ticket);
+                verdict.encode(out);
+            }
+            Self::Fetch { ticket, cell, held } => {
+                head(out, 4, *ticket);
+                out.put_u64(*held);
+                out.put_u8(u8::from(cell.is_some()));
+                cell.iter().for_each(|cell| cell.encode(out));
+            }
+            Self::Fetched { ticket, found: None } => head(out, 5, *ticket),
+            Self::Fetched { ticket, found: Some(found) } => {
+                head(out, 6, *ticket);
+                found.encode(out);
+            }
+            Self::Unreadable { ticket } => head(out, 7, *ticket),
+            Self::Ask { ticket, request } => {
+                head(out, 8, *ticket);
+                request.encode(out);
+            }
+            Self::Answer { ticket, reply } => {
+                head(out, 9, *ticket);
+                resp::encode(reply, Protocol::Resp3, out);
+            }
+            Self::Layout { layout } => {
+                out.put_u8(10);
+                put_bytes(out, layout);
+            }
+            Self::LayoutWanted => out.put_u8(11),
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        let tag = reader.u8()?;
+        match tag {
+            10 => return Ok(Self::Layout { layout: reader.bytes()? }),
+            11 => return Ok(Self::LayoutWanted),
+            _ => {}
+        }
+        let ticket = Ticket(reader.u64()?);
+        Ok(match tag {
+            1 => {
+                let count = reader.count(Dot::BYTES_MIN)?;
+                let deltas = (0..count).map(|_| Delta::decode(reader)).collect::<Result<_, _>>()?;
+                Self::Apply { ticket, deltas }
+            }
+            2 => Self::Mend { ticket, cell: Cell::decode(reader)?, found: Found::decode(reader)? },
+            3 => Self::Applied { ticket, verdict: Verdict::decode(reader)? },
+            4 => {
+                let (held, has_cell) = (reader.u64()?, reader.u8()? != 0);
+                let cell = if has_cell { Some(Cell::decode(reader)?) } else { None };
+                Self::Fetch { ticket, cell, held }
+            }
+            5 => Self::Fetched { ticket, found: None },
+            6 => Self::Fetched { ticket, found: Some(Found::decode(reader)?) },
+            7 => Self::Unreadable { ticket },
+            8 => Self::Ask { ticket, request: Request::decode(reader)? },
+            9 => Self::Answer { ticket, reply: decode_reply(reader)? },
+            _ => return Err(reader.malformed()),
+        })
+    }
+}
+
+fn head(out: &mut BytesMut, tag: u8, ticket: Ticket) {
+    out.put_u8(tag);
+    out.put_u64(ticket.0);
+}
+
+fn decode_reply(reader: &mut Reader) -> Result<Reply, Malformed> {
+    let mut bytes = BytesMut::from(reader.rest().as_ref());
+    match ReplyDecoder::default().decode(&mut bytes) {
+        Ok(Some(reply)) if bytes.is_empty() => Ok(reply),
+        _ => Err(reader.malformed()),
+    }
+}
+
+impl Found {
+    fn encode(&self, out: &mut BytesMut) {
+        self.entries.encode(out);
+        self.knowledge.context.encode(out);
+        self.knowledge.early.encode(out);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        let entries = Entries::decode(reader)?;
+        let knowledge = Knowledge { context: Context::decode(reader)?, early: Early::decode(reader)? };
+        Ok(Self { entries, knowledge })
+    }
+}
+
+impl Verdict {
+    fn encode(&self, out: &mut BytesMut) {
+        match self {
+            Self::Held { outranked_by } => {
+                out.put_u8(0);
+                put_varint(out, outranked_by.len() as u64);
+                for (dot, stamp) in outranked_by {
+                    dot.encode(out);
+                    stamp.encode(out);
+                }
+            }
+            Self::StampAhead { ahead_ms } => {
+                out.put_u8(1);
+                put_varint(out, *ahead_ms);
+            }
+            Self::Refused => out.put_u8(2),
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        match reader.u8()? {
+            0 => {
+                let count = reader.count(Dot::BYTES_MIN)?;
+                let pair = |reader: &mut Reader| Ok((Dot::decode(reader)?, Stamp::decode(reader)?));
+                let outranked_by = (0..count).map(|_| pair(reader)).collect::<Result<_, Malformed>>()?;
+                Ok(Self::Held { outranked_by })
+            }
+            1 => Ok(Self::StampAhead { ahead_ms: reader.varint()? }),
+            2 => Ok(Self::Refused),
+            _ => Err(reader.malformed()),
+        }
+    }
+}
+
+impl Request {
+    fn encode(&self, out: &mut BytesMut) {
+        self.level.encode(out);
+        self.job.encode(out);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        Ok(Self { level: Level::decode(reader)?, job: Job::decode(reader)? })
+    }
+}
+
+impl Job {
+    fn encode(&self, out: &mut BytesMut) {
+        match self {
+            Self::Command { key, words } => {
+                out.put_u8(1);
+                key.encode(out);
+                put_varint(out, words.len() as u64);
+                words.iter().for_each(|word| put_bytes(out, word));
+            }
+            Self::Siblings { key } => {
+                out.put_u8(2);
+                key.encode(out);
+            }
+            Self::Resolve { key, token, value } => {
+                out.put_u8(3);
+                key.encode(out);
+                put_bytes(out, token);
+                put_bytes(out, value);
+            }
+            Self::Explain { key } => {
+                out.put_u8(4);
+                key.encode(out);
+            }
+            Self::Count { database } => out.put_slice(&[5, *database]),
+            Self::List { database, from, limit } => {
+                out.put_slice(&[6, *database]);
+                out.put_u64(from.0);
+                put_varint(out, u64::from(*limit));
+            }
+            Self::Flush { scope } => {
+                out.put_u8(7);
+                scope.encode(out);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        Ok(match reader.u8()? {
+            1 => {
+                let key = Key::decode(reader)?;
+                let count = reader.count(1)?;
+                if count == 0 || count > WORDS_MAX {
+                    return Err(reader.malformed());
+                }
+                let words = (0..count).map(|_| reader.bytes()).collect::<Result<_, _>>()?;
+                Self::Command { key, words }
+            }
+            2 => Self::Siblings { key: Key::decode(reader)? },
+            3 => Self::Resolve { key: Key::decode(reader)?, token: reader.bytes()?, value: reader.bytes()? },
+            4 => Self::Explain { key: Key::decode(reader)? },
+            5 => Self::Count { database: reader.u8()? },
+            6 => {
+                let (database, from) = (reader.u8()?, Position(reader.u64()?));
+                let limit = u32::try_from(reader.varint()?).map_err(|_| reader.malformed())?;
+                Self::List { database, from, limit }
+            }
+            7 => Self::Flush { scope: Scope::decode(reader)? },
+            _ => return Err(reader.malformed()),
+        })
+    }
+}

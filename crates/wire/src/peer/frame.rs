@@ -1,0 +1,90 @@
+//! How envelopes lie on a link: a length and then the bytes, after one greeting.
+//!
+//! ```text
+//! greeting   "ARML" version cluster from to
+//! frame      length (4 bytes, big endian) envelope
+//! ```
+
+use super::Envelope;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use causal::VALUE_BYTES_MAX;
+use causal::codec::{Malformed, Reader};
+use placement::NodeId;
+
+/// The longest envelope, in bytes: the longest value, twice for siblings, and room for everything around it.
+pub const FRAME_BYTES_MAX: usize = 2 * VALUE_BYTES_MAX + 1024 * 1024;
+/// How long a greeting is, in bytes.
+pub const GREETING_BYTES: usize = 4 + 1 + 8 + 8 + 8;
+
+const MAGIC: &[u8; 4] = b"ARML";
+const LINK_VERSION: u8 = 1;
+const LENGTH_BYTES: usize = 4;
+/// Frames up to this long are copied out of the read buffer, in bytes.
+const COPIED_BYTES_MAX: usize = 16 * 1024;
+
+/// The first thing said on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    /// The cluster that the speaker is a member of.
+    pub cluster: u64,
+    /// Who speaks.
+    pub from: NodeId,
+    /// Who is meant to listen.
+    pub to: NodeId,
+}
+
+impl Greeting {
+    /// The bytes of the greeting.
+    pub fn encode(&self, out: &mut BytesMut) {
+        out.put_slice(MAGIC);
+        out.put_u8(LINK_VERSION);
+        out.put_u64(self.cluster);
+        out.put_u64(self.from.0);
+        out.put_u64(self.to.0);
+    }
+
+    /// Reads a greeting of [`GREETING_BYTES`].
+    ///
+    /// # Errors
+    /// Where it is not one, or of another version of the link.
+    pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, "greeting of a peer");
+        for expected in MAGIC {
+            reader.version(*expected)?;
+        }
+        reader.version(LINK_VERSION)?;
+        let greeting =
+            Self { cluster: reader.u64()?, from: NodeId(reader.u64()?), to: NodeId(reader.u64()?) };
+        reader.end()?;
+        Ok(greeting)
+    }
+}
+
+/// Appends an envelope in its frame.
+pub fn encode(envelope: &Envelope, out: &mut BytesMut) {
+    let at = out.len();
+    out.put_u32(0);
+    envelope.encode(out);
+    let length = u32::try_from(out.len() - at - LENGTH_BYTES).unwrap_or(u32::MAX);
+    out[at..at + LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
+}
+
+/// Takes the next whole frame off `buffer`, if it is all there.
+///
+/// # Errors
+/// Where a frame says that it is longer than [`FRAME_BYTES_MAX`] or holds no envelope: the link is of no more use.
+pub fn decode(buffer: &mut BytesMut) -> Result<Option<Envelope>, Malformed> {
+    let Some(length) = buffer.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
+    let length = u32::from_be_bytes(*length) as usize;
+    if length > FRAME_BYTES_MAX {
+        return Err(Malformed { what: "length of a peer frame" });
+    }
+    if buffer.len() < LENGTH_BYTES + length {
+        return Ok(None);
+    }
+    buffer.advance(LENGTH_BYTES);
+    let frame = buffer.split_to(length);
+    // A small frame is copied, so that a value kept from it does not keep the whole read buffer.
+    let frame = if length <= COPIED_BYTES_MAX { Bytes::copy_from_slice(&frame) } else { frame.freeze() };
+    Envelope::decode(frame).map(Some)
+}

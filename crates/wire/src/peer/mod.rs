@@ -1,0 +1,212 @@
+//! What nodes say to each other.
+//!
+//! ```text
+//! coordinator                     owner
+//!    │ Apply { deltas }  ──────────▶ │   a write, or the operations that it missed
+//!    │ ◀──────── Applied { verdict } │   once it is durable there
+//!    │ Fetch { cell, held } ───────▶ │   a read; `held` is a hash of the dots that the asker holds
+//!    │ ◀──────── Fetched { found }   │   "the same", or all of it with what is known of it
+//!    │ Mend { cell, found } ───────▶ │   a cell as it is after a merge, for an owner that is behind
+//!    │ ◀──────── Applied { verdict } │
+//!    │ Ask { request }   ──────────▶ │   a client's request, passed on once to an owner
+//!    │ ◀──────── Answer { reply }    │
+//! ```
+//!
+//! Every message travels in an [`Envelope`] with the sender's epoch and the partition that it is about: the
+//! partition alone says which shard takes it, on either side. A link is one direction of one connection and
+//! keeps its order; messages are lost when it breaks, and whoever waits for an answer asks again.
+//!
+//! `frame` says how envelopes lie on the wire.
+
+pub mod frame;
+
+mod codec;
+
+use crate::{Level, Reply};
+use bytes::Bytes;
+use causal::{Cell, Delta, Dot, Entries, Key, Knowledge, Scope, Stamp};
+use placement::{PartitionId, Position};
+
+/// The number by which an answer finds its question. Numbers of one process start at a random place, so that
+/// an answer to an earlier start of the same node matches nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// A message and what every message carries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Envelope {
+    /// The version of the layout that the sender goes by.
+    pub epoch: u64,
+    /// The partition that it is about.
+    pub partition: PartitionId,
+    /// What is said.
+    pub message: Message,
+}
+
+/// What is said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// Apply these operations.
+    Apply {
+        /// Names the question.
+        ticket: Ticket,
+        /// The operations, each whole.
+        deltas: Vec<Delta>,
+    },
+    /// Take this cell as it is after a merge.
+    Mend {
+        /// Names the question.
+        ticket: Ticket,
+        /// The cell.
+        cell: Cell,
+        /// What it holds and what is known of it.
+        found: Found,
+    },
+    /// An `Apply` or a `Mend` was done, and is durable, or was not.
+    Applied {
+        /// Names the question.
+        ticket: Ticket,
+        /// What became of it.
+        verdict: Verdict,
+    },
+    /// What do you hold of this cell?
+    Fetch {
+        /// Names the question.
+        ticket: Ticket,
+        /// The cell; without one the question is what was applied in the partition.
+        cell: Option<Cell>,
+        /// A hash of the dots that the asker holds in the cell.
+        held: u64,
+    },
+    /// This is what I hold.
+    Fetched {
+        /// Names the question.
+        ticket: Ticket,
+        /// Nothing where it is the same as the asker's.
+        found: Option<Found>,
+    },
+    /// I could not read it.
+    Unreadable {
+        /// Names the question.
+        ticket: Ticket,
+    },
+    /// A client's request, passed on.
+    Ask {
+        /// Names the question.
+        ticket: Ticket,
+        /// The request.
+        request: Request,
+    },
+    /// The answer to a request that was passed on.
+    Answer {
+        /// Names the question.
+        ticket: Ticket,
+        /// The answer.
+        reply: Reply,
+    },
+    /// Your epoch is older than mine: this is my layout.
+    Layout {
+        /// The encoded layout.
+        layout: Bytes,
+    },
+    /// Your epoch is newer than mine: send me your layout.
+    LayoutWanted,
+}
+
+/// One cell on one replica at one instant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// What it holds.
+    pub entries: Entries,
+    /// What is known there of any entry that it does not hold.
+    pub knowledge: Knowledge,
+}
+
+/// What became of an `Apply` or a `Mend`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is held durably. The entries listed would keep a plain write from being what is seen.
+    Held {
+        /// Their dots and stamps.
+        outranked_by: Vec<(Dot, Stamp)>,
+    },
+    /// It was refused and is not held: the stamp lies this far ahead of the replica's clock.
+    StampAhead {
+        /// How far, in milliseconds.
+        ahead_ms: u64,
+    },
+    /// It was refused and is not held: this node does not own the partition, or cannot use its disk.
+    Refused,
+}
+
+/// A client's request for one key or one partition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// How many owners it waits for.
+    pub level: Level,
+    /// What is to be done.
+    pub job: Job,
+}
+
+/// What a request wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Job {
+    /// A command of the table on one key.
+    Command {
+        /// The key.
+        key: Key,
+        /// The command's words, its name first.
+        words: Vec<Bytes>,
+    },
+    /// All values of a key with a context token.
+    Siblings {
+        /// The key.
+        key: Key,
+    },
+    /// Put a value in the place of those that a context token names.
+    Resolve {
+        /// The key.
+        key: Key,
+        /// The token that came with the siblings.
+        token: Bytes,
+        /// The value.
+        value: Bytes,
+    },
+    /// Where a key lives and who holds what of it.
+    Explain {
+        /// The key.
+        key: Key,
+    },
+    /// How many keys of a database a partition holds.
+    Count {
+        /// The database.
+        database: u8,
+    },
+    /// Some keys of a database in a partition, in the order of positions.
+    List {
+        /// The database.
+        database: u8,
+        /// Where to begin.
+        from: Position,
+        /// How many keys to give, about.
+        limit: u32,
+    },
+    /// Remove every key of a partition.
+    Flush {
+        /// Of which databases.
+        scope: Scope,
+    },
+}
+
+impl Job {
+    /// The key that it is about, if it is about one.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Command { key, .. }
+            | Self::Siblings { key }
+            | Self::Resolve { key, .. }
+            | Self::Explain { key } => Some(key),
+            Self::Count { .. } | Self::List { .. } | Self::Flush { .. } => None,
+        }
+    }
+}
