@@ -1,0 +1,117 @@
+//! Which file each event goes to. Nothing is decided here but that, and what an epoch that differs means: the
+//! newer layout travels, and what was said under the older one is not heard.
+
+use crate::event::{Action, Event, Now, Outbox};
+use crate::rows::Storage;
+use crate::state::{Node, Turn};
+use crate::work::{Origin, Work};
+use crate::{forward, queue, read, request, serve, write};
+use bytes::Bytes;
+use placement::{Layout, NodeId};
+use std::sync::Arc;
+use store::Commit;
+use wire::peer::{Envelope, Message, Ticket, Verdict};
+
+impl Node {
+    /// Takes one event in and puts what is to be done into `out`.
+    pub fn handle(&mut self, now: Now, event: Event, store: &mut Storage, out: &mut Outbox) {
+        let mut turn = Turn { now, store, out };
+        match event {
+            Event::Request { id, partition, request } => {
+                request::accept(self, &mut turn, Origin::Client(id), partition, request);
+            }
+            Event::Message { from, envelope } => self.hear(&mut turn, from, envelope),
+            Event::Link { peer, up } => self.link(&mut turn, peer, up),
+            Event::Layout(layout) => self.adopt(layout),
+            Event::Tick => self.tick(&mut turn),
+        }
+        queue::run_ready(self, &mut turn);
+    }
+
+    fn hear(&mut self, turn: &mut Turn<'_>, from: NodeId, envelope: Envelope) {
+        let Envelope { epoch, partition, message } = envelope;
+        match message {
+            Message::Layout { layout } => return self.offered(turn, &layout),
+            Message::LayoutWanted => {
+                let layout = Bytes::from(self.layout.encode());
+                return turn.send(self, from, partition, Message::Layout { layout });
+            }
+            _ if epoch < self.layout.epoch() => {
+                let layout = Bytes::from(self.layout.encode());
+                return turn.send(self, from, partition, Message::Layout { layout });
+            }
+            _ if epoch > self.layout.epoch() => {
+                return turn.send(self, from, partition, Message::LayoutWanted);
+            }
+            _ => {}
+        }
+        match message {
+            Message::Apply { ticket, deltas } => serve::apply(self, turn, from, partition, ticket, &deltas),
+            Message::Mend { ticket, cell, found } => {
+                serve::mend(self, turn, from, partition, ticket, &cell, &found);
+            }
+            Message::Fetch { ticket, cell, held } => {
+                serve::fetch(self, turn, from, partition, ticket, cell.as_ref(), held);
+            }
+            Message::Applied { ticket, verdict } => self.applied(turn, from, ticket, &verdict),
+            Message::Fetched { ticket, found } => read::fetched(self, turn, from, ticket, found),
+            Message::Unreadable { ticket } => read::unreadable(self, turn, from, ticket),
+            Message::Ask { ticket, request } => {
+                request::accept(self, turn, Origin::Peer(from, ticket), partition, request);
+            }
+            Message::Answer { ticket, reply } => forward::answered(self, turn, ticket, reply),
+            Message::Layout { .. } | Message::LayoutWanted => {}
+        }
+    }
+
+    fn applied(&mut self, turn: &mut Turn<'_>, from: NodeId, ticket: Ticket, verdict: &Verdict) {
+        match self.pending.take(ticket) {
+            Some(Work::Write(write)) => write::applied(self, turn, ticket, write, from, verdict),
+            Some(Work::Read(read)) => read::repaired(self, turn, ticket, read, from, verdict),
+            Some(other @ Work::Passed(_)) => self.pending.put_back(ticket, other),
+            None => {}
+        }
+    }
+
+    fn link(&mut self, turn: &mut Turn<'_>, peer: NodeId, up: bool) {
+        if up {
+            self.links.insert(peer);
+            return;
+        }
+        self.links.remove(&peer);
+        for ticket in self.pending.tickets() {
+            match self.pending.take(ticket) {
+                Some(Work::Read(read)) => read::link_down(self, turn, ticket, read, peer),
+                Some(Work::Passed(passed)) => forward::link_down(self, turn, ticket, passed, peer),
+                Some(other @ Work::Write(_)) => self.pending.put_back(ticket, other),
+                None => {}
+            }
+        }
+    }
+
+    fn tick(&mut self, turn: &mut Turn<'_>) {
+        let now = turn.now.monotonic_ms;
+        while let Some(ticket) = self.pending.due(now) {
+            match self.pending.take(ticket) {
+                Some(Work::Write(write)) => write::visit(self, turn, ticket, write),
+                Some(Work::Read(read)) => read::visit(self, turn, ticket, read),
+                Some(Work::Passed(passed)) => forward::visit(self, turn, ticket, passed),
+                None => {}
+            }
+        }
+    }
+
+    fn offered(&mut self, turn: &mut Turn<'_>, layout: &[u8]) {
+        let Ok(layout) = Layout::decode(layout) else { return };
+        if layout.cluster() == self.layout.cluster() && layout.epoch() > self.layout.epoch() {
+            turn.out.push(Commit::default(), Action::Adopt(Arc::new(layout)));
+        }
+    }
+
+    fn adopt(&mut self, layout: Arc<Layout>) {
+        if layout.epoch() > self.layout.epoch() {
+            self.layout = layout;
+            self.held_until = 0;
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What comes into a node and what it wants done: data, all of it.
+//!
+//! Invariant: an action carries the commit that it waits for. Whoever performs actions holds each one back until
+//! that commit is as durable as the fsync policy asks, and keeps the order of those to one peer.
+
+use placement::{Layout, NodeId, PartitionId};
+use std::sync::Arc;
+use store::Commit;
+use wire::Reply;
+use wire::peer::{Envelope, Request};
+
+/// The two clocks, read by the caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Never goes back: for timeouts. Milliseconds.
+    pub monotonic_ms: u64,
+    /// Milliseconds since 1970, as far as this machine knows: for stamps.
+    pub wall_ms: u64,
+}
+
+/// Names a client's request for whoever waits for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// What comes in.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A client asks.
+    Request {
+        /// By which the answer is told apart.
+        id: RequestId,
+        /// The partition of its key, or the one that it is about.
+        partition: PartitionId,
+        /// What is asked.
+        request: Request,
+    },
+    /// A peer says something.
+    Message {
+        /// Who says it.
+        from: NodeId,
+        /// What it says.
+        envelope: Envelope,
+    },
+    /// The link to a peer came up or went down.
+    Link {
+        /// The peer.
+        peer: NodeId,
+        /// Whether it is up now.
+        up: bool,
+    },
+    /// A newer layout.
+    Layout(Arc<Layout>),
+    /// Time has passed: see [`crate::Node::next_deadline`].
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Answer a client.
+    Answer {
+        /// Which request.
+        id: RequestId,
+        /// The answer.
+        reply: Reply,
+    },
+    /// Send a peer something.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        envelope: Envelope,
+    },
+    /// Hand a newer layout, which a peer has sent, to whoever keeps it for the whole process.
+    Adopt(Arc<Layout>),
+}
+
+/// Actions in the order in which they were decided, each with the commit that it waits for.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox(Vec<(Commit, Action)>);
+
+impl Outbox {
+    /// Adds an action that waits for `after`.
+    pub fn push(&mut self, after: Commit, action: Action) {
+        self.0.push((after, action));
+    }
+
+    /// Takes everything out.
+    pub fn drain(&mut self) -> std::vec::Drain<'_, (Commit, Action)> {
+        self.0.drain(..)
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,85 @@
+//! Passing a request on to an owner, once, and its answer back.
+//!
+//! A read that gets no answer is asked again elsewhere. A write is never sent twice: whether it was carried out
+//! is unknown then, and the client is told so.
+
+use crate::state::{Node, Turn};
+use crate::task::{finish, is_live, no_quorum, number, refuse};
+use crate::work::{Kind, Passed, Task, Work};
+use placement::NodeId;
+use store::Commit;
+use wire::peer::{Message, Request, Ticket};
+use wire::{Fault, Reply};
+
+/// Passes a request on to `to`.
+pub(crate) fn pass(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    task: Task,
+    kind: Kind,
+    to: NodeId,
+    request: Request,
+) {
+    let ticket = node.pending.ticket();
+    turn.send(node, to, task.partition, Message::Ask { ticket, request: request.clone() });
+    let now = turn.now.monotonic_ms;
+    let deadline = now + node.options.request_timeout_ms;
+    let passed = Passed { task, kind, to, request, deadline };
+    node.pending.insert(ticket, Work::Passed(Box::new(passed)), now + node.options.retry_ms);
+}
+
+/// The answer has come.
+pub(crate) fn answered(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, reply: Reply) {
+    match node.pending.take(ticket) {
+        Some(Work::Passed(passed)) => finish(node, turn, Commit::default(), passed.task, reply),
+        Some(other) => node.pending.put_back(ticket, other),
+        None => {}
+    }
+}
+
+/// No answer yet.
+pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, passed: Box<Passed>) {
+    let now = turn.now.monotonic_ms;
+    if now >= passed.deadline {
+        return give_up(node, turn, *passed);
+    }
+    if passed.kind == Kind::Read {
+        let message = Message::Ask { ticket, request: passed.request.clone() };
+        turn.send(node, passed.to, passed.task.partition, message);
+    }
+    node.pending.put_back(ticket, Work::Passed(passed));
+    node.pending.visit_again(ticket, now + node.options.retry_ms);
+}
+
+/// The link to `peer` broke.
+pub(crate) fn link_down(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    ticket: Ticket,
+    passed: Box<Passed>,
+    peer: NodeId,
+) {
+    if passed.to != peer {
+        return node.pending.put_back(ticket, Work::Passed(passed));
+    }
+    let owners = node.layout.owners(passed.task.partition);
+    let other = owners.iter().copied().find(|owner| is_live(node, *owner));
+    match other {
+        Some(owner) if passed.kind == Kind::Read => {
+            let Passed { task, kind, request, .. } = *passed;
+            pass(node, turn, task, kind, owner, request);
+        }
+        _ => give_up(node, turn, *passed),
+    }
+}
+
+fn give_up(node: &mut Node, turn: &mut Turn<'_>, passed: Passed) {
+    let fault = match passed.kind {
+        Kind::Read => no_quorum(node, &passed.task, passed.kind),
+        Kind::Write | Kind::Update => {
+            let owners = node.layout.owners(passed.task.partition).len();
+            Fault::Unknown { held: 0, needed: number(passed.task.level.write(owners)) }
+        }
+    };
+    refuse(node, turn, passed.task, fault);
+}

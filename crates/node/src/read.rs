@@ -1,0 +1,319 @@
+//! A read, from its question to its answer; the first half of a read-modify-write too.
+//!
+//! ```text
+//! begin     what do I hold? ask R - 1 other owners whether they hold the same
+//! fetched   R say the same ─▶ conclude
+//!           somebody differs ─▶ merge what all of them hold and know; this replica takes the merge
+//!                               send it to those behind ─▶ repaired: all R hold it ─▶ conclude
+//! conclude  the command's answer, or the write that follows
+//! ```
+//!
+//! Invariants:
+//! 1. At a level where R is a quorum, a quorum holds durably what is answered before the answer leaves, so reads
+//!    never go back in time.
+//! 2. Each owner's report is what it holds and knows at one instant. An entry that is missing where it is known
+//!    was removed; missing where it is not known, it is news. This is the merge of a state exchange, for one cell.
+
+use crate::explain;
+use crate::rows::{RowError, Shelf};
+use crate::siblings;
+use crate::state::{Node, Turn};
+use crate::tally::{Standing, Tally};
+use crate::task::{finish, is_live, no_quorum, refuse};
+use crate::work::{Kind, Plan, Purpose, Read, Repair, Task, Work};
+use crate::write;
+use bytes::{BufMut, Bytes, BytesMut};
+use causal::{Cell, Change, Context, Delta, Entries, Scope, Sweep, string};
+use placement::NodeId;
+use store::Commit;
+use wire::command;
+use wire::peer::{Found, Message, Ticket, Verdict};
+use wire::{Fault, Reply};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A hash of the dots that a cell holds, by which owners find out that they agree.
+pub(crate) fn dots_hash(entries: &Entries) -> u64 {
+    let mut bytes = BytesMut::with_capacity(64);
+    for dot in entries.dots() {
+        bytes.put_u64(dot.actor.0);
+        bytes.put_u64(dot.n);
+    }
+    xxh3_64(&bytes)
+}
+
+/// Looks here and asks the others.
+pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose) {
+    let cell = cell_of(&task, &purpose);
+    let owners = node.layout.owners(task.partition);
+    let live = owners.iter().filter(|owner| is_live(node, **owner)).count();
+    let need = if matches!(purpose, Purpose::Explain(_)) { live } else { task.level.read(owners.len()) };
+    if live < need {
+        let fault = no_quorum(node, &task, Kind::Read);
+        return refuse(node, turn, task, fault);
+    }
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
+    let held = match cell.as_ref().map_or_else(|| Ok(Entries::default()), |cell| shelf.get(cell)) {
+        Ok(held) => held,
+        Err(_) => return refuse(node, turn, task, Fault::Storage),
+    };
+    let after = shelf.after;
+    let deadline = turn.now.monotonic_ms + node.options.request_timeout_ms;
+    let (asked, same, found) = (Vec::new(), Vec::new(), Vec::new());
+    let mut read =
+        Box::new(Read { task, purpose, cell, held, after, need, asked, same, found, repair: None, deadline });
+    if need == 1 {
+        return conclude(node, turn, *read);
+    }
+    let ticket = node.pending.ticket();
+    while read.asked.len() + 1 < need && ask_another(node, turn, ticket, &mut read) {}
+    node.pending.insert(ticket, Work::Read(read), turn.now.monotonic_ms + node.options.retry_ms);
+}
+
+fn cell_of(task: &Task, purpose: &Purpose) -> Option<Cell> {
+    let key = match purpose {
+        Purpose::Command { key, .. } | Purpose::Siblings(key) | Purpose::Explain(key) => Some(key),
+        Purpose::Update { .. } => task.queued.as_ref(),
+        Purpose::Flush(_) => None,
+    };
+    key.map(|key| Cell::string(key.clone()))
+}
+
+/// Asks a live owner that was not asked yet; tells whether there was one.
+fn ask_another(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &mut Read) -> bool {
+    let fresh = |owner: &&NodeId| **owner != node.identity.node && !read.asked.contains(owner);
+    let mut owners = node.layout.owners(read.task.partition).iter().filter(fresh);
+    let Some(owner) = owners.find(|owner| is_live(node, **owner)) else { return false };
+    read.asked.push(*owner);
+    fetch(node, turn, ticket, read, *owner);
+    true
+}
+
+fn fetch(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &Read, owner: NodeId) {
+    let held = dots_hash(&read.held);
+    turn.send(node, owner, read.task.partition, Message::Fetch { ticket, cell: read.cell.clone(), held });
+}
+
+/// An owner says what it holds.
+pub(crate) fn fetched(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    from: NodeId,
+    ticket: Ticket,
+    found: Option<Found>,
+) {
+    let Some(mut read) = take_read(node, ticket) else { return };
+    let answered = read.same.contains(&from) || read.found.iter().any(|(owner, _)| *owner == from);
+    if read.repair.is_none() && read.asked.contains(&from) && !answered {
+        match found {
+            None => read.same.push(from),
+            Some(found) => read.found.push((from, found)),
+        }
+        if read.same.len() + read.found.len() + 1 >= read.need {
+            return compare(node, turn, ticket, read);
+        }
+    }
+    node.pending.put_back(ticket, Work::Read(read));
+}
+
+/// An owner cannot read it: another is asked.
+pub(crate) fn unreadable(node: &mut Node, turn: &mut Turn<'_>, from: NodeId, ticket: Ticket) {
+    let Some(mut read) = take_read(node, ticket) else { return };
+    if read.asked.contains(&from) {
+        ask_another(node, turn, ticket, &mut read);
+    }
+    node.pending.put_back(ticket, Work::Read(read));
+}
+
+fn take_read(node: &mut Node, ticket: Ticket) -> Option<Box<Read>> {
+    match node.pending.take(ticket)? {
+        Work::Read(read) => Some(read),
+        other => {
+            node.pending.put_back(ticket, other);
+            None
+        }
+    }
+}
+
+/// Enough have answered: do they agree?
+fn compare(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut read: Box<Read>) {
+    let reports = matches!(read.purpose, Purpose::Explain(_) | Purpose::Flush(_));
+    let Some(cell) = read.cell.clone().filter(|_| !reports && !read.found.is_empty()) else {
+        return conclude(node, turn, *read);
+    };
+    let Ok(sent) = merge(node, turn, &cell, &mut read) else {
+        return refuse(node, turn, read.task, Fault::Storage);
+    };
+    if sent.is_empty() {
+        return conclude(node, turn, *read);
+    }
+    let tally = Tally::new(sent.iter().map(|(owner, _)| *owner), sent.len());
+    read.repair = Some(Repair { tally, sent });
+    send_repairs(node, turn, ticket, &read);
+    node.pending.put_back(ticket, Work::Read(read));
+}
+
+/// Merges what all hold into this replica and tells what those behind are to be sent.
+fn merge(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    cell: &Cell,
+    read: &mut Read,
+) -> Result<Vec<(NodeId, Message)>, RowError> {
+    let replica = node.replicas.entry(read.task.partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), read.task.partition);
+    for (_, found) in &read.found {
+        let after = replica.mend(cell, found, node.identity.actor, &mut shelf)?;
+        read.after = read.after.max(after);
+    }
+    let (merged, after) = replica.found(cell, &mut shelf)?;
+    read.after = read.after.max(after);
+    let before = std::mem::replace(&mut read.held, merged.entries.clone());
+    let ticket = Ticket(0);
+    let mend = || Message::Mend { ticket, cell: cell.clone(), found: merged.clone() };
+    let mut sent = Vec::new();
+    for (owner, theirs) in
+        read.found.iter().filter(|(_, theirs)| !theirs.entries.dots().eq(merged.entries.dots()))
+    {
+        let missed: Vec<Delta> = replica.recent().missed(cell, &theirs.knowledge.context).cloned().collect();
+        let suffices = after_deltas(cell, theirs, &missed).dots().eq(merged.entries.dots());
+        sent.push((*owner, if suffices { Message::Apply { ticket, deltas: missed } } else { mend() }));
+    }
+    if !before.dots().eq(merged.entries.dots()) {
+        sent.extend(read.same.iter().map(|owner| (*owner, mend())));
+    }
+    Ok(sent)
+}
+
+/// What an owner would hold of the cell once it has applied these operations.
+fn after_deltas(cell: &Cell, theirs: &Found, deltas: &[Delta]) -> Entries {
+    let mut entries = theirs.entries.clone();
+    for (delta, edit) in deltas.iter().flat_map(|delta| delta.edits.iter().map(move |edit| (delta, edit))) {
+        if edit.cell == *cell {
+            let add = edit.add.clone().filter(|_| !theirs.knowledge.early.contains(cell, delta.dot));
+            add.into_iter().for_each(|payload| {
+                entries.insert(delta.entry(payload));
+            });
+        }
+    }
+    let edits = deltas.iter().flat_map(|delta| &delta.edits).filter(|edit| edit.cell == *cell);
+    edits.flat_map(|edit| &edit.removes).for_each(|dot| {
+        entries.remove(*dot);
+    });
+    entries
+}
+
+fn send_repairs(node: &Node, turn: &mut Turn<'_>, own: Ticket, read: &Read) {
+    let Some(repair) = &read.repair else { return };
+    for (owner, message) in repair.sent.iter().filter(|(owner, _)| repair.tally.waiting().contains(owner)) {
+        let message = match message.clone() {
+            Message::Apply { deltas, .. } => Message::Apply { ticket: own, deltas },
+            Message::Mend { cell, found, .. } => Message::Mend { ticket: own, cell, found },
+            other => other,
+        };
+        // What is passed on must be durable here first: an operation may be known to nobody else.
+        turn.send_after(read.after, node, *owner, read.task.partition, message);
+    }
+}
+
+/// An owner that was behind holds the merge now, or does not.
+pub(crate) fn repaired(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    ticket: Ticket,
+    mut read: Box<Read>,
+    from: NodeId,
+    verdict: &Verdict,
+) {
+    let held = matches!(verdict, Verdict::Held { .. });
+    let standing = match &mut read.repair {
+        Some(repair) if held => repair.tally.ack(from),
+        Some(repair) => repair.tally.fail(from),
+        None => Standing::Open,
+    };
+    match standing {
+        Standing::Met => conclude(node, turn, *read),
+        Standing::Open => node.pending.put_back(ticket, Work::Read(read)),
+        Standing::Lost => {
+            let fault = no_quorum(node, &read.task, Kind::Read);
+            refuse(node, turn, read.task, fault);
+        }
+    }
+}
+
+/// Some have not answered yet: they are asked again, and one more with them.
+pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut read: Box<Read>) {
+    let now = turn.now.monotonic_ms;
+    if now >= read.deadline {
+        let fault = no_quorum(node, &read.task, Kind::Read);
+        return refuse(node, turn, read.task, fault);
+    }
+    if read.repair.is_some() {
+        send_repairs(node, turn, ticket, &read);
+    } else {
+        let answered =
+            |owner: &NodeId| read.same.contains(owner) || read.found.iter().any(|(from, _)| from == owner);
+        for owner in read.asked.iter().filter(|owner| !answered(owner)) {
+            fetch(node, turn, ticket, &read, *owner);
+        }
+        ask_another(node, turn, ticket, &mut read);
+    }
+    node.pending.put_back(ticket, Work::Read(read));
+    node.pending.visit_again(ticket, now + node.options.retry_ms);
+}
+
+/// The link to `peer` broke. A read that waited for it begins again with those that are left.
+pub(crate) fn link_down(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, read: Box<Read>, peer: NodeId) {
+    let waits = match &read.repair {
+        Some(repair) => repair.tally.waiting().contains(&peer),
+        None => read.asked.contains(&peer),
+    };
+    if waits {
+        begin(node, turn, read.task, read.purpose);
+    } else {
+        node.pending.put_back(ticket, Work::Read(read));
+    }
+}
+
+/// All R hold the same: answer, or go on with what the read was for.
+fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
+    let Read { task, purpose, held, after, found, same, cell, .. } = read;
+    let reply = match purpose {
+        Purpose::Command { words, .. } => run(&words, &held).map(|(reply, _)| reply),
+        Purpose::Update { words } => return update(node, turn, task, cell, &words),
+        Purpose::Siblings(_) => Ok(siblings::render(&held)),
+        Purpose::Explain(key) => Ok(explain::render(node, &task, &key, &held, &same, &found)),
+        Purpose::Flush(scope) => return flush(node, turn, task, scope, &found),
+    };
+    finish(node, turn, after, task, reply.unwrap_or_else(Reply::Error));
+}
+
+fn run(words: &[Bytes], entries: &Entries) -> Result<(Reply, Change), Fault> {
+    let run = command::resolve(words)?.class(words).run().ok_or(Fault::Syntax)?;
+    run(words, string::value(entries).as_ref())
+}
+
+/// The second half of an update. This replica holds all that was acknowledged before; what it holds *now* is
+/// what counts, as a plain write may have come in since.
+fn update(node: &mut Node, turn: &mut Turn<'_>, task: Task, cell: Option<Cell>, words: &[Bytes]) {
+    let Some(cell) = cell else { return refuse(node, turn, task, Fault::Syntax) };
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
+    let Ok(entries) = shelf.get(&cell) else { return refuse(node, turn, task, Fault::Storage) };
+    let after = shelf.after;
+    match run(words, &entries) {
+        Ok((reply, Change::Keep)) => finish(node, turn, after, task, reply),
+        Ok((reply, change)) => write::change(node, turn, task, cell, change, reply),
+        Err(fault) => finish(node, turn, after, task, Reply::Error(fault)),
+    }
+}
+
+/// Removes everything that R owners have applied.
+fn flush(node: &mut Node, turn: &mut Turn<'_>, task: Task, scope: Scope, found: &[(NodeId, Found)]) {
+    let replica = node.replicas.entry(task.partition).or_default();
+    let mut seen: Context = replica.map().context().clone();
+    found.iter().for_each(|(_, found)| seen.unite(&found.knowledge.context));
+    if seen.is_empty() {
+        return finish(node, turn, Commit::default(), task, Reply::ok());
+    }
+    let plan = Plan { sweep: Some(Sweep { scope, seen }), ..Plan::default() };
+    write::begin(node, turn, task, plan, Reply::ok());
+}

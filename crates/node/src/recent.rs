@@ -1,0 +1,48 @@
+//! The operations that a replica has applied lately, whole, for owners that turn out to have missed them.
+//!
+//! In memory only and bounded: what is no longer here is mended by taking the cell instead. It is an economy,
+//! not a promise: an owner that gets the operation keeps context and rows in step, one that takes the cell runs
+//! ahead of its context until an exchange.
+
+use causal::{Cell, Context, Delta};
+use std::collections::VecDeque;
+
+/// How many operations are kept for each partition.
+const DELTAS_MAX: usize = 32;
+/// Operations larger than this are not kept, in bytes of the values that they write.
+const DELTA_BYTES_MAX: usize = 4 * 1024;
+
+/// The last operations of one partition, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Recent(VecDeque<Delta>);
+
+impl Recent {
+    /// Keeps one more and lets the oldest go.
+    pub(crate) fn push(&mut self, delta: &Delta) {
+        if bytes_of(delta) > DELTA_BYTES_MAX {
+            return;
+        }
+        if self.0.len() == DELTAS_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(delta.clone());
+    }
+
+    /// Those that touch `cell` and that a replica with `context` has missed, oldest first.
+    pub(crate) fn missed<'a>(
+        &'a self,
+        cell: &'a Cell,
+        context: &'a Context,
+    ) -> impl Iterator<Item = &'a Delta> {
+        let touches = |delta: &&Delta| delta.edits.iter().any(|edit| edit.cell == *cell);
+        self.0.iter().filter(touches).filter(|delta| !context.contains(delta.dot))
+    }
+}
+
+fn bytes_of(delta: &Delta) -> usize {
+    let payload = |payload: &causal::Payload| match payload {
+        causal::Payload::Plain(bytes) => bytes.len(),
+        causal::Payload::Increment(_) => 16,
+    };
+    delta.edits.iter().map(|edit| edit.cell.key.name.len() + edit.add.as_ref().map_or(0, payload)).sum()
+}

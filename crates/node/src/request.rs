@@ -1,0 +1,133 @@
+//! A client's request from the moment it comes in until somebody works on it: place it, pass it on at most once.
+//!
+//! ```text
+//!            ┌ not an owner, not passed on yet ─▶ forward, to an owner
+//! accept ────┼ a read-modify-write, not at home ─▶ forward, to the first live owner
+//!            └ otherwise ─▶ coordinate: read, write, or read and then write
+//! ```
+
+use crate::forward;
+use crate::list;
+use crate::queue;
+use crate::read;
+use crate::siblings;
+use crate::state::{Node, Turn};
+use crate::task::{finish, is_live, no_quorum, refuse};
+use crate::work::{Kind, Origin, Plan, Purpose, Task};
+use crate::write;
+use bytes::Bytes;
+use causal::{Cell, Key};
+use placement::PartitionId;
+use store::Commit;
+use wire::command::{self, Class};
+use wire::peer::{Job, Request};
+use wire::{Fault, Reply};
+
+/// Takes a request in.
+pub(crate) fn accept(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    origin: Origin,
+    partition: PartitionId,
+    request: Request,
+) {
+    let task = Task { origin, partition, level: request.level, queued: None };
+    let kind = match admit(node, turn, partition, &request.job) {
+        Ok(kind) => kind,
+        Err(fault) => return refuse(node, turn, task, fault),
+    };
+    let me = node.identity.node;
+    let owners = node.layout.owners(partition);
+    let is_owner = owners.contains(&me);
+    let first_live = owners.iter().copied().find(|owner| is_live(node, *owner));
+    let stays = match (origin, kind) {
+        (Origin::Client(_), Kind::Update) => first_live == Some(me),
+        _ => is_owner,
+    };
+    match (stays, origin, first_live) {
+        (true, _, _) => coordinate(node, turn, task, kind, request.job),
+        (false, Origin::Client(_), Some(owner)) => forward::pass(node, turn, task, kind, owner, request),
+        (false, _, _) => {
+            let fault = no_quorum(node, &task, kind);
+            refuse(node, turn, task, fault);
+        }
+    }
+}
+
+/// Refuses what cannot be done, before anything is.
+fn admit(node: &Node, turn: &Turn<'_>, partition: PartitionId, job: &Job) -> Result<Kind, Fault> {
+    let kind = kind_of(job)?;
+    if u32::from(partition.0) >= node.layout.keyspace().partition_count() {
+        return Err(Fault::Forming);
+    }
+    if node.pending.len() >= node.options.requests_max {
+        return Err(Fault::Busy);
+    }
+    if kind == Kind::Read {
+        return Ok(kind);
+    }
+    if turn.now.monotonic_ms < node.held_until {
+        return Err(Fault::Forming);
+    }
+    match node.ahead {
+        Some((until, ahead_ms)) if turn.now.monotonic_ms < until => {
+            Err(Fault::ClockAhead { ahead_ms, allowed_ms: causal::STAMP_AHEAD_MS_MAX })
+        }
+        _ => Ok(kind),
+    }
+}
+
+fn kind_of(job: &Job) -> Result<Kind, Fault> {
+    match job {
+        Job::Command { words, .. } => match command::resolve(words)?.class(words) {
+            Class::Read(_) => Ok(Kind::Read),
+            Class::Write(_) => Ok(Kind::Write),
+            Class::Update(_) => Ok(Kind::Update),
+            _ => Err(Fault::unknown_command(&words[0], &words[1..])),
+        },
+        Job::Siblings { .. } | Job::Explain { .. } | Job::Count { .. } | Job::List { .. } => Ok(Kind::Read),
+        Job::Resolve { .. } | Job::Flush { .. } => Ok(Kind::Write),
+    }
+}
+
+/// Starts the work on a request that this node coordinates.
+fn coordinate(node: &mut Node, turn: &mut Turn<'_>, task: Task, kind: Kind, job: Job) {
+    match job {
+        Job::Command { key, words } => match kind {
+            Kind::Read => read::begin(node, turn, task, Purpose::Command { key, words }),
+            Kind::Update => queue::enter(node, turn, task, key, words),
+            Kind::Write => write_blind(node, turn, task, key, &words),
+        },
+        Job::Siblings { key } => read::begin(node, turn, task, Purpose::Siblings(key)),
+        Job::Explain { key } => read::begin(node, turn, task, Purpose::Explain(key)),
+        Job::Flush { scope } => read::begin(node, turn, task, Purpose::Flush(scope)),
+        Job::Count { database } => {
+            let count = node.replicas.get(&task.partition).map_or(0, |replica| replica.keys(database));
+            finish(node, turn, Commit::default(), task, Reply::Integer(count));
+        }
+        Job::List { database, from, limit } => {
+            match list::keys(node, turn, task.partition, database, from, limit) {
+                Ok((after, reply)) => finish(node, turn, after, task, reply),
+                Err(_) => refuse(node, turn, task, Fault::Storage),
+            }
+        }
+        Job::Resolve { key, token, value } => match siblings::resolve(Cell::string(key), &token, value) {
+            Ok(edit) => {
+                write::begin(node, turn, task, Plan { edits: vec![edit], ..Plan::default() }, Reply::ok());
+            }
+            Err(fault) => refuse(node, turn, task, fault),
+        },
+    }
+}
+
+/// A command that writes without looking, a plain `SET`.
+fn write_blind(node: &mut Node, turn: &mut Turn<'_>, task: Task, key: Key, words: &[Bytes]) {
+    let ran = command::resolve(words).and_then(|row| match row.class(words).run() {
+        Some(run) => run(words, None),
+        None => Err(Fault::Syntax),
+    });
+    match ran {
+        Ok((reply, change)) => write::change(node, turn, task, Cell::string(key), change, reply),
+        Err(fault) => refuse(node, turn, task, fault),
+    }
+}

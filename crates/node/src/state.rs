@@ -1,0 +1,197 @@
+//! The node: what it owns. There is no logic here; `dispatch` tells which file each event goes to.
+//!
+//! Invariants, kept by [`Node::check`]:
+//! 1. There is a replica for exactly those partitions of its shard that the layout gives it.
+//! 2. Every replica's sums are those of its rows.
+
+use crate::event::{Action, Now, Outbox};
+use crate::pending::Pending;
+use crate::queues::Queues;
+use crate::replica::Replica;
+use crate::rows::{self, RowError, Shelf, Storage};
+use bytes::Bytes;
+use causal::{Actor, Clock};
+use placement::{Layout, NodeId, PartitionId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use store::Commit;
+use wire::peer::{Envelope, Message};
+
+/// How a node behaves. Times are in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How long a request may take before its client is told.
+    pub request_timeout_ms: u64,
+    /// How long a peer may take before it is asked again.
+    pub retry_ms: u64,
+    /// How many requests may wait at once.
+    pub requests_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { request_timeout_ms: 2_000, retry_ms: 250, requests_max: 100_000 }
+    }
+}
+
+/// Who a node is, for one start of its process.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// The member of the layout that it is.
+    pub node: NodeId,
+    /// 64 random bits, drawn at this start and never again.
+    pub actor: Actor,
+}
+
+/// One shard of one member: a deterministic state machine over its partitions.
+#[derive(Debug)]
+pub struct Node {
+    pub(crate) identity: Identity,
+    pub(crate) options: Options,
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) clock: Clock,
+    pub(crate) replicas: BTreeMap<PartitionId, Replica>,
+    pub(crate) pending: Pending,
+    pub(crate) queues: Queues,
+    pub(crate) links: BTreeSet<NodeId>,
+    /// Until when a clock that runs ahead keeps this node from coordinating writes, and how far ahead it is.
+    pub(crate) ahead: Option<(u64, u64)>,
+    /// Until when writes are refused while a member joins.
+    pub(crate) held_until: u64,
+}
+
+/// What an event is handled with: the time, the storage and where actions go.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Now,
+    pub(crate) store: &'a mut Storage,
+    pub(crate) out: &'a mut Outbox,
+}
+
+impl Turn<'_> {
+    pub(crate) fn send(&mut self, node: &Node, to: NodeId, partition: PartitionId, message: Message) {
+        self.send_after(Commit::default(), node, to, partition, message);
+    }
+
+    pub(crate) fn send_after(
+        &mut self,
+        after: Commit,
+        node: &Node,
+        to: NodeId,
+        partition: PartitionId,
+        message: Message,
+    ) {
+        let envelope = Envelope { epoch: node.layout.epoch(), partition, message };
+        self.out.push(after, Action::Send { to, envelope });
+    }
+}
+
+impl Node {
+    /// A node with what its storage holds.
+    ///
+    /// # Errors
+    /// Where the stored contexts cannot be read.
+    pub fn open(
+        identity: Identity,
+        options: Options,
+        layout: Arc<Layout>,
+        store: &mut Storage,
+    ) -> Result<Self, RowError> {
+        Ok(Self {
+            identity,
+            options,
+            clock: Clock::new(identity.actor),
+            replicas: stored_replicas(store)?,
+            pending: Pending::new(identity.actor.0.rotate_left(32)),
+            queues: Queues::default(),
+            links: BTreeSet::new(),
+            ahead: None,
+            held_until: 0,
+            layout,
+        })
+    }
+
+    /// Refuses writes until `until_ms` of the monotonic clock, while a member joins; tells whether the node
+    /// holds nothing at all, so that the member may.
+    pub fn hold(&mut self, until_ms: u64) -> bool {
+        self.held_until = until_ms;
+        self.is_empty()
+    }
+
+    /// Takes writes again.
+    pub fn release(&mut self) {
+        self.held_until = 0;
+    }
+
+    /// Whether no operation was ever applied here.
+    pub fn is_empty(&self) -> bool {
+        self.replicas.values().all(|replica| replica.map().context().is_empty())
+    }
+
+    /// When the next [`Event::Tick`] is due, by the monotonic clock.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.pending.next_visit()
+    }
+
+    /// The layout that it goes by.
+    pub fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// How many requests wait for peers.
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The keys of a database in all partitions that are kept here.
+    pub fn keys(&self, database: u8) -> i64 {
+        self.replicas.values().map(|replica| replica.keys(database)).sum()
+    }
+
+    /// Each replica's context, digest, and whether some row may run ahead of the context.
+    pub fn replicas(&self) -> impl Iterator<Item = (PartitionId, &causal::Map)> {
+        self.replicas.iter().map(|(partition, replica)| (*partition, replica.map()))
+    }
+
+    /// Every cell of a partition as it is here.
+    ///
+    /// # Errors
+    /// Where a row cannot be read.
+    pub fn rows(
+        &self,
+        partition: PartitionId,
+        store: &mut Storage,
+    ) -> Result<Vec<(causal::Cell, causal::Entries)>, RowError> {
+        Shelf::new(store, self.layout.keyspace(), partition).all()
+    }
+
+    /// The invariants at the head of this file.
+    ///
+    /// # Errors
+    /// Where a row cannot be read.
+    pub fn check(&self, store: &mut Storage) -> Result<(), RowError> {
+        for (partition, replica) in &self.replicas {
+            replica.check(&self.rows(*partition, store)?);
+        }
+        Ok(())
+    }
+}
+
+fn stored_replicas(store: &mut Storage) -> Result<BTreeMap<PartitionId, Replica>, RowError> {
+    let (mut from, to) = rows::context_space();
+    let mut contexts: BTreeMap<PartitionId, Vec<(Actor, Bytes)>> = BTreeMap::new();
+    loop {
+        let (found, _) = store.scan(&from, &to, rows::SCAN_ROWS)?;
+        let Some((last, _)) = found.last() else { break };
+        from = [last.as_ref(), &[0]].concat().into();
+        for (row, value) in found {
+            let (partition, actor) = rows::decode_context_row(row)?;
+            contexts.entry(partition).or_default().push((actor, value));
+        }
+    }
+    let mut replicas = BTreeMap::new();
+    for (partition, contexts) in contexts {
+        let early = store.get(&rows::early_row(partition))?.0;
+        replicas.insert(partition, Replica::restore(contexts, early)?);
+    }
+    Ok(replicas)
+}

@@ -1,0 +1,51 @@
+//! How a task ends: with an answer, or with a refusal; and whom it can count on.
+
+use crate::event::Action;
+use crate::state::{Node, Turn};
+use crate::work::{Kind, Origin, Task};
+use placement::NodeId;
+use store::Commit;
+use wire::peer::Message;
+use wire::{Fault, Reply};
+
+/// Whether a peer can be reached as far as this node knows; it always reaches itself.
+pub(crate) fn is_live(node: &Node, peer: NodeId) -> bool {
+    peer == node.identity.node || node.links.contains(&peer)
+}
+
+/// The refusal for a request of which too few owners can be reached.
+pub(crate) fn no_quorum(node: &Node, task: &Task, kind: Kind) -> Fault {
+    let owners = node.layout.owners(task.partition);
+    let reachable = owners.iter().filter(|owner| is_live(node, **owner)).count();
+    let (read, write) = (task.level.read(owners.len()), task.level.write(owners.len()));
+    let needed = match kind {
+        Kind::Read => read,
+        Kind::Write => write,
+        Kind::Update => read.max(write),
+    };
+    Fault::NoQuorum { needed: number(needed), reachable: number(reachable) }
+}
+
+/// A count of owners, for a fault.
+pub(crate) fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// Ends a task: answers whoever waits, once `after` is durable, and lets the next of its key have its turn.
+pub(crate) fn finish(node: &mut Node, turn: &mut Turn<'_>, after: Commit, task: Task, reply: Reply) {
+    let Task { origin, partition, queued, .. } = task;
+    if let Some(key) = queued {
+        node.queues.leave(&key);
+    }
+    match origin {
+        Origin::Client(id) => turn.out.push(after, Action::Answer { id, reply }),
+        Origin::Peer(to, ticket) => {
+            turn.send_after(after, node, to, partition, Message::Answer { ticket, reply });
+        }
+    }
+}
+
+/// Ends a task with a fault.
+pub(crate) fn refuse(node: &mut Node, turn: &mut Turn<'_>, task: Task, fault: Fault) {
+    finish(node, turn, Commit::default(), task, Reply::Error(fault));
+}

@@ -1,0 +1,124 @@
+//! What waits for peers: a task and what is known of it so far. Data alone; what is done with it is told in
+//! `read`, `write` and `forward`.
+
+use crate::event::RequestId;
+use crate::tally::Tally;
+use bytes::Bytes;
+use causal::{Cell, Delta, Dot, Edit, Entries, Key, Scope, Stamp, Sweep};
+use placement::{NodeId, PartitionId};
+use store::Commit;
+use wire::peer::{Found, Message, Request, Ticket};
+use wire::{Level, Reply};
+
+/// Who waits for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A client of this node.
+    Client(RequestId),
+    /// A node that has passed the request on.
+    Peer(NodeId, Ticket),
+}
+
+/// What every piece of work carries until its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    pub(crate) origin: Origin,
+    pub(crate) partition: PartitionId,
+    pub(crate) level: Level,
+    /// The key whose turn it is having: the next in its queue comes when this one ends.
+    pub(crate) queued: Option<Key>,
+}
+
+/// What kind of work a request is, for whoever must choose where it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Read,
+    Write,
+    /// Read, then write, one after another for each key: at the home.
+    Update,
+}
+
+/// Something that waits for peers.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// A write that is not yet on enough owners.
+    Write(Box<Write>),
+    /// A read that has not yet heard from enough owners.
+    Read(Box<Read>),
+    /// A request that was passed on.
+    Passed(Box<Passed>),
+}
+
+/// A request that was passed on.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    pub(crate) task: Task,
+    pub(crate) kind: Kind,
+    pub(crate) to: NodeId,
+    pub(crate) request: Request,
+    pub(crate) deadline: u64,
+}
+
+/// What an operation is to do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) edits: Vec<Edit>,
+    pub(crate) sweep: Option<Sweep>,
+    /// Whether it must be what is seen afterwards, as a plain `SET` must.
+    pub(crate) plain: bool,
+}
+
+/// A write that is not yet on enough owners.
+#[derive(Debug)]
+pub(crate) struct Write {
+    pub(crate) task: Task,
+    pub(crate) reply: Reply,
+    pub(crate) delta: Delta,
+    pub(crate) after: Commit,
+    pub(crate) tally: Tally,
+    pub(crate) plain: bool,
+    pub(crate) outranked_by: Vec<(Dot, Stamp)>,
+    pub(crate) ahead_ms: Option<u64>,
+    pub(crate) deadline: u64,
+}
+
+/// What a read is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Purpose {
+    /// The answer of a command.
+    Command {
+        key: Key,
+        words: Vec<Bytes>,
+    },
+    /// The first half of an update of the task's queued key.
+    Update {
+        words: Vec<Bytes>,
+    },
+    Siblings(Key),
+    Explain(Key),
+    /// What has been applied anywhere, so that all of it can be removed.
+    Flush(Scope),
+}
+
+/// A read that has not yet heard from enough owners.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) task: Task,
+    pub(crate) purpose: Purpose,
+    pub(crate) cell: Option<Cell>,
+    pub(crate) held: Entries,
+    pub(crate) after: Commit,
+    pub(crate) need: usize,
+    pub(crate) asked: Vec<NodeId>,
+    pub(crate) same: Vec<NodeId>,
+    pub(crate) found: Vec<(NodeId, Found)>,
+    pub(crate) repair: Option<Repair>,
+    pub(crate) deadline: u64,
+}
+
+/// The owners that are behind and what they were sent.
+#[derive(Debug)]
+pub(crate) struct Repair {
+    pub(crate) tally: Tally,
+    pub(crate) sent: Vec<(NodeId, Message)>,
+}
