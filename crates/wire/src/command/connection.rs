@@ -7,10 +7,11 @@
 use bytes::Bytes;
 use causal::DATABASES_MAX;
 
-use super::local::{Clients, Library, Local, Protocol};
+use super::local::{Clients, Library, Local};
 use super::number;
 use crate::fault::{Fault, quoted};
 use crate::reply::Reply;
+use crate::resp::Protocol;
 
 /// The one user there is until there are more.
 const USER: &[u8] = b"default";

@@ -42,13 +42,21 @@ pub(super) fn decrby(args: &[Bytes], value: Option<&Value>) -> Result<(Reply, Ch
 /// every replica reads as the same number.
 pub(super) fn incrbyfloat(args: &[Bytes], value: Option<&Value>) -> Result<(Reply, Change), Fault> {
     let text = text(value)?;
-    let old = text.map_or(Ok(Decimal::ZERO), |old| number::decimal(old))?;
-    let by = number::decimal(&args[2])?;
+    let (old, by) =
+        both(text.map_or(Ok(Decimal::ZERO), |old| number::decimal(old)), number::decimal(&args[2]))?;
     let new = old.checked_add(by).ok_or(Fault::NotFinite)?;
     let shown = number::decimal_text(new);
     let adds = text.is_none_or(|old| number::is_plain(old));
     let change = if adds { Change::Add(Amount::Decimal(by)) } else { Change::Put(shown.clone()) };
     Ok((Reply::Bulk(shown), change))
+}
+
+/// Both numbers, or what is wrong with them; that one is no number at all goes before that one is infinite.
+fn both(old: Result<Decimal, Fault>, by: Result<Decimal, Fault>) -> Result<(Decimal, Decimal), Fault> {
+    match (old, by) {
+        (Ok(old), Ok(by)) => Ok((old, by)),
+        (Err(Fault::NotFinite), Err(fault)) | (Err(fault), _) | (Ok(_), Err(fault)) => Err(fault),
+    }
 }
 
 fn add(value: Option<&Value>, by: i64) -> Result<(Reply, Change), Fault> {

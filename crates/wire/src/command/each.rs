@@ -114,3 +114,42 @@ fn number(answer: &Reply) -> i64 {
 fn count(parts: usize) -> u32 {
     u32::try_from(parts).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Each, Fold};
+    use crate::fault::Fault;
+    use crate::reply::Reply;
+
+    const UNKNOWN: Fault = Fault::Unknown { held: 1, needed: 2 };
+
+    fn folded(writes: bool, fold: Fold, answers: &[Result<i64, Fault>]) -> Reply {
+        let each = Each { part: "", stride: 1, absent: false, writes, fold };
+        each.fold(answers.iter().cloned().map(|answer| answer.map(Reply::Integer).into()).collect())
+    }
+
+    #[test]
+    fn a_read_shows_its_first_fault_and_a_list_forgives_wrong_types() {
+        assert_eq!(folded(false, Fold::Sum, &[Ok(1), Err(Fault::Busy), Err(UNKNOWN)]), Fault::Busy.into());
+        let list = vec![Reply::Integer(1), Reply::Nil];
+        assert_eq!(folded(false, Fold::List, &[Ok(1), Err(Fault::WrongType)]), Reply::Array(list));
+        assert_eq!(folded(false, Fold::List, &[Err(Fault::WrongType), Err(Fault::Busy)]), Fault::Busy.into());
+    }
+
+    #[test]
+    fn a_write_is_refused_only_if_every_part_is() {
+        let partial = |done, keys| Reply::Error(Fault::Partial { done, keys });
+        assert_eq!(folded(true, Fold::Ok, &[Err(Fault::Busy), Err(Fault::Storage)]), Fault::Busy.into());
+        assert_eq!(folded(true, Fold::Ok, &[Ok(1), Err(Fault::Busy)]), partial(1, 2));
+        assert_eq!(folded(true, Fold::Sum, &[Err(Fault::Busy), Err(UNKNOWN)]), partial(0, 2));
+        assert_eq!(folded(true, Fold::Sum, &[Ok(1), Ok(0), Ok(1)]), Reply::Integer(2));
+    }
+
+    #[test]
+    fn a_failed_check_forbids_the_parts() {
+        let each = Each { part: "set", stride: 2, absent: true, writes: true, fold: Fold::One };
+        assert_eq!(each.refusal(&[Reply::Integer(0), Fault::Busy.into()]), Some(Fault::Busy.into()));
+        assert_eq!(each.refusal(&[Reply::Integer(0), Reply::Integer(1)]), Some(Reply::Integer(0)));
+        assert_eq!(each.refusal(&[Reply::Integer(0), Reply::Integer(0)]), None);
+    }
+}

@@ -8,17 +8,10 @@ use bytes::Bytes;
 use causal::{Change, Value};
 
 use super::each::{Each, Fold};
+use super::keyspace::type_name;
 use super::row::Class;
 use crate::fault::Fault;
 use crate::reply::Reply;
-
-/// Redis's name for the type of what a key holds, `none` for nothing.
-pub fn type_name(value: Option<&Value>) -> &'static str {
-    match value {
-        None => "none",
-        Some(Value::String(_)) => "string",
-    }
-}
 
 /// `DEL key` and `UNLINK key`
 pub(super) fn del(_: &[Bytes], value: Option<&Value>) -> Result<(Reply, Change), Fault> {

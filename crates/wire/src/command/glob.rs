@@ -76,3 +76,44 @@ fn within(class: &[u8], byte: u8, any_case: bool) -> Option<&[u8]> {
     };
     (found != negated).then_some(rest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{matches, matches_ignore_case};
+
+    fn fits(pattern: &str, text: &str) -> bool {
+        matches(pattern.as_bytes(), text.as_bytes())
+    }
+
+    #[test]
+    fn the_examples_of_the_manual() {
+        assert!(fits("h?llo", "hello") && fits("h?llo", "hallo") && !fits("h?llo", "hllo"));
+        assert!(fits("h*llo", "hllo") && fits("h*llo", "heeeello") && !fits("h*llo", "hell"));
+        assert!(fits("h[ae]llo", "hello") && fits("h[ae]llo", "hallo") && !fits("h[ae]llo", "hillo"));
+        assert!(fits("h[^e]llo", "hallo") && !fits("h[^e]llo", "hello"));
+        assert!(fits("h[a-b]llo", "hbllo") && fits("h[b-a]llo", "hallo") && !fits("h[a-b]llo", "hcllo"));
+    }
+
+    #[test]
+    fn the_edges() {
+        assert!(fits("", "") && !fits("", "a") && fits("*", "") && fits("**", "") && !fits("?", ""));
+        assert!(fits(r"\*", "*") && !fits(r"\*", "a") && fits(r"a\", r"a\"));
+        assert!(fits("[]", "") == fits("[^]", "") && !fits("[]a", "a") && fits("[^]", "a"));
+        assert!(
+            fits("[ab", "a") && fits("[", "") == fits("[]", "") && fits(r"[\]]", "]") && fits("[a-", "-")
+        );
+        assert!(fits("*ab*cd", "abxabcd") && !fits("*ab*cd", "abxcab"));
+    }
+
+    #[test]
+    fn letters_in_any_case() {
+        assert!(matches_ignore_case(b"MAX[A-M]*", b"maxmemory") && !matches(b"MAX*", b"maxmemory"));
+    }
+
+    /// Redis before 7.0.11 took minutes for this.
+    #[test]
+    fn many_stars_take_no_longer_than_the_product_of_lengths() {
+        let pattern = "a*".repeat(500) + "b";
+        assert!(!fits(&pattern, &"a".repeat(20_000)));
+    }
+}

@@ -5,6 +5,7 @@
 //! 1. What a client sends as a cursor is any 64-bit number; the server decides which ones mean something.
 
 use bytes::Bytes;
+use causal::Value;
 
 use super::glob;
 use super::number;
@@ -46,10 +47,18 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Whether a key with a value of this type (see [`super::type_name`]) is to be shown.
+    /// Whether a key with a value of this type (see [`type_name`]) is to be shown.
     pub fn shows(&self, key: &[u8], kind: &str) -> bool {
         self.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, key))
             && self.kind.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(kind.as_bytes()))
+    }
+}
+
+/// Redis's name for the type of what a key holds, `none` for nothing.
+pub fn type_name(value: Option<&Value>) -> &'static str {
+    match value {
+        None => "none",
+        Some(Value::String(_)) => "string",
     }
 }
 

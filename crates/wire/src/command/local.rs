@@ -12,6 +12,7 @@ use causal::DATABASES_MAX;
 #[cfg(doc)]
 use crate::fault::Fault;
 use crate::level::Level;
+use crate::resp::Protocol;
 
 /// A request about the server itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,15 +70,6 @@ pub enum Local {
     /// `ARMILLA.LEVEL`: the level of this connection from now on, to be refused with [`Fault::Level`] if it asks for more
     /// owners than there are; none: say which it is.
     Level(Option<Level>),
-}
-
-/// A version of RESP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// RESP2.
-    Resp2,
-    /// RESP3.
-    Resp3,
 }
 
 /// What a client library says of itself.

@@ -30,7 +30,7 @@ pub mod flag;
 mod generic;
 pub mod glob;
 mod introspection;
-pub mod keys;
+mod keys;
 pub mod keyspace;
 pub mod local;
 mod number;
@@ -39,16 +39,14 @@ pub mod row;
 mod server;
 mod set;
 mod string;
-pub mod syntax;
+mod syntax;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 
-pub use each::{Each, Fold};
-pub use generic::type_name;
-pub use keyspace::Keyspace;
-pub use local::Local;
-pub use own::Own;
+pub use each::Each;
 pub use row::{Class, Command};
 pub use table::{find, rows};
 

@@ -85,3 +85,78 @@ fn shifted(number: Decimal, exponent: i32) -> Option<Decimal> {
     }
     (0..places).try_fold(number, |number, _| number.checked_div(Decimal::TEN))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{decimal, decimal_text, integer, is_plain};
+    use crate::fault::Fault;
+
+    #[test]
+    fn an_integer_has_one_spelling() {
+        for number in [0, 1, -1, 10, 907, i64::MAX, i64::MIN] {
+            assert_eq!(integer(number.to_string().as_bytes()), Ok(number));
+        }
+        let refused = ["", "-", "+1", "01", "-0", "-01", "00", " 1", "1 ", "1.0", "1e3", "0x1", "١", "--1"];
+        for text in refused.iter().chain(&["9223372036854775808", "-9223372036854775809"]) {
+            assert_eq!(integer(text.as_bytes()), Err(Fault::NotInteger), "{text}");
+        }
+    }
+
+    #[test]
+    fn decimals_are_read_exactly_and_written_shortly() {
+        let shown = |text: &str| decimal_text(decimal(text.as_bytes()).unwrap());
+        for (text, expected) in [
+            ("3.0e3", "3000"),
+            ("10.50", "10.5"),
+            ("-0", "0"),
+            ("-0.0e5", "0"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            ("+1e-2", "0.01"),
+            ("1E+2", "100"),
+            ("-1e-28", "-0.0000000000000000000000000001"),
+            ("1e-400", "0"),
+            ("0e999999999", "0"),
+            ("0.1000000000000000055511151231", "0.1000000000000000055511151231"),
+        ] {
+            assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_decimal_is_refused_without_delay() {
+        let long = "9".repeat(1000);
+        for text in [
+            "",
+            ".",
+            "e5",
+            "1e",
+            "1e1.5",
+            "--1",
+            "1-1",
+            "1_0",
+            " 1",
+            "1 ",
+            "nan",
+            "0x10",
+            "1e29",
+            "1e999999999",
+            &long,
+        ] {
+            assert_eq!(decimal(text.as_bytes()), Err(Fault::NotFloat), "{text}");
+        }
+        for text in ["inf", "-INF", "+Infinity"] {
+            assert_eq!(decimal(text.as_bytes()), Err(Fault::NotFinite), "{text}");
+        }
+    }
+
+    #[test]
+    fn plain_is_digits_and_a_point() {
+        assert!(["0", "-1.5", ".5", "5.", "0010"].iter().all(|text| is_plain(text.as_bytes())));
+        assert!(
+            ["1e3", "+1", "1.2.3", "12345678901234567890123456789"]
+                .iter()
+                .all(|text| !is_plain(text.as_bytes()))
+        );
+    }
+}

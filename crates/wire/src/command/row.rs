@@ -14,12 +14,14 @@ use causal::{Change, Value};
 
 use super::each::Each;
 use super::flag::{Category, Flag, Group};
-use super::keys::Keys;
 use super::keyspace::Keyspace;
 use super::local::Local;
 use super::own::Own;
 use crate::fault::Fault;
 use crate::reply::Reply;
+
+pub use super::each::Fold;
+pub use super::keys::{Access, Keys};
 
 /// One command: how it is called, what it touches, who may call it, what it does and how it is explained.
 #[derive(Debug, Clone, Copy)]

@@ -12,22 +12,22 @@
 
 /// One argument, or several that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Argument {
+pub(super) struct Argument {
     /// Its name in lower case.
-    pub name: String,
+    pub(super) name: String,
     /// The word that announces it, or that it is.
-    pub token: Option<String>,
+    pub(super) token: Option<String>,
     /// What is to be given.
-    pub kind: Kind,
+    pub(super) kind: Kind,
     /// Whether it may be left out.
-    pub optional: bool,
+    pub(super) optional: bool,
     /// Whether there may be several.
-    pub multiple: bool,
+    pub(super) multiple: bool,
 }
 
 /// What is to be given for an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// The name of a key.
     Key,
     /// A glob pattern.
@@ -49,7 +49,7 @@ pub enum Kind {
 }
 
 /// The arguments that a line of syntax describes.
-pub fn parse(line: &str) -> Vec<Argument> {
+pub(super) fn parse(line: &str) -> Vec<Argument> {
     let spaced = ["[", "]", "<", ">", "|"]
         .iter()
         .fold(line.to_owned(), |line, mark| line.replace(mark, &format!(" {mark} ")));
@@ -59,7 +59,7 @@ pub fn parse(line: &str) -> Vec<Argument> {
 
 impl Argument {
     /// The parts of a block or the choices of a one-of.
-    pub fn parts(&self) -> &[Self] {
+    pub(super) fn parts(&self) -> &[Self] {
         match &self.kind {
             Kind::OneOf(parts) | Kind::Block(parts) => parts,
             _ => &[],
@@ -178,5 +178,53 @@ fn kind_of(name: &str) -> Kind {
         "increment" => Kind::Double,
         "unix-time-seconds" | "unix-time-milliseconds" => Kind::UnixTime,
         _ => Kind::String,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Argument, Kind, parse};
+
+    fn shown(arguments: &[Argument]) -> String {
+        arguments.iter().map(one).collect::<Vec<_>>().join(" ")
+    }
+
+    fn one(argument: &Argument) -> String {
+        let token = argument.token.as_ref().map(|token| format!("'{token}'")).unwrap_or_default();
+        let text = match &argument.kind {
+            Kind::OneOf(parts) => format!("{token}one({})", shown(parts)),
+            Kind::Block(parts) => format!("{token}all({})", shown(parts)),
+            Kind::PureToken => token,
+            _ => format!("{token}{}", argument.name),
+        };
+        let (optional, multiple) = (argument.optional, argument.multiple);
+        format!("{text}{}{}", if multiple { "+" } else { "" }, if optional { "?" } else { "" })
+    }
+
+    #[test]
+    fn lines_of_the_manual() {
+        for (line, expected) in [
+            ("", ""),
+            ("key [key ...]", "key+"),
+            ("key value [key value ...]", "all(key value)+"),
+            ("[section [section ...]]", "section+?"),
+            ("key [NX | XX] [EX seconds | KEEPTTL]", "key one('NX' 'XX')? one('EX'seconds 'KEEPTTL')?"),
+            ("[TYPE <A | B>] [ID id [id ...]]", "'TYPE'one('A' 'B')? 'ID'id+?"),
+            (
+                "[ver [AUTH user password] [SETNAME name]]",
+                "all(ver all('AUTH'user password)? 'SETNAME'name?)?",
+            ),
+            ("[ONE | <read write>]", "one('ONE' all(read write))?"),
+        ] {
+            assert_eq!(shown(&parse(line)), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_close_ends_with_the_line() {
+        for line in ["[", "]", "a ] b", "<a | [b", "...", "| |", "TYPE <"] {
+            parse(line);
+        }
+        assert_eq!(shown(&parse("a [b | C")), "a one(b 'C')?");
     }
 }

@@ -63,13 +63,10 @@ pub fn find(name: &[u8]) -> Option<&'static Command> {
     None
 }
 
-/// A multiplicative hash of the length, the first eight bytes and the last eight, letters in one case.
+/// A multiplicative hash of the length and the first, middle and last byte, letters in one case.
 fn place_of(name: &[u8]) -> usize {
-    let mixed = (word(name.iter()) ^ word(name.iter().rev()).rotate_left(5) ^ name.len() as u64)
-        .wrapping_mul(INDEX_MULTIPLIER);
-    usize::try_from(mixed >> (64 - INDEX_SLOTS.trailing_zeros())).unwrap_or(0)
-}
-
-fn word<'a>(bytes: impl Iterator<Item = &'a u8>) -> u64 {
-    bytes.take(8).fold(0, |word, byte| word << 8 | u64::from(byte | 0x20))
+    let at = |index: usize| name.get(index).map_or(0, |byte| u64::from(byte | 0x20));
+    let last = name.len().saturating_sub(1);
+    let key = (name.len() as u64) << 24 | at(0) << 16 | at(last / 2) << 8 | at(last);
+    usize::try_from(key.wrapping_mul(INDEX_MULTIPLIER) >> (64 - INDEX_SLOTS.trailing_zeros())).unwrap_or(0)
 }
