@@ -72,21 +72,6 @@ fn in_the_store(c: &mut Criterion) {
         b.iter(|| black_box(store.scan(b"", b"", GROUP).unwrap()));
     });
     settle(&mut store, true);
-    group.bench_function("put 256, seal", |b| {
-        b.iter_batched(
-            || (0..GROUP).map(|_| (rows[next()].clone(), value())).collect::<Vec<_>>(),
-            |changes| {
-                for (row, value) in changes {
-                    store.put(row, value);
-                }
-                let (commit, batch) = store.seal().unwrap();
-                drop(batch);
-                commit
-            },
-            BatchSize::SmallInput,
-        );
-    });
-    store.settled(store_last(&store));
     group.bench_function("put 256, seal, settle", |b| {
         b.iter_batched(
             || (0..GROUP).map(|_| (rows[next()].clone(), value())).collect::<Vec<_>>(),
@@ -104,8 +89,23 @@ fn in_the_store(c: &mut Criterion) {
     group.finish();
 }
 
-fn store_last<E: Engine>(store: &Store<E>) -> store::Commit {
-    store::Commit(store.open_commit().0 - 1)
+/// Four batches of 64 out of one of 256.
+fn quarters(batch: Batch) -> Vec<Batch> {
+    let rows = batch.into_rows();
+    let quarter = |rows: &[(Bytes, Option<Bytes>)]| {
+        let mut batch = Batch::new();
+        rows.iter().for_each(|(row, value)| batch.push(row.clone(), value.clone()));
+        batch
+    };
+    rows.chunks(GROUP / 4).map(quarter).collect()
+}
+
+fn sorted(batch: Batch) -> Batch {
+    let mut rows = batch.into_rows();
+    rows.sort();
+    let mut batch = Batch::new();
+    rows.into_iter().for_each(|(row, value)| batch.push(row, value));
+    batch
 }
 
 fn in_the_engine(c: &mut Criterion) {
@@ -128,17 +128,16 @@ fn in_the_engine(c: &mut Criterion) {
             b.iter_batched(&mut batch, |batch| commit_group(&lsm, &[batch], sync), BatchSize::SmallInput);
         });
     }
+    group.bench_function("commit 256 in order", |b| {
+        b.iter_batched(
+            || sorted(batch()),
+            |batch| commit_group(&lsm, &[batch], false),
+            BatchSize::SmallInput,
+        );
+    });
     group.bench_function("commit 4 of 64, one sync", |b| {
         b.iter_batched(
-            || {
-                let rows = batch().into_rows();
-                let quarter = |rows: &[(Bytes, Option<Bytes>)]| {
-                    let mut batch = Batch::new();
-                    rows.iter().for_each(|(row, value)| batch.push(row.clone(), value.clone()));
-                    batch
-                };
-                rows.chunks(GROUP / 4).map(quarter).collect::<Vec<_>>()
-            },
+            || quarters(batch()),
             |batches| commit_group(&lsm, &batches, true),
             BatchSize::SmallInput,
         );

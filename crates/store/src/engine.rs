@@ -3,23 +3,24 @@
 //! Not a cache and not a queue: those are `Store` above it. `tests/conformance.rs` is the meaning of this trait.
 //!
 //! 1. Rows are ordered by their bytes; names are `Batch::ROW_BYTES_MIN` to `Batch::ROW_BYTES_MAX` long.
-//! 2. A commit is seen whole by every later `get` and `scan`, from any thread, or not at all.
-//! 3. A crash leaves a prefix of the commits, at least up to the last `sync` that returned.
+//! 2. A commit that returned is seen whole by every later `get` and `scan`, from any thread. Of one that is being
+//!    made another thread may see some rows: `Store` never asks for those.
+//! 3. A crash leaves a prefix of the commits, whole ones, at least up to the last `sync` that returned.
 
 use bytes::Bytes;
 
 use crate::{Batch, StoreError};
 
 /// Something that keeps rows.
-pub trait Engine: Send + Sync {
+pub trait Engine: std::fmt::Debug + Send + Sync {
     /// The value of a row, or `None` if there is no such row.
     ///
     /// # Errors
     /// [`StoreError::Read`] if the row cannot be read, which says nothing about whether it exists.
     fn get(&self, row: &[u8]) -> Result<Option<Bytes>, StoreError>;
 
-    /// Up to `limit` rows from `from` (inclusive) to `to` (exclusive) in order; an empty `to` sets no end. All rows
-    /// are of one instant. A range whose end is not after its start is empty.
+    /// Up to `limit` rows from `from` (inclusive) to `to` (exclusive) in order; an empty `to` sets no end. A range
+    /// whose end is not after its start is empty. What is kept for long is to be copied: it may be part of a block.
     ///
     /// # Errors
     /// [`StoreError::Read`] if any row of the answer cannot be read.
@@ -70,10 +71,17 @@ pub fn commit_group<E: Engine + ?Sized, B: AsRef<Batch>>(
     if sync { engine.sync() } else { Ok(()) }
 }
 
+/// One batch out of several. Rows that every batch rewrites are written once, and in order, which is how an ordered
+/// memtable takes them fastest.
 fn merged<B: AsRef<Batch>>(batches: &[B]) -> Batch {
-    let mut all = Batch::with_capacity(batches.iter().map(|batch| batch.as_ref().len()).sum());
-    for (row, value) in batches.iter().flat_map(|batch| batch.as_ref().rows()) {
-        all.push(row.clone(), value.clone());
+    let mut changes: Vec<_> = batches.iter().flat_map(|batch| batch.as_ref().rows()).collect();
+    // Stable, so that of equal names the last stays last.
+    changes.sort_by(|(left, _), (right, _)| left.cmp(right));
+    let mut all = Batch::with_capacity(changes.len());
+    for (at, (row, value)) in changes.iter().enumerate() {
+        if changes.get(at + 1).is_none_or(|(next, _)| next != row) {
+            all.push(row.clone(), value.clone());
+        }
     }
     all
 }

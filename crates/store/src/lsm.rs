@@ -12,7 +12,10 @@
 //! 1. Commit n writes n into a row of its own, so the rows say how many commits they hold.
 //! 2. The mark is written after a sync and never says more than what was durable. A store that opens with fewer
 //!    commits than its mark has lost some: a damaged record in the middle of a journal is taken for its end.
-//! 3. After a failed commit or sync nothing is written again: the kernel may have dropped the pages it could not
+//! 3. Reads take the newest of every row and not a snapshot. In `fjall` 3.1.13 a flush that ends while a batch is
+//!    being applied makes the batch's first rows visible to snapshots, and a memtable that is changed just then
+//!    hides them; the newest is right for whoever, like `Store`, does not ask for rows that are being committed.
+//! 4. After a failed commit or sync nothing is written again: the kernel may have dropped the pages it could not
 //!    write, so a later sync that succeeds proves nothing (Rebello and others, ATC 2020).
 
 mod mark;
@@ -21,10 +24,12 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use fjall::{
     Database, DatabaseBuilder, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable,
+    Slice, Snapshot,
 };
 
 use crate::{Batch, Engine, StoreError};
@@ -40,6 +45,9 @@ const VALUE_COPY_BYTES_MAX: usize = 16 << 10;
 const SEALED_MEMTABLES_MAX: usize = 3;
 /// Tables in level 0 at which writers should be held back. From 20 runs on the engine slows its caller.
 const LEVEL_0_TABLES_MAX: usize = 16;
+/// How often a snapshot is taken again while a flush is just ending, and the pause between.
+const SNAPSHOT_TRIES_MAX: u32 = 1000;
+const SNAPSHOT_PAUSE: Duration = Duration::from_millis(1);
 
 /// What the engine is given. Sizes in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +127,7 @@ impl Lsm {
         let db = recovered(builder)?.map_err(unopened)?;
         let keyspace = || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes);
         let rows = db.keyspace("rows", keyspace).map_err(unopened)?;
-        let commits = commits_in(&rows)?;
+        let commits = commits_in(rows.get(COMMITS_ROW))?;
         let mark = Mark::open(&dir.join("mark"))?;
         sync_names(dir).map_err(|error| StoreError::Unreadable(error.to_string()))?;
         Ok(Self {
@@ -157,6 +165,20 @@ impl Lsm {
     fn poison(&self, error: impl std::fmt::Display) -> StoreError {
         self.poisoned.store(true, Ordering::Release);
         StoreError::Write(error.to_string())
+    }
+
+    /// A snapshot of whole commits: none is being made, and the last row that was committed is in it (see 3).
+    fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let _no_commit = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
+        let commits = self.commits.load(Ordering::Acquire);
+        for _ in 0..SNAPSHOT_TRIES_MAX {
+            let snapshot = self.db.snapshot();
+            if commits_in(snapshot.get(&self.rows, COMMITS_ROW))? == commits {
+                return Ok(snapshot);
+            }
+            std::thread::sleep(SNAPSHOT_PAUSE);
+        }
+        Err(StoreError::Read("no snapshot holds the last commit".into()))
     }
 
     fn set_mark(&self, commits: u64) -> Result<(), StoreError> {
@@ -217,7 +239,7 @@ impl Engine for Lsm {
     }
 
     fn checkpoint(&self, target: &Self) -> Result<u64, StoreError> {
-        let _in_order = target.committing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _no_other = target.committing.lock().unwrap_or_else(PoisonError::into_inner);
         target.writable()?;
         if target.commits.load(Ordering::Acquire) != 0 {
             return Err(StoreError::NotEmpty);
@@ -226,7 +248,7 @@ impl Engine for Lsm {
         let mut copy = target.rows.start_ingestion().map_err(unwritten)?;
         copy.write(COMMITS_ROW, 1u64.to_be_bytes()).map_err(unwritten)?;
         let mut rows = 0;
-        for row in self.db.snapshot().range::<&[u8], _>(&self.rows, ROW_FIRST..) {
+        for row in self.snapshot()?.range::<&[u8], _>(&self.rows, ROW_FIRST..) {
             let (row, value) = row.into_inner().map_err(unread)?;
             copy.write(row, value).map_err(unwritten)?;
             rows += 1;
@@ -267,8 +289,8 @@ fn unread(error: impl std::fmt::Display) -> StoreError {
     StoreError::Read(error.to_string())
 }
 
-fn commits_in(rows: &Keyspace) -> Result<u64, StoreError> {
-    let Some(value) = rows.get(COMMITS_ROW).map_err(unread)? else { return Ok(0) };
+fn commits_in(row: fjall::Result<Option<Slice>>) -> Result<u64, StoreError> {
+    let Some(value) = row.map_err(unread)? else { return Ok(0) };
     let bytes = <[u8; 8]>::try_from(&*value);
     bytes.map(u64::from_be_bytes).map_err(|_| StoreError::Unreadable("the row of commits is damaged".into()))
 }

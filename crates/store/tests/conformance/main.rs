@@ -37,7 +37,7 @@ macro_rules! all_conform {
             the_last_change_of_a_row_in_a_batch_wins
             a_scan_is_in_order_and_bounded
             a_scan_of_many_rows_is_whole
-            a_batch_is_seen_whole_or_not_at_all
+            a_commit_is_seen_whole_once_it_returned
             a_group_is_one_commit_in_order
             what_was_synced_survives_a_crash
             a_crash_leaves_a_prefix
