@@ -1,2 +1,36 @@
-//! The `armilla` binary.
-fn main() {}
+//! The hand: the `armilla` binary, which asks a node.
+//!
+//! Not what a node does: that is `server` and below it. A command here is one module, and this file only chooses.
+//!
+//! 1. Exit code 2 says that the command could not do its work at all: wrong usage, no connection. What else a command's exit code says is in its `--help`.
+//! 2. An error is one sentence on standard error.
+
+mod client;
+mod flags;
+mod manual;
+mod show;
+mod status;
+mod talk;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use flags::{Armilla, Command};
+
+/// The command could not do its work at all (clap's code for wrong usage is the same).
+const EXIT_FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let done = match Armilla::parse().command {
+        Command::Cli(flags) => talk::run(flags),
+        Command::Status(flags) => status::run(&flags),
+        Command::Man(flags) => manual::man(&flags),
+        Command::Completions(flags) => manual::completions(&flags),
+    };
+    done.unwrap_or_else(|error| {
+        talk::print(&mut io::stderr(), format!("armilla: {error:#}").as_bytes());
+        ExitCode::from(EXIT_FAILED)
+    })
+}

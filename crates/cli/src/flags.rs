@@ -1,0 +1,120 @@
+//! The command line: commands, their flags, and the words of `--help`.
+//!
+//! Not what the commands do.
+//!
+//! 1. `--help` is documentation: each flag says its unit and its default.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// A replicated key-value store: Redis's wire, Dynamo's availability.
+#[derive(Debug, Parser)]
+#[command(name = "armilla", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Armilla {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What the hand can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Asks a node: one command, commands from a pipe, or a prompt.
+    Cli(TalkFlags),
+    /// Shows the members of a cluster: state, share of the ring, keys, lag.
+    Status(StatusFlags),
+    /// Writes the manual pages.
+    #[command(hide = true)]
+    Man(ManFlags),
+    /// Writes completions for a shell.
+    #[command(hide = true)]
+    Completions(CompletionsFlags),
+}
+
+/// Which node to ask.
+#[derive(Debug, Args)]
+pub(crate) struct NodeFlags {
+    /// The client address of a node; any node of a cluster will do.
+    #[arg(short, long, value_name = "HOST:PORT", default_value = "127.0.0.1:7001", env = "ARMILLA_SERVER")]
+    pub(crate) server: String,
+}
+
+/// Flags of `armilla cli`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0, every command was answered; 1, the server answered an error; 2, no connection or a wrong line.
+Answers go to standard output and errors to standard error, except with --json. DELETE is another name for DEL.
+The prompt keeps its history in ~/.armilla_history, or in the file that ARMILLA_HISTORY names.")]
+pub(crate) struct TalkFlags {
+    #[command(flatten)]
+    pub(crate) node: NodeFlags,
+    /// The database, 0 to 15.
+    #[arg(short = 'n', long = "db", value_name = "NUMBER")]
+    pub(crate) database: Option<u8>,
+    /// How many owners requests wait for: `one`, `quorum`, `all`, or R and W as in `'2 1'`.
+    #[arg(long)]
+    pub(crate) level: Option<String>,
+    /// One JSON value a line; an error is {"error": "..."}; bytes that are no text are {"bytes_hex": "..."}.
+    #[arg(long, group = "style")]
+    pub(crate) json: bool,
+    /// Bare values, as when standard output is no terminal.
+    #[arg(long, group = "style")]
+    pub(crate) raw: bool,
+    /// Types, quotes and numbered items, as at a terminal.
+    #[arg(long, group = "style")]
+    pub(crate) human: bool,
+    /// A command and its arguments. Without it: a prompt, or commands from standard input, one a line.
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
+    pub(crate) words: Vec<OsString>,
+}
+
+/// Flags of `armilla status`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0, all members are up; 1, some are not; 2, no connection.")]
+pub(crate) struct StatusFlags {
+    #[command(flatten)]
+    pub(crate) node: NodeFlags,
+    /// The whole answer as one JSON value.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Flags of `armilla man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManFlags {
+    /// Writes a page for each command into this directory; without it, the main page goes to standard output.
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// Flags of `armilla completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsFlags {
+    /// The shell to write for.
+    pub(crate) shell: Shell,
+    /// Writes into this directory, under the name that the shell looks for; without it, to standard output.
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Armilla, Command};
+    use clap::{CommandFactory, Parser};
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Armilla::command().debug_assert();
+    }
+
+    #[test]
+    fn words_of_a_command_are_not_flags() {
+        let parsed = Armilla::try_parse_from(["armilla", "cli", "--json", "set", "--raw", "-x"]).unwrap();
+        let Command::Cli(flags) = parsed.command else { panic!("{parsed:?}") };
+        assert!(flags.json && !flags.raw);
+        assert_eq!(flags.words, ["set", "--raw", "-x"]);
+        assert!(Armilla::try_parse_from(["armilla", "cli", "--jsn", "get"]).is_err());
+    }
+}
