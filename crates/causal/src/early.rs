@@ -1,6 +1,10 @@
 //! Early removals: entries removed here before the operation that adds them arrived.
 //!
 //! Nearly always empty. A removal leaves as soon as its dot enters the context: from then on the context says it.
+//!
+//! A cell that was taken from a peer brings with it what the peer had applied and this replica has not: of those
+//! operations, what the cell does not hold is not in it, and their deltas, when they come at last, must not put
+//! it back. These are kept for each such cell until an exchange unites the contexts.
 
 use crate::codec::{Malformed, Reader, put_varint};
 use crate::context::Context;
@@ -14,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Early {
     single: BTreeSet<(Dot, Cell)>,
     swept: BTreeMap<Scope, Context>,
+    taken: BTreeMap<Cell, Context>,
 }
 
 impl Early {
@@ -24,12 +29,13 @@ impl Early {
         }
         let swept =
             || self.swept.iter().any(|(scope, seen)| scope.covers(cell.key.database) && seen.contains(dot));
-        swept() || self.single.contains(&(dot, cell.clone()))
+        let taken = || self.taken.get(cell).is_some_and(|seen| seen.contains(dot));
+        taken() || swept() || self.single.contains(&(dot, cell.clone()))
     }
 
     /// Whether nothing is awaited.
     pub fn is_empty(&self) -> bool {
-        self.single.is_empty() && self.swept.is_empty()
+        self.single.is_empty() && self.swept.is_empty() && self.taken.is_empty()
     }
 
     /// Notes one removal.
@@ -45,12 +51,45 @@ impl Early {
         }
     }
 
+    /// Notes that, of the operations in `seen`, a cell taken from a peer has all that there is.
+    pub fn insert_taken(&mut self, cell: &Cell, seen: &Context) {
+        if !seen.is_empty() {
+            self.taken.entry(cell.clone()).or_default().unite(seen);
+        }
+    }
+
+    /// The cells that were taken from a peer, with the operations that they had not to wait for.
+    pub fn taken(&self) -> impl Iterator<Item = (&Cell, &Context)> {
+        self.taken.iter()
+    }
+
+    /// What is noted of one cell that was taken from a peer.
+    pub fn taken_of(&self, cell: &Cell) -> Option<&Context> {
+        self.taken.get(cell)
+    }
+
+    /// Everything but the cells that were taken, which whoever stores this keeps cell by cell.
+    #[must_use]
+    pub fn without_taken(&self) -> Self {
+        Self { single: self.single.clone(), swept: self.swept.clone(), taken: BTreeMap::new() }
+    }
+
+    /// Every operation of which nothing is awaited in `cell`.
+    pub fn dots_of(&self, cell: &Cell) -> Context {
+        let mut dots: Context = self.single.iter().filter(|(_, c)| c == cell).map(|(dot, _)| *dot).collect();
+        let swept = self.swept.iter().filter(|(scope, _)| scope.covers(cell.key.database));
+        swept.for_each(|(_, seen)| dots.unite(seen));
+        self.taken.get(cell).into_iter().for_each(|seen| dots.unite(seen));
+        dots
+    }
+
     /// Takes over everything that `other` awaits.
     pub fn unite(&mut self, other: &Self) {
         self.single.extend(other.single.iter().cloned());
         for (scope, seen) in &other.swept {
             self.swept.entry(*scope).or_default().unite(seen);
         }
+        other.taken.iter().for_each(|(cell, seen)| self.insert_taken(cell, seen));
     }
 
     /// Forgets the removals of one operation's entries: it has been applied, and the context says it.
@@ -75,6 +114,8 @@ impl Early {
         self.single.retain(|(dot, _)| !applied.contains(*dot));
         self.swept.values_mut().for_each(|seen| *seen = seen.without(applied));
         self.swept.retain(|_, seen| !seen.is_empty());
+        self.taken.values_mut().for_each(|seen| *seen = seen.without(applied));
+        self.taken.retain(|_, seen| !seen.is_empty());
     }
 
     /// Nothing here may be said by `applied`, and no sweep is kept that awaits nothing.
@@ -96,7 +137,8 @@ impl Early {
         let single = self.single.iter().filter(|(_, c)| c == cell).cloned().collect();
         let covers = |(scope, _): &(&Scope, &Context)| scope.covers(cell.key.database);
         let swept = self.swept.iter().filter(covers).map(|(scope, seen)| (*scope, seen.clone())).collect();
-        Self { single, swept }
+        let taken = self.taken.get(cell).map(|seen| (cell.clone(), seen.clone())).into_iter().collect();
+        Self { single, swept, taken }
     }
 
     /// The single removals.
@@ -121,6 +163,11 @@ impl Early {
             scope.encode(out);
             seen.encode(out);
         }
+        put_varint(out, self.taken.len() as u64);
+        for (cell, seen) in &self.taken {
+            cell.encode(out);
+            seen.encode(out);
+        }
     }
 
     /// Reads it back.
@@ -134,6 +181,13 @@ impl Early {
             let scope = Scope::decode(reader)?;
             let seen = Context::decode(reader)?;
             if seen.is_empty() || early.swept.insert(scope, seen).is_some() {
+                return Err(reader.malformed());
+            }
+        }
+        for _ in 0..reader.count(Cell::BYTES_MIN + 2)? {
+            let cell = Cell::decode(reader)?;
+            let seen = Context::decode(reader)?;
+            if seen.is_empty() || early.taken.insert(cell, seen).is_some() {
                 return Err(reader.malformed());
             }
         }

@@ -329,7 +329,8 @@ impl Map {
         let applied = |dot| self.context().contains(dot) || their_knowledge.context.contains(dot);
         let beyond_both = !merged.dots().all(applied);
         self.ahead |= beyond_both;
-        let changed = self.replace(cell, &mine, merged, rows);
+        let noted = self.note_taken(cell, &merged, their_knowledge);
+        let changed = self.replace(cell, &mine, merged, rows) || noted;
         match &mut self.session {
             Some(session) => session.ahead |= changed,
             None => self.ahead |= changed,
@@ -360,13 +361,24 @@ impl Map {
             merged.retain(|entry| mine.get(entry.dot).is_some() || !session.brings.contains(entry.dot));
         }
         let is_whole = merged.len() == whole;
-        let changed = self.replace(cell, &mine, merged, rows);
+        let noted = is_whole && self.note_taken(cell, &merged, their_knowledge);
+        let changed = self.replace(cell, &mine, merged, rows) || noted;
         self.ahead |= changed;
         Ok(match (is_whole, changed) {
             (false, _) => Applied::Deferred,
             (true, true) => Applied::Fresh,
             (true, false) => Applied::Known,
         })
+    }
+
+    /// Remembers that what the peer had applied, and this replica has not, is in a cell just taken from it or
+    /// never will be. Otherwise a late operation would put back an entry whose removal the peer knew.
+    fn note_taken(&mut self, cell: &Cell, merged: &Entries, theirs: &Knowledge) -> bool {
+        let mut seen = theirs.early.dots_of(cell);
+        seen.unite(&theirs.context);
+        let seen = seen.without(self.context()).without(&merged.dots().collect());
+        self.knowledge.early.insert_taken(cell, &seen);
+        !seen.is_empty()
     }
 
     /// Ends an exchange in which every cell that differs was taken: unites the contexts and applies what waited.

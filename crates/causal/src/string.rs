@@ -94,13 +94,13 @@ fn newest_plain(entries: &Entries) -> Option<&Bytes> {
     plain.max_by_key(|(stamp, _)| *stamp).map(|(_, bytes)| bytes)
 }
 
-/// Sums saturate: a reply refuses what overflows before it gets here, so only cut-off nodes that counted
-/// towards the limit separately can meet it.
+/// A sum of integers that leaves 64 bits goes on as a decimal: a base of the other sign may bring it back.
 fn add(a: Amount, b: Amount) -> Amount {
-    match (a, b) {
-        (Amount::Integer(a), Amount::Integer(b)) => Amount::Integer(a.saturating_add(b)),
-        (a, b) => Amount::Decimal(decimal(a).saturating_add(decimal(b))),
-    }
+    let exact = match (a, b) {
+        (Amount::Integer(a), Amount::Integer(b)) => a.checked_add(b).map(Amount::Integer),
+        _ => None,
+    };
+    exact.unwrap_or_else(|| Amount::Decimal(decimal(a).saturating_add(decimal(b))))
 }
 
 fn decimal(amount: Amount) -> Decimal {

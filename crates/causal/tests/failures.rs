@@ -1,0 +1,188 @@
+//! What may go wrong around a map: rows that cannot be read, exchanges given up, replaced or finished too late.
+
+mod memory;
+
+use bytes::Bytes;
+use causal::{
+    Actor, Applied, Cell, Delta, Dot, Edit, Entries, Key, Knowledge, Map, Payload, Rows, Scope, Stamp, Sweep,
+};
+use memory::{MemoryRows, Unreadable};
+
+fn cell(name: &'static str) -> Cell {
+    Cell::string(Key::new(0, name))
+}
+
+fn delta(actor: u64, n: u64, cells: &[(&'static str, &[Dot])]) -> Delta {
+    let edit = |(name, removes): &(&'static str, &[Dot])| Edit {
+        cell: cell(name),
+        add: Some(Payload::Plain(Bytes::from_static(b"v"))),
+        removes: removes.to_vec(),
+    };
+    let stamp = Stamp { physical_ms: n, logical: 0, actor: Actor(actor) };
+    Delta { dot: Dot::new(Actor(actor), n), stamp, edits: cells.iter().map(edit).collect(), sweep: None }
+}
+
+fn sweep(actor: u64, n: u64, seen: &[Dot]) -> Delta {
+    let sweep = Sweep { scope: Scope::All, seen: seen.iter().copied().collect() };
+    Delta { edits: Vec::new(), sweep: Some(sweep), ..delta(actor, n, &[]) }
+}
+
+fn dot(actor: u64, n: u64) -> Dot {
+    Dot::new(Actor(actor), n)
+}
+
+#[derive(Clone, Default)]
+struct Replica {
+    map: Map,
+    rows: MemoryRows,
+}
+
+impl Replica {
+    fn with(deltas: &[Delta]) -> Self {
+        let mut replica = Self::default();
+        deltas.iter().for_each(|delta| assert_eq!(replica.apply(delta), Ok(Applied::Fresh)));
+        replica
+    }
+
+    fn apply(&mut self, delta: &Delta) -> Result<Applied, Unreadable> {
+        let applied = self.map.apply(delta, &mut self.rows);
+        self.map.check(&self.rows.cells);
+        applied
+    }
+
+    fn held(&self, name: &'static str) -> Entries {
+        self.rows.cells.get(&cell(name)).cloned().unwrap_or_default()
+    }
+
+    fn state(&self) -> (Knowledge, u64, bool, MemoryRows) {
+        let rows = MemoryRows { reads_left: None, ..self.rows.clone() };
+        (self.map.knowledge().clone(), self.map.digest(), self.map.is_ahead(), rows)
+    }
+
+    /// Lets every read of `call` fail in turn and finds that nothing changes, until it reads no more than it may.
+    fn fails_whole<T: std::fmt::Debug>(
+        &self,
+        call: impl Fn(&mut Map, &mut MemoryRows) -> Result<T, Unreadable>,
+    ) -> u32 {
+        for reads in 0.. {
+            let mut replica = self.clone();
+            replica.rows.reads_left = Some(reads);
+            if call(&mut replica.map, &mut replica.rows).is_ok() {
+                return reads;
+            }
+            assert_eq!(replica.state(), self.state(), "after {reads} reads");
+        }
+        unreachable!("some number of reads is enough")
+    }
+}
+
+#[test]
+fn a_failed_read_changes_nothing() {
+    let replica = Replica::with(&[delta(1, 1, &[("a", &[]), ("b", &[])]), delta(1, 2, &[("c", &[])])]);
+    let writes = delta(2, 1, &[("a", &[dot(1, 1)]), ("b", &[dot(1, 1)]), ("d", &[])]);
+    assert_eq!(replica.fails_whole(|map, rows| map.apply(&writes, rows)), 3);
+    let sweeps = sweep(2, 1, &[dot(1, 1), dot(1, 2)]);
+    assert_eq!(replica.fails_whole(|map, rows| map.apply(&sweeps, rows)), 4);
+    let peer = Replica::with(&[sweep(3, 1, &[dot(1, 1)]), delta(2, 1, &[("c", &[dot(1, 2)])])]);
+    let knowledge = peer.map.knowledge();
+    assert_eq!(replica.fails_whole(|map, rows| map.begin(knowledge, rows)), 4);
+    assert_eq!(replica.fails_whole(|map, rows| map.take(&cell("c"), &peer.held("c"), knowledge, rows)), 1);
+    assert_eq!(replica.fails_whole(|map, rows| map.mend(&cell("c"), &peer.held("c"), knowledge, rows)), 1);
+}
+
+#[test]
+fn an_exchange_that_replaces_another_loses_nothing_that_waited() {
+    let news = delta(1, 1, &[("a", &[])]);
+    let (first, second) = (Replica::with(std::slice::from_ref(&news)), Replica::default());
+    let mut replica = Replica::default();
+    replica.map.begin(first.map.knowledge(), &mut replica.rows).expect("memory");
+    assert_eq!(replica.apply(&news), Ok(Applied::Deferred));
+    replica.map.begin(second.map.knowledge(), &mut replica.rows).expect("memory");
+    assert!(replica.map.context().contains(news.dot));
+    assert_eq!(replica.held("a").len(), 1);
+}
+
+#[test]
+fn an_exchange_finished_after_it_was_abandoned_claims_nothing() {
+    let peer = Replica::with(&[delta(1, 1, &[("a", &[])])]);
+    let mut replica = Replica::default();
+    replica.map.begin(peer.map.knowledge(), &mut replica.rows).expect("memory");
+    replica.map.abandon(&mut replica.rows).expect("memory");
+    replica.map.finish(peer.map.knowledge(), &mut replica.rows).expect("memory");
+    assert!(replica.map.context().is_empty(), "a context was united over cells that were never taken");
+}
+
+#[test]
+fn an_exchange_runs_ahead_from_its_first_cell_to_its_end() {
+    let peer = Replica::with(&[delta(1, 1, &[("a", &[])])]);
+    let mut replica = Replica::default();
+    replica.map.begin(peer.map.knowledge(), &mut replica.rows).expect("memory");
+    assert!(!replica.map.is_ahead());
+    replica.map.take(&cell("a"), &peer.held("a"), peer.map.knowledge(), &mut replica.rows).expect("memory");
+    assert!(replica.map.is_ahead(), "a crash now would find an entry that the context does not know");
+    replica.map.check(&replica.rows.cells);
+    replica.map.finish(peer.map.knowledge(), &mut replica.rows).expect("memory");
+    assert!(!replica.map.is_ahead());
+    replica.map.check(&replica.rows.cells);
+}
+
+#[test]
+fn an_early_removal_taken_over_runs_ahead_before_any_row_changes() {
+    let old = delta(1, 1, &[("a", &[])]);
+    let peer = Replica::with(&[delta(2, 1, &[("a", &[old.dot])])]);
+    let mut replica = Replica::default();
+    replica.map.begin(peer.map.knowledge(), &mut replica.rows).expect("memory");
+    replica.map.abandon(&mut replica.rows).expect("memory");
+    assert!(replica.map.is_ahead());
+    assert_eq!(replica.apply(&old), Ok(Applied::Fresh));
+    assert!(replica.held("a").is_empty(), "the peer has seen it removed");
+}
+
+#[test]
+fn a_snapshot_that_was_ahead_itself_passes_that_on() {
+    let source = Replica::with(&[delta(1, 1, &[("a", &[])])]);
+    let mut peer = Replica::default();
+    peer.map.mend(&cell("a"), &source.held("a"), source.map.knowledge(), &mut peer.rows).expect("memory");
+    let mut replica = Replica::default();
+    replica.map.begin(peer.map.knowledge(), &mut replica.rows).expect("memory");
+    replica.map.take(&cell("a"), &peer.held("a"), peer.map.knowledge(), &mut replica.rows).expect("memory");
+    replica.map.finish(peer.map.knowledge(), &mut replica.rows).expect("memory");
+    assert!(replica.map.is_ahead());
+    replica.map.check(&replica.rows.cells);
+}
+
+#[test]
+fn a_sweep_takes_what_runs_ahead_too() {
+    let source = Replica::with(&[delta(1, 1, &[("a", &[])])]);
+    let mut replica = Replica::default();
+    let theirs = source.held("a");
+    replica.map.mend(&cell("a"), &theirs, source.map.knowledge(), &mut replica.rows).expect("memory");
+    let sweep = replica.map.sweep_of(Scope::All, &mut replica.rows).expect("memory");
+    let flush = Delta { edits: Vec::new(), sweep: Some(sweep), ..delta(2, 1, &[]) };
+    assert_eq!(replica.apply(&flush), Ok(Applied::Fresh));
+    assert!(replica.rows.cells(Scope::All).expect("memory").is_empty());
+    assert_eq!(replica.apply(&delta(1, 1, &[("a", &[])])), Ok(Applied::Fresh));
+    assert!(replica.held("a").is_empty(), "it was there when everything was swept");
+}
+
+#[test]
+fn equal_rows_have_equal_digests_and_others_do_not() {
+    let all = [delta(1, 1, &[("a", &[])]), delta(1, 2, &[("b", &[])]), delta(2, 1, &[("a", &[])])];
+    let forth = Replica::with(&all);
+    let back = Replica::with(&[all[2].clone(), all[1].clone(), all[0].clone()]);
+    assert_eq!(forth.map.digest(), back.map.digest());
+    let mut digests: Vec<u64> =
+        all.iter().map(|one| Replica::with(std::slice::from_ref(one)).map.digest()).collect();
+    let mut other = all[0].clone();
+    other.edits[0].add = Some(Payload::Plain(Bytes::from_static(b"w")));
+    digests.push(Replica::with(&[other.clone()]).map.digest());
+    other.edits[0].cell.key.database = 1;
+    digests.push(Replica::with(&[other]).map.digest());
+    digests.sort_unstable();
+    digests.dedup();
+    assert_eq!(digests.len(), 5);
+    let gone = sweep(3, 1, &[dot(1, 1), dot(1, 2), dot(2, 1)]);
+    let mut empty = forth;
+    assert_eq!(empty.apply(&gone), Ok(Applied::Fresh));
+    assert_eq!(empty.map.digest(), 0);
+}
