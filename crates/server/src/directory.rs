@@ -1,0 +1,168 @@
+//! What a node keeps in its directory besides the shards' stores.
+//!
+//! ```text
+//!   DIR/lock           held while a process serves from it
+//!   DIR/armilla.toml   who lives here: format version, name, addresses, number of shards
+//!   DIR/layout         the last layout, encoded
+//!   DIR/shard-<i>/     the store of shard i
+//! ```
+//!
+//! 1. A file is replaced as a whole or not at all, and durably: written beside, synced, renamed, the directory synced.
+//! 2. A node that differs from who lives here does not start.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use placement::Layout;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::error::StartError;
+
+/// The version of the directory's form.
+const FORMAT_VERSION: u32 = 1;
+const IDENTITY_FILE: &str = "armilla.toml";
+const LAYOUT_FILE: &str = "layout";
+const LOCK_FILE: &str = "lock";
+
+/// Who lives in a directory.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+struct Identity {
+    format_version: u32,
+    id: String,
+    client_addr: String,
+    peer_addr: String,
+    shards: usize,
+}
+
+/// A directory that this process, and no other, serves from.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    _lock: File,
+    stored: Option<Identity>,
+}
+
+impl Directory {
+    /// Takes the directory, making it if it does not exist.
+    ///
+    /// # Errors
+    /// Where it cannot be used, is in use, or belongs to another node.
+    pub(crate) fn open(path: &Path) -> Result<Self, StartError> {
+        let unusable = |error| StartError::Directory { dir: path.to_owned(), error };
+        fs::create_dir_all(path).map_err(unusable)?;
+        let lock = OpenOptions::new().create(true).append(true).open(path.join(LOCK_FILE)).map_err(unusable)?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => StartError::Locked(path.to_owned()),
+            TryLockError::Error(error) => unusable(error),
+        })?;
+        let stored = match fs::read_to_string(path.join(IDENTITY_FILE)) {
+            Ok(text) => Some(parse(path, &text)?),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(unusable(error)),
+        };
+        Ok(Self { path: path.to_owned(), _lock: lock, stored })
+    }
+
+    /// How many shards a node of this configuration has here: as stored, as told, or one a core.
+    ///
+    /// # Errors
+    /// Where the node differs from who lives here.
+    pub(crate) fn admit(&self, config: &Config) -> Result<usize, StartError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let Some(stored) = &self.stored else { return Ok(config.shards.unwrap_or(cores)) };
+        let wanted = identity(config, config.shards.unwrap_or(stored.shards));
+        let differs = [
+            ("id", &stored.id, &wanted.id),
+            ("client address", &stored.client_addr, &wanted.client_addr),
+            ("peer address", &stored.peer_addr, &wanted.peer_addr),
+            ("number of shards", &stored.shards.to_string(), &wanted.shards.to_string()),
+        ];
+        match differs.into_iter().find(|(_, stored, wanted)| stored != wanted) {
+            None => Ok(stored.shards),
+            Some((what, stored, wanted)) => Err(StartError::Identity(format!(
+                "the directory {} belongs to a node whose {what} is {stored}, not {wanted}: \
+                 start it with {stored}, or give this node a directory of its own",
+                self.path.display()
+            ))),
+        }
+    }
+
+    /// Writes down who lives here from now on.
+    ///
+    /// # Errors
+    /// Where the directory cannot be written.
+    pub(crate) fn settle(&self, config: &Config, shards: usize) -> Result<(), StartError> {
+        if self.stored.is_some() {
+            return Ok(());
+        }
+        let text = toml::to_string(&identity(config, shards)).map_err(|error| {
+            StartError::Directory { dir: self.path.clone(), error: io::Error::other(error) }
+        })?;
+        self.replace(IDENTITY_FILE, text.as_bytes()).map_err(|error| self.unusable(error))
+    }
+
+    /// The layout that was kept here, if there is one.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub(crate) fn layout(&self) -> Result<Option<Layout>, StartError> {
+        let path = self.path.join(LAYOUT_FILE);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let layout = Layout::decode(&bytes);
+                layout.map(Some).map_err(|error| StartError::Stored { path, reason: error.to_string() })
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.unusable(error)),
+        }
+    }
+
+    /// Keeps a layout durably.
+    ///
+    /// # Errors
+    /// Where the directory cannot be written.
+    pub(crate) fn keep(&self, layout: &Layout) -> Result<(), StartError> {
+        self.replace(LAYOUT_FILE, &layout.encode()).map_err(|error| self.unusable(error))
+    }
+
+    /// Where shard `index` has its store.
+    pub(crate) fn shard(&self, index: usize) -> PathBuf {
+        self.path.join(format!("shard-{index}"))
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let beside = self.path.join(format!("{name}.new"));
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, self.path.join(name))?;
+        File::open(&self.path)?.sync_all()
+    }
+
+    fn unusable(&self, error: io::Error) -> StartError {
+        StartError::Directory { dir: self.path.clone(), error }
+    }
+}
+
+fn identity(config: &Config, shards: usize) -> Identity {
+    Identity {
+        format_version: FORMAT_VERSION,
+        id: config.id.clone(),
+        client_addr: config.client_addr.to_string(),
+        peer_addr: config.peer_addr().map(|addr| addr.to_string()).unwrap_or_default(),
+        shards,
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<Identity, StartError> {
+    let unreadable = |reason: String| StartError::Stored { path: path.join(IDENTITY_FILE), reason };
+    let identity: Identity = toml::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+    if identity.format_version != FORMAT_VERSION || identity.shards == 0 {
+        let version = identity.format_version;
+        return Err(unreadable(format!("format version {version} is not known to this release; upgrade it")));
+    }
+    Ok(identity)
+}

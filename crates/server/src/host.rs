@@ -1,0 +1,127 @@
+//! What all threads of one process share.
+//!
+//! Not the shards' own state, which no other thread sees. What is here is read often and changed seldom, or is a figure.
+//!
+//! 1. The layout here is never older than any shard's.
+//! 2. A figure is published by the one shard that it is about.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use placement::{Layout, NodeId};
+use store::StoreFigures;
+use tokio::sync::mpsc;
+
+use crate::clients::Clients;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::control::Control;
+use crate::letter::Mailbox;
+
+/// What a process is, for all of its threads.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) me: NodeId,
+    /// What it was told, with the number of shards filled in.
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) mailboxes: Vec<Mailbox>,
+    pub(crate) clients: Clients,
+    /// `maxclients`, which can be set while it runs.
+    pub(crate) clients_max: AtomicUsize,
+    /// Letters to the thread that keeps the layout.
+    pub(crate) control: mpsc::Sender<Control>,
+    layout: Mutex<Arc<Layout>>,
+    figures: Vec<Mutex<ShardFigures>>,
+    /// When each peer was last heard, by the monotonic clock in milliseconds.
+    heard: Mutex<BTreeMap<NodeId, u64>>,
+    pub(crate) clients_refused: AtomicU64,
+}
+
+/// What a shard says of itself, a few times a second.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ShardFigures {
+    /// Requests that clients of this shard have sent.
+    pub(crate) requests: u64,
+    /// Requests that wait for peers.
+    pub(crate) pending: usize,
+    pub(crate) store: StoreFigures,
+    /// Keys held here, by database.
+    pub(crate) keys: Vec<i64>,
+    pub(crate) links: Vec<LinkFigures>,
+    /// Batches that were committed.
+    pub(crate) commits: u64,
+}
+
+/// What a shard says of its link to a peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LinkFigures {
+    pub(crate) peer: NodeId,
+    pub(crate) is_connected: bool,
+    pub(crate) is_up: bool,
+    /// Bytes that wait to be sent.
+    pub(crate) waiting_bytes: usize,
+    /// Messages that were dropped because the link was down or full.
+    pub(crate) dropped: u64,
+}
+
+impl Host {
+    pub(crate) fn new(config: Config, clock: Clock, layout: Arc<Layout>, control: mpsc::Sender<Control>) -> Self {
+        let shards = config.shards.unwrap_or(1);
+        Self {
+            me: NodeId::of_name(&config.id),
+            clients_max: AtomicUsize::new(config.clients_max),
+            clock,
+            mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
+            clients: Clients::default(),
+            control,
+            layout: Mutex::new(layout),
+            figures: (0..shards).map(|_| Mutex::default()).collect(),
+            heard: Mutex::default(),
+            clients_refused: AtomicU64::new(0),
+            config,
+        }
+    }
+
+    pub(crate) fn shards(&self) -> usize {
+        self.mailboxes.len()
+    }
+
+    /// The shard that a partition belongs to, on this node.
+    pub(crate) fn shard_of(&self, partition: placement::PartitionId) -> usize {
+        usize::from(partition.0) % self.mailboxes.len()
+    }
+
+    pub(crate) fn layout(&self) -> Arc<Layout> {
+        Arc::clone(&self.layout.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_layout(&self, layout: Arc<Layout>) {
+        *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = layout;
+    }
+
+    pub(crate) fn publish(&self, shard: usize, figures: ShardFigures) {
+        *self.figures[shard].lock().unwrap_or_else(PoisonError::into_inner) = figures;
+    }
+
+    /// What each shard has published last.
+    pub(crate) fn figures(&self) -> Vec<ShardFigures> {
+        self.figures.iter().map(|each| each.lock().unwrap_or_else(PoisonError::into_inner).clone()).collect()
+    }
+
+    /// Notes that a peer has said something.
+    pub(crate) fn hear(&self, peer: NodeId) {
+        let now = self.clock.monotonic_ms();
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(peer, now);
+    }
+
+    /// When a peer was last heard, by the monotonic clock in milliseconds.
+    pub(crate) fn heard(&self, peer: NodeId) -> Option<u64> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).copied()
+    }
+
+    pub(crate) fn clients_max(&self) -> usize {
+        self.clients_max.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,178 @@
+//! The way to one peer: what is to be sent, and how the sending stands.
+//!
+//! Not the task that dials (`peers`): this is the buffer between the shard's turn, which fills and flushes it, and that
+//! task, which connects, greets and notices the end.
+//!
+//! 1. Messages are sent in the order in which they were pushed, whole.
+//! 2. At most [`LINK_BYTES_MAX`] wait, and a message more: what comes on top is dropped and counted. Whoever waits for an
+//!    answer asks again.
+//! 3. Nothing waits while there is no connection: what was pushed then would come late and out of order.
+
+use std::cell::{Cell, RefCell};
+use std::io::{Error, ErrorKind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, BytesMut};
+use placement::NodeId;
+use tokio::io::AsyncWrite;
+use tokio::net::tcp::OwnedWriteHalf;
+use wire::peer::{Envelope, frame};
+
+use crate::host::LinkFigures;
+
+/// Bytes that may wait for a peer that reads slowly.
+pub(crate) const LINK_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Room that an emptied buffer keeps, in bytes.
+const LINK_BYTES_KEPT: usize = 256 * 1024;
+
+/// A shard's way to one peer.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) peer: NodeId,
+    out: RefCell<BytesMut>,
+    writer: RefCell<Option<OwnedWriteHalf>>,
+    blocked: Cell<bool>,
+    /// Whether the node was told that the peer can be reached.
+    up: Cell<bool>,
+    /// When the connection came about, in milliseconds of the monotonic clock.
+    since_ms: Cell<u64>,
+    dropped: Cell<u64>,
+    waker: RefCell<Option<Waker>>,
+    /// The peer is no member any more, or the shard ends.
+    closed: Cell<bool>,
+}
+
+impl Link {
+    pub(crate) fn new(peer: NodeId) -> Self {
+        Self {
+            peer,
+            out: RefCell::default(),
+            writer: RefCell::default(),
+            blocked: Cell::new(false),
+            up: Cell::new(false),
+            since_ms: Cell::new(0),
+            dropped: Cell::new(0),
+            waker: RefCell::default(),
+            closed: Cell::new(false),
+        }
+    }
+
+    /// Has a message sent with the next flush.
+    pub(crate) fn push(&self, envelope: &Envelope) {
+        let mut out = self.out.borrow_mut();
+        if self.writer.borrow().is_none() || out.len() > LINK_BYTES_MAX {
+            self.dropped.set(self.dropped.get() + 1);
+            return;
+        }
+        frame::encode(envelope, &mut out);
+    }
+
+    /// Sends what can be sent without waiting. A failure is found by the task.
+    pub(crate) fn flush(&self) {
+        if self.blocked.get() || self.out.borrow().is_empty() {
+            return;
+        }
+        let writer = self.writer.borrow();
+        let Some(writer) = &*writer else { return };
+        let mut out = self.out.borrow_mut();
+        while !out.is_empty() {
+            match writer.try_write(&out) {
+                Ok(sent) => advance(&mut out, sent),
+                Err(_) => {
+                    self.blocked.set(true);
+                    if let Some(waker) = &*self.waker.borrow() {
+                        waker.wake_by_ref();
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// For the task: goes on sending when the socket takes more.
+    ///
+    /// # Errors
+    /// The connection's end.
+    pub(crate) fn poll_blocked(&self, context: &mut Context<'_>) -> Result<(), Error> {
+        *self.waker.borrow_mut() = Some(context.waker().clone());
+        let mut writer = self.writer.borrow_mut();
+        let Some(writer) = &mut *writer else { return Err(ErrorKind::NotConnected.into()) };
+        let mut out = self.out.borrow_mut();
+        while self.blocked.get() {
+            match Pin::new(&mut *writer).poll_write(context, &out) {
+                Poll::Pending => break,
+                Poll::Ready(sent) => advance(&mut out, sent?),
+            }
+            self.blocked.set(!out.is_empty());
+        }
+        Ok(())
+    }
+
+    /// There is a connection now; `greeting` is the first that is said on it.
+    pub(crate) fn connected(&self, writer: OwnedWriteHalf, greeting: BytesMut) {
+        *self.out.borrow_mut() = greeting;
+        self.blocked.set(false);
+        *self.writer.borrow_mut() = Some(writer);
+        self.flush();
+    }
+
+    /// There is none any more.
+    pub(crate) fn disconnected(&self) {
+        *self.writer.borrow_mut() = None;
+        *self.out.borrow_mut() = BytesMut::new();
+        self.blocked.set(false);
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.writer.borrow().is_some()
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.get()
+    }
+
+    /// Notes whether the peer can be reached; tells whether that is new.
+    pub(crate) fn set_up(&self, up: bool) -> bool {
+        self.up.replace(up) != up
+    }
+
+    pub(crate) fn since_ms(&self) -> u64 {
+        self.since_ms.get()
+    }
+
+    /// Notes when a connection came about: the peer has some time to be heard from then on.
+    pub(crate) fn note_since(&self, now_ms: u64) {
+        self.since_ms.set(now_ms);
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    pub(crate) fn figures(&self) -> LinkFigures {
+        LinkFigures {
+            peer: self.peer,
+            is_connected: self.is_connected(),
+            is_up: self.is_up(),
+            waiting_bytes: self.out.borrow().len(),
+            dropped: self.dropped.get(),
+        }
+    }
+}
+
+fn advance(out: &mut BytesMut, sent: usize) {
+    out.advance(sent);
+    if out.is_empty() && out.capacity() > LINK_BYTES_KEPT {
+        *out = BytesMut::new();
+    } else if out.is_empty() {
+        out.clear();
+    }
+}

@@ -1,0 +1,159 @@
+//! Links between nodes: dialing out, listening to those who call, and noticing who is silent.
+//!
+//! ```text
+//!   this node's shard ── one connection, one way ──▶ any shard of the peer, which routes by partition
+//!   the peer's shards ── one each ─────────────────▶ this node
+//! ```
+//!
+//! Not what messages mean (the node) nor how they wait (`link`).
+//!
+//! 1. A peer counts as up for a shard while its link is connected and the peer itself was heard lately.
+//! 2. Nothing is answered on a connection that a peer opened: answers go over one's own.
+
+use std::future::poll_fn;
+use std::io::{Error, ErrorKind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use node::Event;
+use placement::PartitionId;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use wire::peer::frame::{self, Greeting};
+use wire::peer::{Envelope, Message, Ticket};
+
+use crate::letter::Caller;
+use crate::link::Link;
+use crate::shard::Shard;
+
+/// A peer that was not heard for this long is taken for unreachable, in milliseconds.
+const SILENT_MS_MAX: u64 = 3_000;
+/// How often something is said on a link, whatever else there is to say.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// Time for a connection to come about.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
+const BACK_OFF_MIN: Duration = Duration::from_millis(50);
+const BACK_OFF_MAX: Duration = Duration::from_secs(1);
+/// Room that is made for each read, in bytes.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Keeps a link connected until it is closed.
+pub(crate) async fn dial(shard: Rc<Shard>, link: Rc<Link>) {
+    let mut back_off = BACK_OFF_MIN;
+    while !link.is_closed() && !shard.is_ending() {
+        match connect(&shard, &link).await {
+            Ok(stream) => {
+                back_off = BACK_OFF_MIN;
+                let error = hold(&shard, &link, stream).await;
+                tracing::info!(peer = %link.peer, shard = shard.index, %error, "the link to a peer has ended");
+            }
+            Err(error) => tracing::debug!(peer = %link.peer, %error, "a peer cannot be reached"),
+        }
+        sleep(back_off).await;
+        back_off = (back_off * 2).min(BACK_OFF_MAX);
+    }
+}
+
+async fn connect(shard: &Shard, link: &Link) -> Result<TcpStream, Error> {
+    let layout = shard.layout();
+    let Some(member) = layout.member(link.peer) else {
+        link.close();
+        return Err(ErrorKind::NotFound.into());
+    };
+    let connecting = TcpStream::connect(&member.peer_addr);
+    let stream = timeout(CONNECT_MAX, connecting).await.map_err(|_| Error::from(ErrorKind::TimedOut))??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Serves one connection of a link until it ends; gives why it did.
+async fn hold(shard: &Rc<Shard>, link: &Link, stream: TcpStream) -> Error {
+    let (mut reader, writer) = stream.into_split();
+    let mut greeting = BytesMut::new();
+    Greeting { cluster: shard.layout().cluster(), from: shard.host.me, to: link.peer }.encode(&mut greeting);
+    link.connected(writer, greeting);
+    link.note_since(shard.host.clock.monotonic_ms());
+    say_alive(shard, link);
+    set_up(shard, link, true);
+    tracing::info!(peer = %link.peer, shard = shard.index, "a peer is reached");
+    let mut said = Box::new([0; 1]);
+    let error = poll_fn(|context| {
+        if link.is_closed() {
+            return Poll::Ready(ErrorKind::ConnectionAborted.into());
+        }
+        if let Err(error) = link.poll_blocked(context) {
+            return Poll::Ready(error);
+        }
+        let reading = pin!(reader.read(&mut *said));
+        match reading.poll(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(error),
+            // The other side says nothing here, so anything that comes is its end.
+            Poll::Ready(Ok(_)) => Poll::Ready(ErrorKind::UnexpectedEof.into()),
+        }
+    })
+    .await;
+    link.disconnected();
+    set_up(shard, link, false);
+    error
+}
+
+/// Says something on every link each second, and tells the node who is silent and who is back.
+pub(crate) async fn watch(shard: Rc<Shard>) {
+    loop {
+        sleep(KEEP_ALIVE).await;
+        let now = shard.host.clock.monotonic_ms();
+        for link in shard.links() {
+            say_alive(&shard, &link);
+            link.flush();
+            let heard = shard.host.heard(link.peer).unwrap_or(0);
+            let recently = now.saturating_sub(heard.max(link.since_ms())) <= SILENT_MS_MAX;
+            set_up(&shard, &link, link.is_connected() && recently);
+        }
+    }
+}
+
+/// A message that asks for nothing and answers nothing. It carries the epoch, so two nodes whose layouts differ find out
+/// within a second even if nobody asks them anything.
+fn say_alive(shard: &Shard, link: &Link) {
+    let layout = shard.layout();
+    let count = layout.keyspace().partition_count();
+    let partition = u16::try_from(shard.index).ok().filter(|index| u32::from(*index) < count).unwrap_or(0);
+    let message = Message::Unreadable { ticket: Ticket(0) };
+    link.push(&Envelope { epoch: layout.epoch(), partition: PartitionId(partition), message });
+}
+
+fn set_up(shard: &Shard, link: &Link, up: bool) {
+    if link.set_up(up) {
+        tracing::info!(peer = %link.peer, shard = shard.index, up, "a peer's state has changed");
+        shard.push(Event::Link { peer: link.peer, up });
+    }
+}
+
+/// Listens to a peer that has called, until it ends.
+pub(crate) async fn listen(shard: Rc<Shard>, caller: Caller) {
+    let Caller { stream, from, read: mut buffer } = caller;
+    let Ok(mut stream) = TcpStream::from_std(stream) else { return };
+    loop {
+        loop {
+            match frame::decode(&mut buffer) {
+                Ok(Some(envelope)) => shard.hear(from, envelope),
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(peer = %from, %error, "a peer says what cannot be understood");
+                    return;
+                }
+            }
+        }
+        shard.host.hear(from);
+        buffer.reserve(READ_BYTES);
+        match stream.read_buf(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+}

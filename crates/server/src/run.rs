@@ -1,0 +1,315 @@
+//! A server from its start to its end: the directory, the cluster, the shards, the doors.
+//!
+//! ```text
+//! prepare    the configuration, the directory, both ports
+//! place      the stored layout, or that of the cluster to join, or a new one
+//! open       a thread a shard
+//! serve      newcomers to their shards, questions about the layout, until told to stop
+//! close      shards bring everything to the disk
+//! ```
+//!
+//! 1. Nothing is served before every shard is open, and nothing is acknowledged after its store is closed.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use placement::member::TEXT_BYTES_MAX;
+use placement::{Layout, Member, NodeId};
+use store::{Lsm, LsmOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+use wire::Reply;
+use wire::peer::frame::{GREETING_BYTES, Greeting};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::control::{Control, Question};
+use crate::directory::Directory;
+use crate::error::StartError;
+use crate::formation::{self, Register};
+use crate::host::Host;
+use crate::letter::{Caller, Letter};
+use crate::shard::{SHARDS_MAX, shard_of};
+use crate::worker;
+
+/// Questions that wait for the thread that keeps the layout.
+const CONTROLS_MAX: usize = 1024;
+/// How long a caller may take for its greeting.
+const GREETING_MAX: Duration = Duration::from_secs(5);
+/// Connections that the system keeps for a door that is busy.
+const BACKLOG: u32 = 1024;
+/// What a client beyond the limit reads, as from Redis.
+const CLIENTS_TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
+/// After a failure to accept (no file descriptors left), the door rests this long.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// Ends a server that was started with it.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Sender<bool>);
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self(watch::Sender::new(false))
+    }
+}
+
+impl Stop {
+    /// Has the server stop accepting, bring everything to the disk and return.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// Serves until SIGINT or SIGTERM comes.
+///
+/// # Errors
+/// Why it does not start, or why it had to stop by itself.
+pub fn run(config: Config) -> Result<(), StartError> {
+    run_until(config, &Stop::default(), || {})
+}
+
+/// Serves until SIGINT or SIGTERM comes, or until it is stopped. Calls `ready` once it takes clients.
+///
+/// # Errors
+/// Why it does not start, or why it had to stop by itself.
+pub fn run_until(config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| StartError::System { what: "a runtime", error })?;
+    runtime.block_on(live(config, stop, ready))
+}
+
+async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(), StartError> {
+    let clock = Clock::start();
+    let me = member(&config)?;
+    let directory = Directory::open(&config.dir)?;
+    let shards = directory.admit(&config)?;
+    if !(1..=SHARDS_MAX).contains(&shards) {
+        return Err(StartError::Config(format!("{shards} shards: there are from 1 to {SHARDS_MAX}")));
+    }
+    config.shards = Some(shards);
+    let clients = listen("clients", config.client_addr)?;
+    let peers = listen("peers", peer_addr(&config)?)?;
+    let layout = place(&directory, &config, me).await?;
+    directory.settle(&config, shards)?;
+    directory.keep(&layout)?;
+    let (control, controls) = mpsc::channel(CONTROLS_MAX);
+    let host = Arc::new(Host::new(config, clock, Arc::new(layout), control));
+    let workers = open(&host, &directory).await?;
+    let register = Arc::new(Register::new(Arc::clone(&host), directory));
+    tracing::info!(id = host.config.id, addr = %host.config.client_addr, shards, "serving");
+    ready();
+    let ended = serve(&host, &register, clients, peers, controls, stop).await;
+    host.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::Stop));
+    for worker in workers {
+        let _ = worker.join();
+    }
+    tracing::info!(id = host.config.id, "stopped");
+    ended
+}
+
+fn member(config: &Config) -> Result<Member, StartError> {
+    if config.id.is_empty() || config.id.len() > TEXT_BYTES_MAX {
+        return Err(StartError::Config(format!("the id must have 1 to {TEXT_BYTES_MAX} bytes")));
+    }
+    Ok(Member {
+        id: NodeId::of_name(&config.id),
+        name: config.id.clone(),
+        client_addr: config.client_addr.to_string(),
+        peer_addr: peer_addr(config)?.to_string(),
+        weight: config.weight,
+        zone: config.zone.clone(),
+    })
+}
+
+fn peer_addr(config: &Config) -> Result<SocketAddr, StartError> {
+    let none = || {
+        let port = config.client_addr.port();
+        StartError::Config(format!("the client port {port} leaves no room for a peer port: give one"))
+    };
+    config.peer_addr().ok_or_else(none)
+}
+
+fn listen(what: &'static str, addr: SocketAddr) -> Result<TcpListener, StartError> {
+    let bind = || {
+        let socket = if addr.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        socket.listen(BACKLOG)
+    };
+    bind().map_err(|error| StartError::Listen { what, addr, error })
+}
+
+/// The layout to go by: stored, that of a cluster to join, or that of a cluster founded here.
+async fn place(directory: &Directory, config: &Config, me: Member) -> Result<Layout, StartError> {
+    if let Some(layout) = directory.layout()? {
+        return if layout.member(me.id).is_some() {
+            Ok(layout)
+        } else {
+            Err(StartError::Identity(format!("the stored layout does not have the node {}", me.name)))
+        };
+    }
+    if let Some(addr) = &config.join {
+        let failed = |reason| StartError::Join { addr: addr.clone(), reason };
+        return formation::join(addr, &me).await.map_err(failed);
+    }
+    let random = |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
+    let (cluster, seed) = (getrandom::u64().map_err(random)?, getrandom::u64().map_err(random)?);
+    let founded = Layout::found(cluster, seed, config.partitions, config.replicas, me);
+    founded.map_err(|error| StartError::Config(error.to_string()))
+}
+
+async fn open(host: &Arc<Host>, directory: &Directory) -> Result<Vec<JoinHandle<()>>, StartError> {
+    let mut workers = Vec::new();
+    for index in 0..host.shards() {
+        let path = directory.shard(index);
+        let cache_bytes = (host.config.cache_bytes / 2 / host.shards()) as u64;
+        let options = LsmOptions { cache_bytes, ..LsmOptions::default() };
+        let unreadable = |error: store::StoreError| StartError::Stored { path: path.clone(), reason: error.to_string() };
+        let engine = Arc::new(Lsm::open(&path, options).map_err(unreadable)?);
+        let (told, opened) = oneshot::channel();
+        let shared = Arc::clone(host);
+        let thread = std::thread::Builder::new().name(format!("shard-{index}"));
+        let worker = thread.spawn(move || worker::run(&shared, index, engine, told));
+        workers.push(worker.map_err(|error| StartError::System { what: "a thread", error })?);
+        match opened.await {
+            Ok(opened) => opened?,
+            Err(_) => return Err(StartError::Storage(format!("shard {index} did not open"))),
+        }
+    }
+    Ok(workers)
+}
+
+async fn serve(
+    host: &Arc<Host>,
+    register: &Arc<Register>,
+    clients: TcpListener,
+    peers: TcpListener,
+    mut controls: mpsc::Receiver<Control>,
+    stop: &Stop,
+) -> Result<(), StartError> {
+    let door = tokio::spawn(accept_clients(Arc::clone(host), clients));
+    let back_door = tokio::spawn(accept_peers(Arc::clone(host), peers));
+    let signal = |kind| {
+        let listened = tokio::signal::unix::signal(kind);
+        listened.map_err(|error| StartError::System { what: "signals", error })
+    };
+    let mut interrupt = signal(tokio::signal::unix::SignalKind::interrupt())?;
+    let mut terminate = signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut stopped = stop.0.subscribe();
+    let ended = loop {
+        tokio::select! {
+            Some(control) = controls.recv() => match control {
+                Control::Failed(reason) => break Err(StartError::Storage(reason)),
+                Control::Newer(layout) => {
+                    if let Err(reason) = register.adopt(layout).await {
+                        tracing::warn!(reason, "a layout from a peer is not taken");
+                    }
+                }
+                Control::Ask(id, question) => {
+                    tokio::spawn(answer(Arc::clone(host), Arc::clone(register), id, question));
+                }
+            },
+            _ = interrupt.recv() => break Ok(()),
+            _ = terminate.recv() => break Ok(()),
+            _ = stopped.wait_for(|stopped| *stopped) => break Ok(()),
+        }
+    };
+    door.abort();
+    back_door.abort();
+    ended
+}
+
+async fn answer(host: Arc<Host>, register: Arc<Register>, id: node::RequestId, question: Question) {
+    let answered = match question {
+        Question::Join(member) => register.join(*member).await,
+        Question::Hold { token, for_ms } => register.hold(token, for_ms).await,
+        Question::Adopt(layout) => register.adopt_bytes(&layout).await,
+    };
+    let reply = answered.unwrap_or_else(|line| Reply::Error(wire::Fault::from_line(line.as_bytes())));
+    host.mailboxes[shard_of(id)].post(Letter::Answer { id, reply });
+}
+
+/// Hands clients to the shards in turn.
+async fn accept_clients(host: Arc<Host>, door: TcpListener) {
+    let mut next = 0;
+    loop {
+        let Some((stream, addr)) = accept(&door).await else { continue };
+        if host.clients.count() >= host.clients_max() {
+            host.clients_refused.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut stream = stream;
+                let _ = timeout(GREETING_MAX, stream.write_all(CLIENTS_TOO_MANY)).await;
+            });
+            continue;
+        }
+        if let Ok(stream) = stream.into_std() {
+            host.mailboxes[next].post(Letter::Client(stream, addr));
+            next = (next + 1) % host.shards();
+        }
+    }
+}
+
+async fn accept(door: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    match door.accept().await {
+        Ok(accepted) => Some(accepted),
+        Err(error) => {
+            tracing::warn!(%error, "a connection could not be accepted");
+            tokio::time::sleep(ACCEPT_REST).await;
+            None
+        }
+    }
+}
+
+async fn accept_peers(host: Arc<Host>, door: TcpListener) {
+    loop {
+        let Some((stream, addr)) = accept(&door).await else { continue };
+        tokio::spawn(greet(Arc::clone(&host), stream, addr));
+    }
+}
+
+/// Reads a caller's greeting and hands it to a shard: that of the first partition it speaks of, which is its own shard's
+/// number, so that between nodes with equal shards nothing is handed on twice.
+async fn greet(host: Arc<Host>, mut stream: TcpStream, addr: SocketAddr) {
+    let mut read = BytesMut::new();
+    let greeted = timeout(GREETING_MAX, async {
+        while read.len() < GREETING_BYTES + FIRST_FRAME_BYTES {
+            if stream.read_buf(&mut read).await? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok::<_, std::io::Error>(())
+    });
+    if !matches!(greeted.await, Ok(Ok(()))) {
+        return;
+    }
+    let greeting = match Greeting::decode(read.split_to(GREETING_BYTES).freeze()) {
+        Ok(greeting) => greeting,
+        Err(error) => return tracing::warn!(%addr, %error, "a caller on the peer port is no peer"),
+    };
+    let layout = host.layout();
+    if greeting.cluster != layout.cluster() || greeting.to != host.me {
+        return tracing::warn!(%addr, from = %greeting.from, "a caller means another cluster or another node");
+    }
+    let shard = first_partition(&read).map_or(0, |partition| host.shard_of(partition));
+    if let Ok(stream) = stream.into_std() {
+        let _ = stream.set_nodelay(true);
+        host.mailboxes[shard].post(Letter::Caller(Caller { stream, from: greeting.from, read }));
+    }
+}
+
+/// Bytes of a frame within which its partition lies, for epochs of up to four bytes; a first frame is never shorter.
+const FIRST_FRAME_BYTES: usize = 4 + 1 + 1 + 2;
+
+/// The partition that the first frame is about; a guess is good enough, for every shard hands on what is not its own.
+fn first_partition(read: &[u8]) -> Option<placement::PartitionId> {
+    let epoch = read.get(5..)?;
+    let length = epoch.iter().position(|byte| byte & 0x80 == 0)? + 1;
+    let [high, low] = *epoch.get(length..length + 2)?.first_chunk()?;
+    Some(placement::PartitionId(u16::from_be_bytes([high, low])))
+}

@@ -1,0 +1,147 @@
+//! `CLUSTER ...`: the layout in Redis Cluster's words, so that its clients go straight to an owner.
+//!
+//! ```text
+//!   home of a partition  ─▶ master of its slots          other owners ─▶ its replicas
+//! ```
+//!
+//! Not a promise that others refuse: any node serves any key, and none ever answers `MOVED`.
+//!
+//! 1. Adjacent slots with the same owners in the same order are one range.
+//! 2. A node's name is 40 hexadecimal digits that follow from its id.
+
+use std::fmt::Write;
+
+use placement::slot::SLOTS;
+use placement::{Layout, Member, NodeId};
+use wire::Reply;
+
+use super::text;
+use crate::host::Host;
+
+/// A run of slots with its owners, the home first.
+struct Run {
+    first: u16,
+    last: u16,
+    owners: Vec<NodeId>,
+}
+
+/// A node's name for Redis's clients: its id, twice and a half.
+pub(super) fn node_name(id: NodeId) -> String {
+    let [twice, half] = [format!("{id}{id}"), format!("{id}")];
+    twice + &half[..8]
+}
+
+/// `CLUSTER SLOTS`
+pub(super) fn slots(host: &Host) -> Reply {
+    let layout = host.layout();
+    let shown = runs(&layout).into_iter().map(|run| {
+        let mut row = vec![Reply::Integer(run.first.into()), Reply::Integer(run.last.into())];
+        row.extend(run.owners.iter().filter_map(|owner| layout.member(*owner)).map(|member| {
+            let (host, port) = host_and_port(&member.client_addr);
+            Reply::Array(vec![text(host), Reply::Integer(port), text(node_name(member.id)), Reply::Array(vec![])])
+        }));
+        Reply::Array(row)
+    });
+    Reply::Array(shown.collect())
+}
+
+/// `CLUSTER SHARDS`: owners that are together in some slots, with those slots.
+pub(super) fn shards(host: &Host) -> Reply {
+    let layout = host.layout();
+    let mut sets: Vec<(Vec<NodeId>, Vec<Reply>)> = Vec::new();
+    for Run { first, last, owners } in runs(&layout) {
+        let range = [Reply::Integer(first.into()), Reply::Integer(last.into())];
+        match sets.iter_mut().find(|(known, _)| *known == owners) {
+            Some((_, ranges)) => ranges.extend(range),
+            None => sets.push((owners, range.to_vec())),
+        }
+    }
+    let shown = sets.into_iter().map(|(owners, ranges)| {
+        let members = owners.iter().enumerate().filter_map(|(place, owner)| Some((place, layout.member(*owner)?)));
+        let nodes = members.map(|(place, member)| shard_node(host, member, place == 0));
+        Reply::Map(vec![(text("slots"), Reply::Array(ranges)), (text("nodes"), Reply::Array(nodes.collect()))])
+    });
+    Reply::Array(shown.collect())
+}
+
+fn shard_node(host: &Host, member: &Member, is_home: bool) -> Reply {
+    let (ip, port) = host_and_port(&member.client_addr);
+    Reply::Map(vec![
+        (text("id"), text(node_name(member.id))),
+        (text("port"), Reply::Integer(port)),
+        (text("ip"), text(ip.clone())),
+        (text("endpoint"), text(ip)),
+        (text("role"), text(if is_home { "master" } else { "replica" })),
+        (text("replication-offset"), Reply::Integer(0)),
+        (text("health"), text(if is_up(host, member.id) { "online" } else { "failed" })),
+    ])
+}
+
+/// `CLUSTER NODES`: a line a member; the slots are those that it is the home of.
+pub(super) fn nodes(host: &Host) -> String {
+    let layout = host.layout();
+    let runs = runs(&layout);
+    let mut lines = String::new();
+    for member in layout.members() {
+        let (ip, port) = host_and_port(&member.client_addr);
+        let (_, bus) = host_and_port(&member.peer_addr);
+        let myself = if member.id == host.me { "myself,master" } else { "master" };
+        let state = if is_up(host, member.id) { "connected" } else { "disconnected" };
+        let (name, epoch) = (node_name(member.id), layout.epoch());
+        let _ = write!(lines, "{name} {ip}:{port}@{bus} {myself} - 0 0 {epoch} {state}");
+        for run in merged(runs.iter().filter(|run| run.owners.first() == Some(&member.id))) {
+            let _ = match run {
+                (first, last) if first == last => write!(lines, " {first}"),
+                (first, last) => write!(lines, " {first}-{last}"),
+            };
+        }
+        lines.push('\n');
+    }
+    lines
+}
+
+/// `CLUSTER INFO`
+pub(super) fn info(host: &Host) -> String {
+    let layout = host.layout();
+    let (members, epoch) = (layout.members().len(), layout.epoch());
+    format!(
+        "cluster_enabled:1\r\ncluster_state:ok\r\ncluster_slots_assigned:{SLOTS}\r\ncluster_slots_ok:{SLOTS}\r\n\
+         cluster_slots_pfail:0\r\ncluster_slots_fail:0\r\ncluster_known_nodes:{members}\r\ncluster_size:{members}\r\n\
+         cluster_current_epoch:{epoch}\r\ncluster_my_epoch:{epoch}\r\n"
+    )
+}
+
+/// Whether some shard of this node can reach the member; itself it always can.
+pub(super) fn is_up(host: &Host, member: NodeId) -> bool {
+    let links = || host.figures().into_iter().flat_map(|figures| figures.links);
+    member == host.me || links().any(|link| link.peer == member && link.is_up)
+}
+
+fn runs(layout: &Layout) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for partition in layout.keyspace().partitions() {
+        let (slots, owners) = (layout.keyspace().slots(partition), layout.owners(partition));
+        match runs.last_mut().filter(|run| run.owners == owners) {
+            Some(run) => run.last = *slots.end(),
+            None => runs.push(Run { first: *slots.start(), last: *slots.end(), owners: owners.to_vec() }),
+        }
+    }
+    runs
+}
+
+/// Adjacent runs as one range, whoever owns them besides.
+fn merged<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<(u16, u16)> {
+    let mut ranges: Vec<(u16, u16)> = Vec::new();
+    for run in runs {
+        match ranges.last_mut().filter(|(_, last)| *last + 1 == run.first) {
+            Some((_, last)) => *last = run.last,
+            None => ranges.push((run.first, run.last)),
+        }
+    }
+    ranges
+}
+
+fn host_and_port(address: &str) -> (String, i64) {
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
+    (host.trim_matches(['[', ']']).to_owned(), port.parse().unwrap_or(0))
+}

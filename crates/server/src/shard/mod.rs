@@ -1,0 +1,238 @@
+//! A shard: the partitions of one thread, with their storage, and the clients and links that this thread serves.
+//!
+//! ```text
+//!   sessions ──┐                                 ┌─▶ connections   answers
+//!   links ─────┼─▶ inbox ─▶ turn: node.handle ───┼─▶ links         messages, once settled
+//!   mailbox ───┘                  │              └─▶ other shards
+//!                                 └─ one batch ─▶ committer ─▶ mailbox: settled
+//! ```
+//!
+//! Not the thread (`worker`) and not what clients mean (`session`). `turn` tells what happens in one turn.
+//!
+//! 1. Only the thread of a shard touches it; nothing in it is locked.
+//! 2. A partition belongs to the shard with its number modulo the shards, on every node for itself.
+//! 3. No borrow of a cell is held while something outside of this module is called that may come back.
+
+mod asks;
+mod committer;
+mod held;
+mod turn;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use node::{Event, Identity, Node, Options, Outbox, RequestId};
+use placement::{Layout, NodeId, PartitionId};
+use store::{Engine, Lsm, Store, StoreOptions};
+use wire::peer::Request;
+use wire::{Fault, Reply};
+
+pub(crate) use asks::{Ask, SHARDS_MAX, shard_of};
+pub(crate) use turn::Arrival;
+
+use crate::connection::Connection;
+use crate::error::StartError;
+use crate::host::{Host, ShardFigures};
+use crate::letter::Letter;
+use crate::link::Link;
+use asks::Asks;
+use committer::Committer;
+use held::Held;
+
+/// Databases that figures are published of.
+const DATABASES: u8 = causal::DATABASES_MAX;
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(crate) index: usize,
+    pub(crate) host: Arc<Host>,
+    layout: RefCell<Arc<Layout>>,
+    inbox: RefCell<Vec<Event>>,
+    letters: RefCell<Vec<Letter>>,
+    asks: RefCell<Asks>,
+    outgoing: RefCell<Vec<Vec<Letter>>>,
+    dirty: RefCell<Vec<Rc<Connection>>>,
+    links: RefCell<BTreeMap<NodeId, Rc<Link>>>,
+    core: RefCell<Core>,
+    rung: Cell<bool>,
+    requests: Cell<u64>,
+    ending: Cell<bool>,
+}
+
+/// The node and what it works on, in one turn at a time.
+#[derive(Debug)]
+struct Core {
+    node: Node,
+    store: Store<dyn Engine>,
+    outbox: Outbox,
+    held: Held,
+    released: Vec<node::Action>,
+    committer: Committer,
+    commits: u64,
+}
+
+impl Shard {
+    /// The shard over what is stored in `engine`.
+    ///
+    /// # Errors
+    /// Where that cannot be read, or the system gives no thread or no random bits.
+    pub(crate) fn open(host: Arc<Host>, index: usize, engine: Arc<Lsm>) -> Result<Self, StartError> {
+        let random = |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
+        let actor = causal::Actor(getrandom::u64().map_err(random)?);
+        let hash_seed = getrandom::u64().map_err(random)?;
+        let shards = host.shards();
+        let cache_bytes = host.config.cache_bytes / 2 / shards;
+        let mut store: Store<dyn Engine> =
+            Store::new(Arc::clone(&engine) as Arc<dyn Engine>, StoreOptions { cache_bytes, hash_seed });
+        let layout = host.layout();
+        let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let options = Options {
+            request_timeout_ms: ms(host.config.request_timeout),
+            retry_ms: ms(host.config.retry),
+            ..Options::default()
+        };
+        let identity = Identity { node: host.me, actor };
+        let stored = |error: node::RowError| StartError::Stored {
+            path: host.config.dir.join(format!("shard-{index}")),
+            reason: error.to_string(),
+        };
+        let node = Node::open(identity, options, Arc::clone(&layout), &mut store).map_err(stored)?;
+        let committer = Committer::start(Arc::clone(&host), index, engine)
+            .map_err(|error| StartError::System { what: "a thread", error })?;
+        let core = Core {
+            node,
+            store,
+            outbox: Outbox::default(),
+            held: Held::default(),
+            released: Vec::new(),
+            committer,
+            commits: 0,
+        };
+        Ok(Self {
+            index,
+            layout: RefCell::new(layout),
+            inbox: RefCell::default(),
+            letters: RefCell::default(),
+            asks: RefCell::new(Asks::new(index)),
+            outgoing: RefCell::new((0..shards).map(|_| Vec::new()).collect()),
+            dirty: RefCell::default(),
+            links: RefCell::default(),
+            core: RefCell::new(core),
+            rung: Cell::new(false),
+            requests: Cell::new(0),
+            ending: Cell::new(false),
+            host,
+        })
+    }
+
+    /// The layout that requests are placed by.
+    pub(crate) fn layout(&self) -> Arc<Layout> {
+        Arc::clone(&self.layout.borrow())
+    }
+
+    /// Has a part of a client's request worked on by the shard of its partition.
+    pub(crate) fn submit(&self, ask: Ask, partition: PartitionId, request: Request) {
+        let target = self.host.shard_of(partition);
+        if target != self.index && !self.host.mailboxes[target].has_room() {
+            ask.connection.fill(ask.slot, ask.part, Reply::Error(Fault::Busy));
+            return self.list(&ask.connection);
+        }
+        let connection = Rc::clone(&ask.connection);
+        let (slot, part) = (ask.slot, ask.part);
+        let Some(id) = self.asks.borrow_mut().enter(ask) else {
+            connection.fill(slot, part, Reply::Error(Fault::Busy));
+            return self.list(&connection);
+        };
+        if target == self.index {
+            self.inbox.borrow_mut().push(Event::Request { id, partition, request });
+        } else {
+            self.outgoing.borrow_mut()[target].push(Letter::Request { id, partition, request });
+        }
+        self.ring();
+    }
+
+    /// An id for a question that another thread answers by a letter.
+    pub(crate) fn enter(&self, ask: Ask) -> Option<RequestId> {
+        self.asks.borrow_mut().enter(ask)
+    }
+
+    /// Gives the node something to handle in its next turn.
+    pub(crate) fn push(&self, event: Event) {
+        self.inbox.borrow_mut().push(event);
+        self.ring();
+    }
+
+    /// A peer has said something: it goes to the shard of its partition.
+    pub(crate) fn hear(&self, from: NodeId, envelope: wire::peer::Envelope) {
+        let target = self.host.shard_of(envelope.partition);
+        if target == self.index {
+            self.inbox.borrow_mut().push(Event::Message { from, envelope });
+        } else if self.host.mailboxes[target].has_room() {
+            self.outgoing.borrow_mut()[target].push(Letter::Envelope { from, envelope });
+        }
+        self.ring();
+    }
+
+    /// Has a connection flushed at the end of the next turn.
+    pub(crate) fn list(&self, connection: &Rc<Connection>) {
+        if !connection.listed.replace(true) {
+            self.dirty.borrow_mut().push(Rc::clone(connection));
+            self.ring();
+        }
+    }
+
+    /// Counts requests for the figures.
+    pub(crate) fn count(&self, requests: u64) {
+        self.requests.set(self.requests.get() + requests);
+    }
+
+    /// Has a turn run soon.
+    fn ring(&self) {
+        if !self.rung.replace(true) {
+            self.host.mailboxes[self.index].bell.notify_one();
+        }
+    }
+
+    /// Rings if the node has something to do now that time has passed.
+    pub(crate) fn tick(&self) {
+        let due = self.core.borrow().node.next_deadline();
+        if due.is_some_and(|due| due <= self.host.clock.monotonic_ms()) {
+            self.push(Event::Tick);
+        }
+    }
+
+    pub(crate) fn links(&self) -> Vec<Rc<Link>> {
+        self.links.borrow().values().cloned().collect()
+    }
+
+    /// Whether the shard has been told to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get()
+    }
+
+    /// Publishes its figures.
+    pub(crate) fn publish(&self) {
+        let core = self.core.borrow();
+        let figures = ShardFigures {
+            requests: self.requests.get(),
+            pending: core.node.pending() + self.asks.borrow().len(),
+            store: core.store.figures(),
+            keys: (0..DATABASES).map(|database| core.node.keys(database)).collect(),
+            links: self.links.borrow().values().map(|link| link.figures()).collect(),
+            commits: core.commits,
+        };
+        self.host.publish(self.index, figures);
+    }
+
+    /// Brings everything to the disk. Nothing may be handled afterwards.
+    pub(crate) fn finish(&self) {
+        let mut core = self.core.borrow_mut();
+        if let Some((commit, batch)) = core.store.seal() {
+            core.committer.take(commit, batch);
+        }
+        core.committer.finish();
+    }
+}
