@@ -1,6 +1,6 @@
 //! The command line: commands, their flags, and the words of `--help`.
 //!
-//! Not what the commands do.
+//! Not what the commands do, nor the settings of a server, which have sources besides flags (`settings`).
 //!
 //! 1. `--help` is documentation: each flag says its unit and its default.
 
@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::settings::ServerFlags;
 
 /// A replicated key-value store: Redis's wire, Dynamo's availability.
 #[derive(Debug, Parser)]
@@ -21,6 +23,10 @@ pub(crate) struct Armilla {
 /// What the hand can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Runs one node.
+    Server(Box<ServerFlags>),
+    /// Starts a cluster of several nodes on this machine, to try things out.
+    Dev(DevFlags),
     /// Asks a node: one command, commands from a pipe, or a prompt.
     Cli(TalkFlags),
     /// Shows the members of a cluster: state, share of the ring, keys, lag.
@@ -31,6 +37,30 @@ pub(crate) enum Command {
     /// Writes completions for a shell.
     #[command(hide = true)]
     Completions(CompletionsFlags),
+}
+
+/// Flags of `armilla dev`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The nodes are called server1, server2, ... and are children of this process: Ctrl-C stops them, and so does its end.
+A node that dies is reported and not restarted. Each node writes its log to DIR/NAME/log. Once all of them serve and
+see each other, one line `ready 127.0.0.1:7001 ...` is printed.")]
+pub(crate) struct DevFlags {
+    /// How many nodes.
+    #[arg(long, default_value_t = 3, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) nodes: u16,
+    /// Client port of the first node; the others follow. Peer ports are 3000 above.
+    #[arg(long, default_value_t = 7001, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+    /// Where the data is. It is kept between runs.
+    #[arg(long, default_value = "./armilla-dev")]
+    pub(crate) dir: PathBuf,
+    /// Removes what earlier runs left in DIR, and begins anew.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Flags for each `armilla server`, such as `-- --fsync never`.
+    #[arg(last = true, value_name = "SERVER FLAGS")]
+    pub(crate) rest: Vec<OsString>,
 }
 
 /// Which node to ask.
@@ -72,7 +102,10 @@ pub(crate) struct TalkFlags {
 
 /// Flags of `armilla status`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0, all members are up; 1, some are not; 2, no connection.")]
+#[command(after_help = "\
+share is the part of the ring that a member owns; keys, how many it has a copy of, by its own word; lag, the bytes that
+the node asked has for it and could not send yet. `silent` is connected but has not been heard of for seconds.
+Exit codes: 0, all members are up; 1, some are not; 2, no connection.")]
 pub(crate) struct StatusFlags {
     #[command(flatten)]
     pub(crate) node: NodeFlags,

@@ -1,13 +1,17 @@
-//! The hand: the `armilla` binary, which asks a node.
+//! The hand: the `armilla` binary, which runs a node, a cluster on one machine, or asks a node.
 //!
 //! Not what a node does: that is `server` and below it. A command here is one module, and this file only chooses.
 //!
-//! 1. Exit code 2 says that the command could not do its work at all: wrong usage, no connection. What else a command's exit code says is in its `--help`.
+//! 1. Exit code 2 says that the command could not do its work at all: wrong usage, no connection, a server that cannot
+//!    start. What else a command's exit code says is in its `--help`.
 //! 2. An error is one sentence on standard error.
 
 mod client;
+mod dev;
 mod flags;
 mod manual;
+mod serve;
+mod settings;
 mod show;
 mod status;
 mod talk;
@@ -24,6 +28,8 @@ const EXIT_FAILED: u8 = 2;
 
 fn main() -> ExitCode {
     let done = match Armilla::parse().command {
+        Command::Server(flags) => serve::run(&flags),
+        Command::Dev(flags) => dev::run(&flags),
         Command::Cli(flags) => talk::run(flags),
         Command::Status(flags) => status::run(&flags),
         Command::Man(flags) => manual::man(&flags),

@@ -3,7 +3,7 @@
 //! Not a verdict on the cluster: another node may see it otherwise, and `-s` asks that one.
 //!
 //! 1. What the node does not know is shown as `-`, never as zero.
-//! 2. A member counts as up only if the node says `up`.
+//! 2. A member counts as up only if the node says that it is, or is itself the member.
 
 use std::io;
 use std::process::ExitCode;
@@ -21,24 +21,27 @@ use crate::talk;
 
 /// Longest wait for the answer, in seconds.
 const ANSWER_SECONDS_MAX: u64 = 10;
+/// The first column of the table that holds numbers.
+const COLUMN_OF_NUMBERS: usize = 5;
 /// Some members are not up.
 const EXIT_SOME_DOWN: u8 = 1;
 
 /// What a node says of its cluster.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Report {
     /// Who says it.
-    pub(crate) node: String,
+    node: String,
     /// The version of the layout.
-    pub(crate) epoch: Option<i64>,
+    epoch: Option<i64>,
     /// All members, down ones too.
     pub(crate) members: Vec<Seen>,
 }
 
 /// A member as it is seen.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Seen {
     name: String,
+    /// What the node says of it: `this node`, `up`, `silent`, `down`.
     state: String,
     client: String,
     peer: String,
@@ -46,8 +49,9 @@ pub(crate) struct Seen {
     weight: String,
     /// Part of the ring, 0 to 1.
     share: Option<f64>,
+    /// Keys of which it has a copy, by its own word.
     keys: Option<i64>,
-    /// Operations that it is known to miss.
+    /// Bytes that the node has for it and could not send yet.
     lag: Option<i64>,
 }
 
@@ -57,14 +61,31 @@ pub(crate) struct Seen {
 /// No node answers, or its answer is not understood.
 pub(crate) fn run(flags: &StatusFlags) -> anyhow::Result<ExitCode> {
     let address = &flags.node.server;
-    let within = Some(Duration::from_secs(ANSWER_SECONDS_MAX));
-    let reply = Client::connect_within(address, within)
-        .and_then(|mut client| client.call(&["ARMILLA.STATUS"]))
-        .with_context(|| format!("cannot ask {address}"))?;
-    let report = Report::of(&reply).with_context(|| address.clone())?;
+    let mut reply = ask(address).with_context(|| format!("cannot ask {address}"))?;
+    let seen = Report::of(&reply).with_context(|| address.clone())?;
+    let keys: Vec<Option<i64>> = seen.members.iter().map(Seen::ask_keys).collect();
+    add_keys(&mut reply, &keys);
+    let report = Report::of(&reply)?;
     let text = if flags.json { Style::Json.show(&reply) } else { report.table().into_bytes() };
     talk::print(&mut io::stdout(), &text);
     Ok(if report.all_up() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SOME_DOWN) })
+}
+
+fn ask(address: &str) -> io::Result<Reply> {
+    let within = Some(Duration::from_secs(ANSWER_SECONDS_MAX));
+    Client::connect_within(address, within)?.call(&["ARMILLA.STATUS"])
+}
+
+/// Puts what each member said of its keys beside what the node said of it.
+fn add_keys(reply: &mut Reply, keys: &[Option<i64>]) {
+    let Reply::Map(pairs) = reply else { return };
+    let members = pairs.iter_mut().find(|(key, _)| Style::Raw.show(key) == b"members");
+    let Some((_, Reply::Array(members))) = members else { return };
+    for (member, keys) in members.iter_mut().zip(keys) {
+        if let Reply::Map(fields) = member {
+            fields.push((Reply::bulk("keys"), keys.map_or(Reply::Nil, Reply::Integer)));
+        }
+    }
 }
 
 impl Report {
@@ -88,7 +109,7 @@ impl Report {
 
     /// Whether every member is up.
     pub(crate) fn all_up(&self) -> bool {
-        self.members.iter().all(|member| member.state == "up")
+        self.members.iter().all(Seen::is_up)
     }
 
     fn table(&self) -> String {
@@ -99,14 +120,14 @@ impl Report {
             table.add_row(member.row());
         }
         for column in table.column_iter_mut() {
-            if column.index >= 5 {
+            if column.index >= COLUMN_OF_NUMBERS {
                 column.set_cell_alignment(CellAlignment::Right);
             }
             column.set_padding((0, 2));
         }
-        let up = self.members.iter().filter(|member| member.state == "up").count();
+        let up = self.members.iter().filter(|member| member.is_up()).count();
         let rows: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-        let epoch = shown(self.epoch);
+        let epoch = self.epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
         format!(
             "{}\n\n{up} of {} up, layout {epoch}, as {} sees it",
             rows.join("\n"),
@@ -125,21 +146,33 @@ impl Seen {
         Self {
             name: text(reply, "name"),
             state: text(reply, "state"),
-            client: text(reply, "client"),
-            peer: text(reply, "peer"),
+            client: text(reply, "client_addr"),
+            peer: text(reply, "peer_addr"),
             zone: text(reply, "zone"),
             weight: text(reply, "weight"),
             share,
             keys: integer(reply, "keys"),
-            lag: integer(reply, "lag"),
+            lag: integer(reply, "waiting_bytes"),
         }
+    }
+
+    fn is_up(&self) -> bool {
+        matches!(self.state.as_str(), "up" | "this node")
+    }
+
+    /// Asks the member itself, which alone knows; one that is not up is not waited for.
+    fn ask_keys(&self) -> Option<i64> {
+        let reply = self.is_up().then(|| ask(&self.client))?.ok()?;
+        integer(&reply, "keys")
     }
 
     fn row(&self) -> [String; 9] {
         let share = self.share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0));
+        let keys = self.keys.map_or_else(|| "-".to_owned(), |keys| keys.to_string());
+        let lag = self.lag.map_or_else(|| "-".to_owned(), |bytes| format!("{bytes} B"));
         let texts = [&self.name, &self.state, &self.client, &self.peer, &self.zone, &self.weight];
         let [name, state, client, peer, zone, weight] = texts.map(Clone::clone);
-        [name, state, client, peer, zone, weight, share, shown(self.keys), shown(self.lag)]
+        [name, state, client, peer, zone, weight, share, keys, lag]
     }
 }
 
@@ -161,30 +194,26 @@ fn integer(reply: &Reply, name: &str) -> Option<i64> {
     }
 }
 
-fn shown(number: Option<i64>) -> String {
-    number.map_or_else(|| "-".to_owned(), |number| number.to_string())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::Report;
+    use super::{Report, add_keys};
+    use crate::show::Style;
     use wire::Reply;
 
     fn map(pairs: Vec<(&'static str, Reply)>) -> Reply {
         Reply::Map(pairs.into_iter().map(|(key, value)| (Reply::bulk(key), value)).collect())
     }
 
-    fn member(name: &'static str, state: &'static str, keys: Reply) -> Reply {
+    fn member(name: &'static str, state: &'static str) -> Reply {
         map(vec![
             ("name", Reply::bulk(name)),
-            ("client", Reply::bulk("127.0.0.1:7001")),
-            ("peer", Reply::bulk("127.0.0.1:10001")),
+            ("client_addr", Reply::bulk("127.0.0.1:7001")),
+            ("peer_addr", Reply::bulk("127.0.0.1:10001")),
             ("zone", Reply::bulk("dc1/rack1")),
             ("weight", Reply::Integer(1)),
             ("state", Reply::bulk(state)),
             ("share", Reply::Double(1.0 / 3.0)),
-            ("keys", keys),
-            ("lag", Reply::Integer(0)),
+            ("waiting_bytes", Reply::Integer(0)),
         ])
     }
 
@@ -198,22 +227,28 @@ mod tests {
 
     #[test]
     fn the_table_shows_what_is_known() {
-        let reply = status(vec![member("a", "up", Reply::Integer(12)), member("b", "down", Reply::Nil)]);
+        let mut reply = status(vec![member("a", "this node"), member("b", "down")]);
+        add_keys(&mut reply, &[Some(12), None]);
         let report = Report::of(&reply).unwrap();
         assert!(!report.all_up());
         let expected = "\
-member  state  clients         peers            zone       weight   share  keys  lag
-a       up     127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %    12    0
-b       down   127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %     -    0
+member  state      clients         peers            zone       weight   share  keys  lag
+a       this node  127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %    12  0 B
+b       down       127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %     -  0 B
 
 1 of 2 up, layout 3, as a sees it";
         assert_eq!(report.table(), expected);
+        let json = String::from_utf8(Style::Json.show(&reply)).unwrap();
+        assert!(
+            json.contains(r#""waiting_bytes":0,"keys":12}"#) && json.ends_with(r#""keys":null}]}"#),
+            "{json}"
+        );
     }
 
     #[test]
     fn only_up_is_up() {
-        let all = |state| Report::of(&status(vec![member("a", state, Reply::Nil)])).unwrap().all_up();
-        assert!(all("up"));
+        let all = |state| Report::of(&status(vec![member("a", state)])).unwrap().all_up();
+        assert!(all("up") && all("this node"));
         assert!(!all("silent") && !all("") && !all("UP?"));
     }
 

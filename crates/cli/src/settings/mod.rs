@@ -1,0 +1,271 @@
+//! The settings of a server, from wherever they come: defaults < file < environment < flags.
+//!
+//! ```text
+//! flag  --cache-bytes 1GiB       variable  ARMILLA_CACHE_BYTES=1GiB       line of the file  cache-bytes = "1GiB"
+//! ```
+//!
+//! A flag, a variable and a line of the file are read by one parser, so a value that is good in one is good in all.
+//! Not the defaults: those are the server's ([`Config::default`]).
+//!
+//! 1. A key that is no setting is refused by name, wherever it comes from.
+//! 2. An error names its source: the file or the variable.
+
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Args, CommandFactory, Parser};
+use placement::Zone;
+use placement::member::WEIGHT_MAX;
+use server::config::{Config, Fsync};
+use wire::Level;
+
+/// What variables begin with.
+const PREFIX: &str = "ARMILLA_";
+/// Variables of the other commands, which are no settings of a server.
+const OTHER_VARIABLES: [&str; 3] = ["ARMILLA_CONFIG", "ARMILLA_SERVER", "ARMILLA_HISTORY"];
+
+/// Flags of `armilla server`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every setting can also stand in the file that --config names, as `cache-bytes = \"1GiB\"`, or in a variable, as
+ARMILLA_CACHE_BYTES=1GiB. Flags win over variables, variables over the file, and what none of them says is as above.
+A name that is no setting is refused.
+
+Clients (Redis's protocol or JSON lines) are served at --addr, other nodes at the port 3000 above it. The ports 1000
+and 2000 above are reserved for HTTP and gRPC.")]
+pub(crate) struct ServerFlags {
+    /// A TOML file with settings.
+    #[arg(long, value_name = "FILE", env = "ARMILLA_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// Stops when standard input ends: for a parent that must not leave its children behind.
+    #[arg(long, hide = true)]
+    pub(crate) stop_with_stdin: bool,
+}
+
+/// What one source says of a server's settings.
+#[derive(Debug, Default, Clone, Args)]
+pub(crate) struct Settings {
+    /// The node's name, kept for life and unique in its cluster. [default: server1]
+    #[arg(long, value_name = "NAME")]
+    id: Option<String>,
+    /// Where clients reach this node; other nodes are told so too. [default: 127.0.0.1:7001]
+    #[arg(long, value_name = "HOST:PORT", value_parser = value::address)]
+    addr: Option<SocketAddr>,
+    /// Where other nodes reach this one. [default: the client address, its port plus 3000]
+    #[arg(long, value_name = "HOST:PORT", value_parser = value::address)]
+    peer_addr: Option<SocketAddr>,
+    /// Where the data is; made if missing. [default: armilla-data]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// The client address of any member of the cluster to join. Without it a new node founds a cluster; a node that
+    /// has data finds its cluster again by itself, with or without it.
+    #[arg(long, value_name = "HOST:PORT", value_parser = value::host_and_port)]
+    join: Option<String>,
+    /// When a write is acknowledged: `always` after it is synced to the disk, many at once; `interval:MS` before, with
+    /// a sync every MS milliseconds; `never` without a sync of ours. [default: always]
+    #[arg(long, value_name = "POLICY")]
+    fsync: Option<Fsync>,
+    /// How many owners a request waits for unless its connection says otherwise: `one`, `quorum`, `all`, or two
+    /// numbers `R,W`. [default: quorum]
+    #[arg(long, value_parser = value::level)]
+    level: Option<Level>,
+    /// Threads that serve, each with its own part of the data; fixed once the directory is made. [default: one a core]
+    #[arg(long, value_name = "COUNT", value_parser = value::shards)]
+    shards: Option<usize>,
+    /// Copies of each key, 1 to 7; only for the node that founds a cluster. [default: 3]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(1..=7))]
+    replicas: Option<u8>,
+    /// Partitions of the ring, a power of two up to 16384; only for the node that founds a cluster. [default: 1024]
+    #[arg(long, value_name = "COUNT", value_parser = value::partitions)]
+    partitions: Option<u32>,
+    /// How much this node holds, compared with the weights of the others. [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(WEIGHT_MAX)))]
+    weight: Option<u32>,
+    /// What this node fails together with; copies of a key are spread over zones. [default: dc1/rack1]
+    #[arg(long, value_name = "DATACENTER/RACK")]
+    zone: Option<Zone>,
+    /// How long a request may take, in milliseconds, before its client is told that it failed. [default: 2000]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    request_timeout_ms: Option<u64>,
+    /// How long another node may take, in milliseconds, before it is asked again. [default: 250]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    retry_ms: Option<u64>,
+    /// Clients at once. [default: 10000]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    maxclients: Option<u32>,
+    /// Memory for cached rows and blocks, of all shards together: bytes, or with a unit as in 512MiB or 1GB.
+    /// [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = value::size)]
+    cache_bytes: Option<usize>,
+    /// What is logged to standard error: error, warn, info, debug or trace, also by part as in
+    /// `info,server=debug`. [default: info]
+    #[arg(long, value_name = "FILTER", value_parser = value::log_filter)]
+    log: Option<String>,
+}
+
+/// Settings alone, for the sources that are not flags.
+#[derive(Debug, Parser)]
+#[command(name = "armilla server", no_binary_name = true, disable_help_flag = true)]
+struct Source {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Everything that a server is told, and what it logs.
+#[derive(Debug)]
+pub(crate) struct Merged {
+    /// For the server.
+    pub(crate) config: Config,
+    /// Which log lines are written.
+    pub(crate) log: String,
+}
+
+/// Merges what the flags, these variables and the file say.
+///
+/// # Errors
+/// The file cannot be read; a key is no setting; a value is not good. The text names the source.
+pub(crate) fn merge(
+    flags: &ServerFlags,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> anyhow::Result<Merged> {
+    let file = flags.config.as_deref().map(file).transpose()?.unwrap_or_default();
+    let environment = environment(variables)?;
+    Ok(flags.settings.clone().over(environment).over(file).merged())
+}
+
+/// What a file says.
+fn file(path: &Path) -> anyhow::Result<Settings> {
+    let name = path.display();
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read the configuration {name}"))?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
+    let mut settings = Settings::default();
+    for (key, value) in table {
+        let text = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Table(_) => bail!("{name}: [{key}] is a table; settings stand outside of any table"),
+            other => bail!("{name}: {key}: a setting is text or a whole number, not {}", other.type_str()),
+        };
+        settings = one(&key, &text, &key, &name.to_string(), str::to_owned)?.over(settings);
+    }
+    Ok(settings)
+}
+
+/// What the variables that begin with `ARMILLA_` say.
+fn environment(variables: impl IntoIterator<Item = (OsString, OsString)>) -> anyhow::Result<Settings> {
+    let ours = |(name, value): (OsString, OsString)| name.into_string().ok().map(|name| (name, value));
+    let mut ours: Vec<(String, OsString)> = variables.into_iter().filter_map(ours).collect();
+    ours.retain(|(name, _)| name.starts_with(PREFIX) && !OTHER_VARIABLES.contains(&name.as_str()));
+    ours.sort();
+    let mut settings = Settings::default();
+    for (name, value) in ours {
+        let Ok(text) = value.into_string() else { bail!("the environment: {name} is not UTF-8") };
+        let key = name[PREFIX.len()..].to_ascii_lowercase().replace('_', "-");
+        settings = one(&key, &text, &name, "the environment", variable)?.over(settings);
+    }
+    Ok(settings)
+}
+
+/// The variable of a setting.
+fn variable(key: &str) -> String {
+    format!("{PREFIX}{}", key.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// Reads one setting. `shown` is how the source wrote its key, `spell` how the source would write another.
+fn one(
+    key: &str,
+    text: &str,
+    shown: &str,
+    source: &str,
+    spell: fn(&str) -> String,
+) -> anyhow::Result<Settings> {
+    let known = || {
+        let command = Source::command();
+        let longs: Vec<String> =
+            command.get_arguments().filter_map(|argument| argument.get_long()).map(spell).collect();
+        longs.join(", ")
+    };
+    if key.is_empty() || key.contains(['=', ' ']) {
+        bail!("{source}: there is no setting {shown:?}; there are {}", known());
+    }
+    let error = match Source::try_parse_from([format!("--{key}={text}")]) {
+        Ok(source) => return Ok(source.settings),
+        Err(error) => error,
+    };
+    if error.kind() == ErrorKind::UnknownArgument {
+        match error.get(ContextKind::SuggestedArg).map(ToString::to_string) {
+            Some(near) => bail!(
+                "{source}: there is no setting {shown}; did you mean {}?",
+                spell(near.trim_start_matches("--"))
+            ),
+            None => bail!("{source}: there is no setting {shown}; there are {}", known()),
+        }
+    }
+    match error.source() {
+        Some(reason) => bail!("{source}: {shown}: {text:?}: {reason}"),
+        None => bail!("{source}: {shown}: {text:?} is no value for it"),
+    }
+}
+
+impl Settings {
+    /// These, and where they say nothing, what `below` says.
+    fn over(self, below: Self) -> Self {
+        Self {
+            id: self.id.or(below.id),
+            addr: self.addr.or(below.addr),
+            peer_addr: self.peer_addr.or(below.peer_addr),
+            dir: self.dir.or(below.dir),
+            join: self.join.or(below.join),
+            fsync: self.fsync.or(below.fsync),
+            level: self.level.or(below.level),
+            shards: self.shards.or(below.shards),
+            replicas: self.replicas.or(below.replicas),
+            partitions: self.partitions.or(below.partitions),
+            weight: self.weight.or(below.weight),
+            zone: self.zone.or(below.zone),
+            request_timeout_ms: self.request_timeout_ms.or(below.request_timeout_ms),
+            retry_ms: self.retry_ms.or(below.retry_ms),
+            maxclients: self.maxclients.or(below.maxclients),
+            cache_bytes: self.cache_bytes.or(below.cache_bytes),
+            log: self.log.or(below.log),
+        }
+    }
+
+    /// These, and where they say nothing, the defaults.
+    fn merged(self) -> Merged {
+        let default = Config::default();
+        let config = Config {
+            id: self.id.unwrap_or(default.id),
+            client_addr: self.addr.unwrap_or(default.client_addr),
+            peer_addr: self.peer_addr,
+            dir: self.dir.unwrap_or(default.dir),
+            join: self.join,
+            shards: self.shards,
+            fsync: self.fsync.unwrap_or(default.fsync),
+            level: self.level.unwrap_or(default.level),
+            replicas: self.replicas.unwrap_or(default.replicas),
+            partitions: self.partitions.unwrap_or(default.partitions),
+            weight: self.weight.unwrap_or(default.weight),
+            zone: self.zone.unwrap_or(default.zone),
+            request_timeout: self.request_timeout_ms.map_or(default.request_timeout, Duration::from_millis),
+            retry: self.retry_ms.map_or(default.retry, Duration::from_millis),
+            clients_max: self.maxclients.map_or(default.clients_max, |count| count as usize),
+            cache_bytes: self.cache_bytes.unwrap_or(default.cache_bytes),
+            ..default
+        };
+        Merged { config, log: self.log.unwrap_or_else(|| "info".to_owned()) }
+    }
+}
