@@ -24,12 +24,7 @@ use rust_decimal::Decimal;
 /// What the entries of a string's cell say, all together; nothing where there are none.
 pub fn value(entries: &Entries) -> Option<Value> {
     let base = newest_plain(entries);
-    let mut sum: Option<Amount> = None;
-    for entry in entries.iter() {
-        if let Payload::Increment(by) = entry.payload {
-            sum = Some(sum.map_or(by, |so_far| add(so_far, by)));
-        }
-    }
+    let sum = newest_increments(entries).map(|(_, by)| by).reduce(add);
     match (base, sum) {
         (None, None) => None,
         (Some(bytes), None) => Some(Value::String(bytes.clone())),
@@ -62,13 +57,11 @@ pub fn edit(cell: Cell, change: Change, entries: &Entries, actor: Actor) -> Opti
         Change::Delete if entries.is_empty() => None,
         Change::Delete => Some(Edit { cell, add: None, removes: entries.dots().collect() }),
         Change::Add(by) => {
-            let (mut sum, mut removes) = (by, Vec::new());
-            for entry in entries.iter().filter(|entry| entry.dot.actor == actor) {
-                if let Payload::Increment(before) = entry.payload {
-                    sum = add(before, sum);
-                    removes.push(entry.dot);
-                }
-            }
+            let before =
+                newest_increments(entries).find(|(dot, _)| dot.actor == actor).map(|(_, before)| before);
+            let sum = before.map_or(by, |before| add(before, by));
+            let mine = entries.iter().filter(|entry| entry.dot.actor == actor && !is_plain(entry));
+            let removes = mine.map(|entry| entry.dot).collect();
             Some(Edit { cell, add: Some(Payload::Increment(sum)), removes })
         }
     }
@@ -80,6 +73,18 @@ pub fn outranking(entries: &Entries, dot: Dot) -> Vec<Entry> {
     let Some(own) = entries.get(dot).filter(|entry| is_plain(entry)) else { return Vec::new() };
     let outranks = |entry: &&Entry| entry.dot != dot && (!is_plain(entry) || entry.stamp > own.stamp);
     entries.iter().filter(outranks).cloned().collect()
+}
+
+/// The newest increment of each actor. It holds all that the actor has added, so an older one that is still here,
+/// because the operation between the two has not come yet, does not count.
+fn newest_increments(entries: &Entries) -> impl Iterator<Item = (Dot, Amount)> {
+    let is_last = |at: usize, dot: Dot| {
+        !entries.iter().skip(at + 1).any(|later| later.dot.actor == dot.actor && !is_plain(later))
+    };
+    entries.iter().enumerate().filter_map(move |(at, entry)| match entry.payload {
+        Payload::Increment(by) if is_last(at, entry.dot) => Some((entry.dot, by)),
+        _ => None,
+    })
 }
 
 fn is_plain(entry: &Entry) -> bool {

@@ -26,6 +26,7 @@ mod dispatch;
 mod event;
 mod explain;
 mod forward;
+mod heard;
 mod list;
 mod pending;
 mod queue;

@@ -163,7 +163,7 @@ fn merge(
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), read.task.partition);
     for (_, found) in &read.found {
         let after = replica.mend(cell, found, node.identity.actor, &mut shelf)?;
-        read.after = read.after.max(after);
+        read.after = read.after.max(after.unwrap_or_default());
     }
     let (merged, after) = replica.found(cell, &mut shelf)?;
     read.after = read.after.max(after);

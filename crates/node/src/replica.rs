@@ -8,7 +8,7 @@
 //! 2. What is stored is what is in memory: a batch holds a row's change, its actor's context and early together.
 
 use crate::recent::Recent;
-use crate::rows::{RowError, Shelf, context_row, early_row};
+use crate::rows::{RowError, Shelf, context_row, early_row, taken_row};
 use bytes::{BufMut, Bytes, BytesMut};
 use causal::codec::{Malformed, Reader, put_varint};
 use causal::context::Intervals;
@@ -37,7 +37,11 @@ pub(crate) struct Replica {
 
 impl Replica {
     /// Puts a replica together from the rows that [`Replica::apply`] stored.
-    pub(crate) fn restore(contexts: Vec<(Actor, Bytes)>, early: Option<Bytes>) -> Result<Self, Malformed> {
+    pub(crate) fn restore(
+        contexts: Vec<(Actor, Bytes)>,
+        early: Option<Bytes>,
+        taken: Vec<(Cell, Bytes)>,
+    ) -> Result<Self, Malformed> {
         let mut context = Context::default();
         let mut shares = BTreeMap::new();
         for (actor, value) in contexts {
@@ -45,7 +49,10 @@ impl Replica {
             context.insert_all(actor, &intervals);
             shares.insert(actor, share);
         }
-        let (early, ahead) = early.map_or(Ok((Early::default(), false)), decode_early)?;
+        let (mut early, ahead) = early.map_or(Ok((Early::default(), false)), decode_early)?;
+        for (cell, value) in taken {
+            early.insert_taken(&cell, &decode_taken(value)?);
+        }
         let digest = shares.values().fold(0u64, |sum, share| sum.wrapping_add(share.digest));
         let map = Map::restore(Knowledge { context, early }, digest, ahead);
         Ok(Self { map, shares, recent: Recent::default() })
@@ -96,21 +103,27 @@ impl Replica {
         Ok((applied, shelf.store.open_commit()))
     }
 
-    /// Takes a cell as it is on a peer.
+    /// Takes a cell as it is on a peer and tells the commit that makes it durable; nothing where an exchange that
+    /// is open will bring it.
     pub(crate) fn mend(
         &mut self,
         cell: &Cell,
         found: &Found,
         own_actor: Actor,
         shelf: &mut Shelf<'_>,
-    ) -> Result<Commit, RowError> {
+    ) -> Result<Option<Commit>, RowError> {
         let before = (self.map.digest(), self.has_early());
-        self.map.mend(cell, &found.entries, &found.knowledge, shelf)?;
-        if before.0 == self.map.digest() {
-            return Ok(shelf.after);
+        let mended = self.map.mend(cell, &found.entries, &found.knowledge, shelf)?;
+        match mended {
+            Applied::Deferred => return Ok(None),
+            Applied::Known => return Ok(Some(shelf.after)),
+            Applied::Fresh => {}
+        }
+        if let Some(seen) = self.map.knowledge().early.taken_of(cell) {
+            shelf.store.put(taken_row(shelf.partition, cell), encode_taken(seen));
         }
         self.store_sums(own_actor, before, shelf);
-        Ok(shelf.store.open_commit())
+        Ok(Some(shelf.store.open_commit()))
     }
 
     /// The invariants at the head of this file, given every row.
@@ -171,7 +184,7 @@ fn encode_early(map: &Map) -> Bytes {
     let mut out = BytesMut::new();
     out.put_u8(META_VERSION);
     out.put_u8(u8::from(map.is_ahead()));
-    map.knowledge().early.encode(&mut out);
+    map.knowledge().early.without_taken().encode(&mut out);
     out.freeze()
 }
 
@@ -182,4 +195,19 @@ fn decode_early(value: Bytes) -> Result<(Early, bool), Malformed> {
     let early = Early::decode(&mut reader)?;
     reader.end()?;
     Ok((early, ahead))
+}
+
+fn encode_taken(seen: &Context) -> Bytes {
+    let mut out = BytesMut::new();
+    out.put_u8(META_VERSION);
+    seen.encode(&mut out);
+    out.freeze()
+}
+
+fn decode_taken(value: Bytes) -> Result<Context, Malformed> {
+    let mut reader = Reader::new(value, "what is noted of a taken cell");
+    reader.version(META_VERSION)?;
+    let seen = Context::decode(&mut reader)?;
+    reader.end()?;
+    Ok(seen)
 }

@@ -36,6 +36,9 @@ pub(crate) fn accept(
         Ok(kind) => kind,
         Err(fault) => return refuse(node, turn, task, fault),
     };
+    if kind != Kind::Read && is_repeated(node, turn, origin) {
+        return;
+    }
     let me = node.identity.node;
     let owners = node.layout.owners(partition);
     let is_owner = owners.contains(&me);
@@ -51,6 +54,15 @@ pub(crate) fn accept(
             let fault = no_quorum(node, &task, kind);
             refuse(node, turn, task, fault);
         }
+    }
+}
+
+/// Whether a write was passed on to this node before: it is being carried out, or was.
+fn is_repeated(node: &mut Node, turn: &Turn<'_>, origin: Origin) -> bool {
+    let memory_ms = 2 * node.options.request_timeout_ms;
+    match origin {
+        Origin::Client(_) => false,
+        Origin::Peer(from, ticket) => !node.heard.is_new(turn.now.monotonic_ms, memory_ms, from, ticket),
     }
 }
 

@@ -4,6 +4,7 @@
 //! 'c' partition actor                              what was applied of that actor, and its share of the sums
 //! 'd' position database length key kind subkey     the entries of one cell
 //! 'e' partition                                    early removals, and whether any row may run ahead
+//! 't' partition cell                               what a cell that was taken from a peer need not wait for
 //! ```
 //!
 //! Numbers are big endian, so rows lie in the order of positions: a partition, a leaf of a Merkle tree and a
@@ -21,6 +22,7 @@ use thiserror::Error;
 const SPACE_CONTEXT: u8 = b'c';
 const SPACE_DATA: u8 = b'd';
 const SPACE_EARLY: u8 = b'e';
+const SPACE_TAKEN: u8 = b't';
 /// The storage of a shard, over whichever engine.
 pub type Storage = store::Store<dyn store::Engine>;
 
@@ -152,6 +154,42 @@ pub(crate) fn early_row(partition: PartitionId) -> Bytes {
     row.put_u8(SPACE_EARLY);
     row.put_u16(partition.0);
     row.freeze()
+}
+
+/// The row that keeps what is noted of a cell that was taken from a peer.
+pub(crate) fn taken_row(partition: PartitionId, cell: &Cell) -> Bytes {
+    let mut row = BytesMut::with_capacity(16 + cell.key.name.len());
+    row.put_u8(SPACE_TAKEN);
+    row.put_u16(partition.0);
+    cell.encode(&mut row);
+    row.freeze()
+}
+
+/// Where the rows of a partition's taken cells begin and end.
+pub(crate) fn taken_space(partition: PartitionId) -> (Bytes, Bytes) {
+    let mut from = BytesMut::with_capacity(3);
+    from.put_u8(SPACE_TAKEN);
+    from.put_u16(partition.0);
+    let to = partition.0.checked_add(1).map_or_else(
+        || Bytes::from_static(&[SPACE_TAKEN + 1]),
+        |next| {
+            let mut to = BytesMut::with_capacity(3);
+            to.put_u8(SPACE_TAKEN);
+            to.put_u16(next);
+            to.freeze()
+        },
+    );
+    (from.freeze(), to)
+}
+
+/// The cell of a taken cell's row.
+pub(crate) fn decode_taken_row(row: Bytes) -> Result<Cell, Malformed> {
+    let mut reader = Reader::new(row, "row key of a taken cell");
+    reader.version(SPACE_TAKEN)?;
+    reader.take(2)?;
+    let cell = Cell::decode(&mut reader)?;
+    reader.end()?;
+    Ok(cell)
 }
 
 /// Where the rows of all contexts begin and end.

@@ -89,7 +89,8 @@ pub(crate) fn mend(
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let (after, verdict) = match replica.mend(cell, found, node.identity.actor, &mut shelf) {
-        Ok(after) => (after, Verdict::Held { outranked_by: Vec::new() }),
+        Ok(Some(after)) => (after, Verdict::Held { outranked_by: Vec::new() }),
+        Ok(None) => return,
         Err(_) => (Commit::default(), Verdict::Refused),
     };
     turn.send_after(after, node, from, partition, Message::Applied { ticket, verdict });

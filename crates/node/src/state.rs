@@ -5,12 +5,13 @@
 //! 2. Every replica's sums are those of its rows.
 
 use crate::event::{Action, Now, Outbox};
+use crate::heard::Heard;
 use crate::pending::Pending;
 use crate::queues::Queues;
 use crate::replica::Replica;
 use crate::rows::{self, RowError, Shelf, Storage};
 use bytes::Bytes;
-use causal::{Actor, Clock};
+use causal::{Actor, Cell, Clock};
 use placement::{Layout, NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub struct Node {
     pub(crate) replicas: BTreeMap<PartitionId, Replica>,
     pub(crate) pending: Pending,
     pub(crate) queues: Queues,
+    pub(crate) heard: Heard,
     pub(crate) links: BTreeSet<NodeId>,
     /// Until when a clock that runs ahead keeps this node from coordinating writes, and how far ahead it is.
     pub(crate) ahead: Option<(u64, u64)>,
@@ -103,6 +105,7 @@ impl Node {
             replicas: stored_replicas(store)?,
             pending: Pending::new(identity.actor.0.rotate_left(32)),
             queues: Queues::default(),
+            heard: Heard::default(),
             links: BTreeSet::new(),
             ahead: None,
             held_until: 0,
@@ -160,7 +163,7 @@ impl Node {
         &self,
         partition: PartitionId,
         store: &mut Storage,
-    ) -> Result<Vec<(causal::Cell, causal::Entries)>, RowError> {
+    ) -> Result<Vec<(Cell, causal::Entries)>, RowError> {
         Shelf::new(store, self.layout.keyspace(), partition).all()
     }
 
@@ -191,7 +194,21 @@ fn stored_replicas(store: &mut Storage) -> Result<BTreeMap<PartitionId, Replica>
     let mut replicas = BTreeMap::new();
     for (partition, contexts) in contexts {
         let early = store.get(&rows::early_row(partition))?.0;
-        replicas.insert(partition, Replica::restore(contexts, early)?);
+        let taken = stored_taken(partition, store)?;
+        replicas.insert(partition, Replica::restore(contexts, early, taken)?);
     }
     Ok(replicas)
+}
+
+fn stored_taken(partition: PartitionId, store: &mut Storage) -> Result<Vec<(Cell, Bytes)>, RowError> {
+    let (mut from, to) = rows::taken_space(partition);
+    let mut taken = Vec::new();
+    loop {
+        let (found, _) = store.scan(&from, &to, rows::SCAN_ROWS)?;
+        let Some((last, _)) = found.last() else { return Ok(taken) };
+        from = [last.as_ref(), &[0]].concat().into();
+        for (row, value) in found {
+            taken.push((rows::decode_taken_row(row)?, value));
+        }
+    }
 }

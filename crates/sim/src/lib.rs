@@ -1,1 +1,28 @@
-//! The storm: a whole cluster in one thread from one seed
+//! The storm: a whole cluster in one thread, from one seed, and checkers that know nothing of its code.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `run` | one seed, from storm to verdict |
+//! | `world` | the agenda, the nodes and what passes between them |
+//! | `storm`, `weather` | what breaks |
+//! | `machine`, `network` | what it breaks |
+//! | `client`, `history` | what is asked, and what was told |
+//! | `check` | what must hold |
+//!
+//! `cargo run --release -p sim -- --seeds 1000` plays seeds; `--seed N --trace` replays one and tells everything.
+
+pub mod check;
+pub mod history;
+pub mod run;
+pub mod tally;
+
+mod client;
+mod machine;
+mod network;
+mod rng;
+mod storm;
+mod trace;
+mod weather;
+mod world;
+
+pub use run::{Outcome, play};

@@ -1,0 +1,135 @@
+//! One machine: a disk that outlives crashes and, while it runs, a node on it.
+//!
+//! The disk works as the server's committer does: it takes all batches that wait, writes them as one, and syncs;
+//! what happened before a crash between the two may or may not be there afterwards.
+
+use crate::rng::Rng;
+use causal::Actor;
+use node::{Action, Event, Identity, Node, Now, Options, Outbox, Storage};
+use placement::{Layout, NodeId};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use store::{Batch, Commit, Engine, Memory, StoreOptions, commit_group};
+
+/// A machine and its disk.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    /// The member that it is.
+    pub id: NodeId,
+    /// How far its clock is off, in milliseconds.
+    pub skew_ms: i64,
+    /// How often it was started.
+    pub starts: u64,
+    /// What runs on it.
+    pub running: Option<Running>,
+    disk: Arc<Memory>,
+}
+
+/// What runs on a machine between two crashes.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// The node.
+    pub node: Node,
+    /// Its storage.
+    pub store: Storage,
+    held_back: VecDeque<(Commit, Action)>,
+    queued: Vec<(Commit, Arc<Batch>)>,
+    writing: Option<Commit>,
+}
+
+impl Machine {
+    /// A machine with an empty disk.
+    pub(crate) fn new(id: NodeId) -> Self {
+        Self { id, skew_ms: 0, starts: 0, running: None, disk: Arc::new(Memory::new()) }
+    }
+
+    /// The two clocks of this machine at a virtual time in microseconds.
+    pub(crate) fn now(&self, at_us: u64) -> Now {
+        const EPOCH_MS: i64 = 1_700_000_000_000;
+        let monotonic_ms = at_us / 1000;
+        let wall = EPOCH_MS + i64::try_from(monotonic_ms).unwrap_or(0) + self.skew_ms;
+        Now { monotonic_ms, wall_ms: u64::try_from(wall).unwrap_or(0) }
+    }
+
+    /// Starts a node on what the disk holds.
+    ///
+    /// # Errors
+    /// Where the disk cannot be read.
+    pub(crate) fn start(
+        &mut self,
+        layout: &Arc<Layout>,
+        options: Options,
+        cache_bytes: usize,
+        rng: &mut Rng,
+    ) -> Result<(), String> {
+        let engine: Arc<dyn Engine> = Arc::clone(&self.disk) as Arc<dyn Engine>;
+        let mut store = Storage::new(engine, StoreOptions { cache_bytes, hash_seed: 7 });
+        let identity = Identity { node: self.id, actor: Actor(rng.bits()) };
+        let node =
+            Node::open(identity, options, Arc::clone(layout), &mut store).map_err(|e| e.to_string())?;
+        self.starts += 1;
+        let (held_back, queued) = (VecDeque::new(), Vec::new());
+        self.running = Some(Running { node, store, held_back, queued, writing: None });
+        Ok(())
+    }
+
+    /// The machine stops between two instructions. Commits that were not synced survive as far as chance has it.
+    pub(crate) fn crash(&mut self, rng: &mut Rng) {
+        self.running = None;
+        let unsynced = self.disk.unsynced() as u64;
+        let keep = usize::try_from(rng.below(unsynced + 1)).unwrap_or(0);
+        self.disk.crash(keep);
+    }
+
+    /// Hands the node an event and returns the actions that need not wait for the disk.
+    pub(crate) fn handle(&mut self, at_us: u64, event: Event) -> Vec<Action> {
+        let now = self.now(at_us);
+        let Some(running) = &mut self.running else { return Vec::new() };
+        let mut out = Outbox::default();
+        running.node.handle(now, event, &mut running.store, &mut out);
+        if let Some((commit, batch)) = running.store.seal() {
+            running.queued.push((commit, batch));
+        }
+        running.held_back.extend(out.drain());
+        running.released()
+    }
+
+    /// Begins to write what waits, if the disk is idle; tells whether it has begun.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub(crate) fn begin_writing(&mut self) -> Result<bool, String> {
+        let Some(running) = &mut self.running else { return Ok(false) };
+        let Some((last, _)) = running.queued.last().filter(|_| running.writing.is_none()) else {
+            return Ok(false);
+        };
+        running.writing = Some(*last);
+        let batches: Vec<Arc<Batch>> = running.queued.drain(..).map(|(_, batch)| batch).collect();
+        commit_group(&*self.disk, &batches, false).map_err(|error| error.to_string())?;
+        Ok(true)
+    }
+
+    /// What was being written is durable: returns the actions that waited for it.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub(crate) fn end_writing(&mut self) -> Result<Vec<Action>, String> {
+        let Some(running) = &mut self.running else { return Ok(Vec::new()) };
+        let Some(commit) = running.writing.take() else { return Ok(Vec::new()) };
+        self.disk.sync().map_err(|error| error.to_string())?;
+        running.store.settled(commit);
+        Ok(running.released())
+    }
+}
+
+impl Running {
+    /// The actions whose commit is durable, in the order in which they were decided.
+    fn released(&mut self) -> Vec<Action> {
+        let settled = self.store.settled_commit();
+        let (now, later) =
+            std::mem::take(&mut self.held_back).into_iter().partition(|(after, _)| *after <= settled);
+        self.held_back = later;
+        let now: VecDeque<(Commit, Action)> = now;
+        now.into_iter().map(|(_, action)| action).collect()
+    }
+}

@@ -1,0 +1,100 @@
+//! Plays seeds: `sim --seeds N [--from S]`, or one with its trace: `sim --seed S [--trace]`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that is read on a terminal")]
+
+use sim::tally::Faults;
+use sim::{Outcome, play};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// What the command line asks for.
+#[derive(Debug, Default)]
+struct Arguments {
+    seeds: u64,
+    from: u64,
+    seed: Option<u64>,
+    trace: bool,
+    fail_fast: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            eprintln!(
+                "{message}\nusage: sim [--seeds N] [--from SEED] [--fail-fast] | --seed SEED [--trace]"
+            );
+            return ExitCode::from(2);
+        }
+    };
+    match arguments.seed {
+        Some(seed) => replay(seed, arguments.trace),
+        None => many(&arguments),
+    }
+}
+
+fn arguments() -> Result<Arguments, String> {
+    let mut arguments = Arguments { seeds: 100, ..Arguments::default() };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut number = || {
+            let text = words.next().ok_or(format!("{word} takes a number"))?;
+            text.parse::<u64>().map_err(|_| format!("{word} takes a number, not {text}"))
+        };
+        match word.as_str() {
+            "--seeds" => arguments.seeds = number()?,
+            "--from" => arguments.from = number()?,
+            "--seed" => arguments.seed = Some(number()?),
+            "--trace" => arguments.trace = true,
+            "--fail-fast" => arguments.fail_fast = true,
+            other => return Err(format!("no such option: {other}")),
+        }
+    }
+    Ok(arguments)
+}
+
+fn replay(seed: u64, trace: bool) -> ExitCode {
+    let outcome = play(seed, trace);
+    outcome.trace.iter().for_each(|line| println!("{line}"));
+    report(seed, &outcome);
+    println!("seed {seed}: trace {:016x}, {} operations", outcome.trace_hash, outcome.operations);
+    if outcome.wrongs.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn report(seed: u64, outcome: &Outcome) {
+    for wrong in &outcome.wrongs {
+        println!("VIOLATION at seed {seed}: {wrong}");
+    }
+    if !outcome.wrongs.is_empty() {
+        println!("replay: cargo run --release -p sim -- --seed {seed} --trace");
+    }
+}
+
+fn many(arguments: &Arguments) -> ExitCode {
+    let began = Instant::now();
+    let (mut operations, mut succeeded, mut simulated_us, mut violations) = (0, 0, 0, 0u64);
+    let mut faults = Faults::default();
+    let mut played = 0u64;
+    for seed in arguments.from..arguments.from + arguments.seeds {
+        let outcome = play(seed, false);
+        played += 1;
+        report(seed, &outcome);
+        operations += outcome.operations;
+        succeeded += outcome.succeeded;
+        simulated_us += outcome.simulated_us;
+        faults += outcome.faults;
+        violations += outcome.wrongs.len() as u64;
+        if arguments.fail_fast && violations > 0 {
+            break;
+        }
+    }
+    println!("seeds       {played} from {}", arguments.from);
+    println!("simulated   {} s in {:.1} s", simulated_us / 1_000_000, began.elapsed().as_secs_f64());
+    println!("operations  {operations}, {succeeded} succeeded");
+    println!(
+        "faults      {} messages lost, {} duplicated, {} links cut ({} one way), {} crashes, {} clock jumps",
+        faults.lost, faults.duplicated, faults.cuts, faults.one_way_cuts, faults.crashes, faults.jumps
+    );
+    println!("violations  {violations}");
+    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,128 @@
+//! One seed, from storm to verdict.
+
+use crate::check::{self, Owners};
+use crate::client::Wish;
+use crate::history::{Ask, Operation};
+use crate::tally::Faults;
+use crate::world::World;
+use causal::{Cell, Entries};
+use std::collections::{BTreeMap, BTreeSet};
+use wire::Level;
+
+/// What came of a seed.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What went wrong; nothing should.
+    pub wrongs: Vec<String>,
+    /// How many operations clients asked for.
+    pub operations: u64,
+    /// How many of them succeeded.
+    pub succeeded: u64,
+    /// How long it took in the cluster's own time, in microseconds.
+    pub simulated_us: u64,
+    /// What broke.
+    pub faults: Faults,
+    /// A hash of everything that happened.
+    pub trace_hash: u64,
+    /// Everything that happened, where somebody wants to read it.
+    pub trace: Vec<String>,
+}
+
+/// Plays a seed.
+pub fn play(seed: u64, keeps_words: bool) -> Outcome {
+    let mut world = World::new(seed, keeps_words);
+    world.run_until(world.weather.storm_us);
+    check_nodes(&mut world);
+    world.calm_down();
+    for at in world.unanswered() {
+        let operation = format!("{:?}", world.history[at]);
+        world.wrongs.push(format!("nobody ever answered {operation}"));
+    }
+    read_everything(&mut world);
+    check_nodes(&mut world);
+    check_agreement(&mut world);
+    check_history(&mut world);
+    let done = |operation: &&Operation| matches!(operation.told, Some((_, ref told)) if is_success(told));
+    Outcome {
+        operations: world.history.len() as u64,
+        succeeded: world.history.iter().filter(done).count() as u64,
+        simulated_us: world.now,
+        faults: world.faults,
+        trace_hash: world.trace.hash(),
+        trace: world.trace.lines().to_vec(),
+        wrongs: world.wrongs,
+    }
+}
+
+fn is_success(told: &crate::history::Told) -> bool {
+    use crate::history::Told;
+    matches!(told, Told::Done | Told::NotDone | Told::Read(_))
+}
+
+/// Reads every key from all owners, at a node that chance picks: afterwards all of them hold the same.
+fn read_everything(world: &mut World) {
+    let keys: BTreeSet<String> = world.history.iter().map(|operation| operation.key.clone()).collect();
+    for key in keys {
+        let ask = if key.starts_with("counter") { Ask::Sum } else { Ask::Get };
+        let machine = usize::try_from(world.rng.below(world.machines.len() as u64)).unwrap_or(0);
+        let at = world.history.len();
+        world.ask(machine, None, &Wish { key, ask, level: Level::All });
+        world.run_until(world.now + 2_000_000);
+        if !matches!(&world.history[at].told, Some((_, told)) if is_success(told)) {
+            world.wrongs.push(format!("in the calm nobody answers {:?}", world.history[at]));
+        }
+    }
+}
+
+/// The invariants of every node that runs.
+fn check_nodes(world: &mut World) {
+    for machine in &mut world.machines {
+        if let Some(running) = &mut machine.running {
+            running.store.check();
+            if let Err(error) = running.node.check(&mut running.store) {
+                world.wrongs.push(format!("a row cannot be read: {error}"));
+            }
+        }
+    }
+}
+
+/// All owners of a partition hold the same rows, and equal contexts mean equal digests.
+fn check_agreement(world: &mut World) {
+    let layout = world.layout.clone();
+    for partition in layout.keyspace().partitions() {
+        let mut first: Option<BTreeMap<Cell, Entries>> = None;
+        let mut maps: Vec<(u64, causal::Context)> = Vec::new();
+        for owner in layout.owners(partition) {
+            let machine = world.machines.iter_mut().find(|machine| machine.id == *owner);
+            let Some(running) = machine.and_then(|machine| machine.running.as_mut()) else { continue };
+            let rows = running.node.rows(partition, &mut running.store).unwrap_or_default();
+            let rows: BTreeMap<Cell, Entries> = rows.into_iter().collect();
+            if first.as_ref().is_some_and(|first| *first != rows) {
+                world.wrongs.push(format!("owners of {partition} disagree: {first:?} and {rows:?}"));
+            }
+            first.get_or_insert(rows);
+            let map = running.node.replicas().find(|(at, _)| *at == partition).map(|(_, map)| map);
+            maps.extend(map.filter(|map| !map.is_ahead()).map(|map| (map.digest(), map.context().clone())));
+        }
+        let differs = |a: &(u64, causal::Context), b: &(u64, causal::Context)| a.1 == b.1 && a.0 != b.0;
+        if maps.iter().any(|a| maps.iter().any(|b| differs(a, b))) {
+            world.wrongs.push(format!("{partition}: contexts are equal and digests are not"));
+        }
+    }
+}
+
+fn check_history(world: &mut World) {
+    let owners = Owners(world.layout.replicas());
+    let mut by_key: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
+    for operation in &world.history {
+        by_key.entry(&operation.key).or_default().push(operation);
+    }
+    for (key, operations) in by_key {
+        let verdict = if key.starts_with("counter") {
+            check::counter(key, &operations, owners)
+        } else {
+            check::register(key, &operations, owners)
+        };
+        world.wrongs.extend(verdict.err());
+    }
+}

@@ -1,0 +1,126 @@
+//! What breaks, and when.
+
+use crate::world::{Happening, World};
+use node::Event;
+
+impl World {
+    /// Puts the first fault of each kind onto the agenda.
+    pub(crate) fn plan_faults(&mut self) {
+        self.plan_another(self.weather.cut_every_us, Happening::Cut);
+        self.plan_another(self.weather.crash_every_us, Happening::Crash);
+        if self.weather.jumps {
+            self.plan_another(1_000_000, Happening::Jump);
+        }
+    }
+
+    fn plan_another(&mut self, mean_us: u64, happening: Happening) {
+        if mean_us > 0 {
+            let after = self.rng.between(1, 2 * mean_us);
+            self.plan(after, happening);
+        }
+    }
+
+    /// Sets a clock wrong, as far as the weather has it.
+    pub(crate) fn skew(&mut self, machine: usize) {
+        let range = self.weather.skew_ms;
+        let off = i64::try_from(self.rng.between(0, 2 * range)).unwrap_or(0);
+        self.machines[machine].skew_ms = off - i64::try_from(range).unwrap_or(0);
+    }
+
+    /// A machine that chance picks.
+    fn some_machine(&mut self) -> usize {
+        usize::try_from(self.rng.below(self.machines.len() as u64)).unwrap_or(0)
+    }
+
+    pub(crate) fn jump_some(&mut self) {
+        let machine = self.some_machine();
+        self.skew(machine);
+        self.faults.jumps += 1;
+        let skew = self.machines[machine].skew_ms;
+        self.trace.line(self.now, format_args!("clock of {machine} is off by {skew} ms"));
+        self.plan_another(1_000_000, Happening::Jump);
+    }
+
+    /// Cuts some node off from some others, in one direction or both.
+    pub(crate) fn cut_some(&mut self) {
+        let (a, lasts) = (self.some_machine(), self.rng.between(10_000, 2_000_000));
+        for b in (0..self.machines.len()).filter(|b| *b != a) {
+            if !self.rng.chance(600) {
+                continue;
+            }
+            self.trace.line(self.now, format_args!("{a} and {b} are cut, one way: {}", self.weather.one_way));
+            self.network.cut(a, b);
+            self.faults.cuts += 1;
+            if self.weather.one_way {
+                self.faults.one_way_cuts += 1;
+            } else {
+                self.network.cut(b, a);
+            }
+            self.notice(a, b);
+            self.notice(b, a);
+            self.plan(lasts, Happening::Mend { a, b });
+        }
+        self.plan_another(self.weather.cut_every_us, Happening::Cut);
+    }
+
+    /// A node notices that it cannot reach another: soon, late or never.
+    fn notice(&mut self, at: usize, peer: usize) {
+        if self.rng.chance(700) {
+            let after = self.rng.between(10, 300_000);
+            self.plan(after, Happening::Link { at, peer, up: false });
+        }
+    }
+
+    pub(crate) fn mend(&mut self, a: usize, b: usize) {
+        self.network.mend(a, b);
+        self.trace.line(self.now, format_args!("{a} and {b} are linked again"));
+        for (at, peer) in [(a, b), (b, a)] {
+            let after = self.rng.between(10, 50_000);
+            self.plan(after, Happening::Link { at, peer, up: true });
+        }
+    }
+
+    pub(crate) fn crash_some(&mut self) {
+        let victims: Vec<usize> = if self.weather.all_at_once {
+            (0..self.machines.len()).collect()
+        } else {
+            vec![self.some_machine()]
+        };
+        for machine in victims {
+            self.crash(machine);
+        }
+        self.plan_another(self.weather.crash_every_us, Happening::Crash);
+    }
+
+    fn crash(&mut self, machine: usize) {
+        if self.machines[machine].running.is_none() {
+            return;
+        }
+        self.trace.line(self.now, format_args!("node {machine} crashes"));
+        self.faults.crashes += 1;
+        self.machines[machine].crash(&mut self.rng);
+        self.disconnect(machine);
+        for peer in (0..self.machines.len()).filter(|peer| *peer != machine) {
+            self.notice(peer, machine);
+        }
+        let down = self.rng.between(1_000, 1_500_000);
+        self.plan(down, Happening::Start { machine });
+    }
+
+    /// Ends the storm: everything runs, everything is linked, clocks are right, and what is under way may end.
+    pub(crate) fn calm_down(&mut self) {
+        self.storming = false;
+        self.network.calm();
+        for machine in 0..self.machines.len() {
+            self.machines[machine].skew_ms = 0;
+            self.start(machine);
+        }
+        for at in 0..self.machines.len() {
+            for peer in (0..self.machines.len()).filter(|peer| *peer != at) {
+                let event = Event::Link { peer: self.machines[peer].id, up: true };
+                self.handle(at, event);
+            }
+        }
+        self.run_until(self.now + 5_000_000);
+    }
+}

@@ -1,0 +1,31 @@
+//! Counts of what the storm did.
+
+use std::ops::AddAssign;
+
+/// Faults by kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// Messages lost.
+    pub lost: u64,
+    /// Messages that arrived twice.
+    pub duplicated: u64,
+    /// Links cut.
+    pub cuts: u64,
+    /// Of these, in one direction.
+    pub one_way_cuts: u64,
+    /// Nodes crashed.
+    pub crashes: u64,
+    /// Clocks set wrong while running.
+    pub jumps: u64,
+}
+
+impl AddAssign for Faults {
+    fn add_assign(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.cuts += other.cuts;
+        self.one_way_cuts += other.one_way_cuts;
+        self.crashes += other.crashes;
+        self.jumps += other.jumps;
+    }
+}

@@ -1,0 +1,77 @@
+//! What one seed does to its cluster: a random subset of faults, each with random strength.
+//!
+//! A subset and not all of them, because faults mask each other: a cluster that is always cut never gets to the
+//! states that only crashes reach. Times are in microseconds of virtual time.
+
+use crate::rng::Rng;
+
+/// The faults of one seed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weather {
+    /// How many nodes there are.
+    pub nodes: u64,
+    /// How many partitions.
+    pub partitions: u32,
+    /// How long clients work.
+    pub storm_us: u64,
+    /// How many clients work at once.
+    pub clients: u64,
+    /// How many keys of each sort there are; few, so that clients meet.
+    pub keys: u64,
+    /// Messages lost, of a thousand.
+    pub loss: u64,
+    /// Messages sent twice, of a thousand.
+    pub duplication: u64,
+    /// Whether messages overtake each other.
+    pub reorders: bool,
+    /// The longest that a message takes.
+    pub delay_us: u64,
+    /// The longest that a sync takes.
+    pub sync_us: u64,
+    /// The mean time between cuts of links; 0 for none.
+    pub cut_every_us: u64,
+    /// Whether cuts are of one direction.
+    pub one_way: bool,
+    /// The mean time between crashes of a node; 0 for none.
+    pub crash_every_us: u64,
+    /// Whether crashes take all nodes at once.
+    pub all_at_once: bool,
+    /// How far clocks go wrong, in milliseconds.
+    pub skew_ms: u64,
+    /// Whether clocks jump while running.
+    pub jumps: bool,
+    /// Whether clients use levels other than the default.
+    pub levels: bool,
+    /// How many rows a node's cache holds, in bytes.
+    pub cache_bytes: usize,
+}
+
+impl Weather {
+    /// The weather of a seed.
+    pub(crate) fn of(rng: &mut Rng) -> Self {
+        let mut some = |per_mille: u64, low: u64, high: u64| {
+            let value = rng.between(low, high);
+            if rng.chance(per_mille) { value } else { 0 }
+        };
+        Self {
+            loss: some(400, 1, 150),
+            duplication: some(400, 1, 150),
+            cut_every_us: some(500, 200_000, 2_000_000),
+            crash_every_us: some(500, 300_000, 3_000_000),
+            skew_ms: some(500, 1, 2_500),
+            reorders: rng.chance(500),
+            one_way: rng.chance(500),
+            all_at_once: rng.chance(200),
+            jumps: rng.chance(200),
+            levels: rng.chance(500),
+            nodes: rng.pick(&[1, 2, 3, 3, 3, 3, 4, 5]),
+            partitions: rng.pick(&[1, 2, 4, 8]),
+            storm_us: rng.between(2_000_000, 12_000_000),
+            clients: rng.between(2, 8),
+            keys: rng.between(1, 5),
+            delay_us: rng.pick(&[200, 1_000, 5_000, 50_000]),
+            sync_us: rng.pick(&[100, 1_000, 20_000]),
+            cache_bytes: rng.pick(&[0, 0, 1_000, 1_000_000]),
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! A whole cluster in one thread, under virtual time, from one seed.
+//!
+//! ```text
+//! agenda   what happens next, by virtual time and then by the order in which it was put there
+//! step     take the first thing; let it happen; what follows from it goes onto the agenda
+//! ```
+//!
+//! The nodes are the ones that serve; every message goes through its bytes. Nothing here looks at a real clock,
+//! and every choice comes from the seed, so a run can be repeated to the letter.
+//!
+//! A run is a storm, in which clients work and things break, and then a calm, in which everything is mended and
+//! every key is read from all owners.
+
+use crate::client::{self, Wish};
+use crate::history::Operation;
+use crate::machine::Machine;
+use crate::network::Network;
+use crate::rng::Rng;
+use crate::tally::Faults;
+use crate::trace::Trace;
+use crate::weather::Weather;
+use bytes::{Bytes, BytesMut};
+use node::{Action, Event, Options, RequestId};
+use placement::{Layout, Member, NodeId, PartitionId, Zone};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use wire::Reply;
+use wire::peer::{Envelope, Message};
+
+/// What can happen.
+#[derive(Clone, Debug)]
+pub(crate) enum Happening {
+    Arrive { from: usize, to: usize, bytes: Bytes },
+    Tick { machine: usize, starts: u64 },
+    Synced { machine: usize, starts: u64 },
+    Link { at: usize, peer: usize, up: bool },
+    Wish { client: usize },
+    Cut,
+    Mend { a: usize, b: usize },
+    Crash,
+    Start { machine: usize },
+    Jump,
+}
+
+/// The cluster and everything around it.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) now: u64,
+    pub(crate) rng: Rng,
+    pub(crate) weather: Weather,
+    pub(crate) options: Options,
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) machines: Vec<Machine>,
+    pub(crate) network: Network,
+    pub(crate) history: Vec<Operation>,
+    pub(crate) trace: Trace,
+    pub(crate) faults: Faults,
+    pub(crate) wrongs: Vec<String>,
+    pub(crate) storming: bool,
+    agenda: BTreeMap<(u64, u64), Happening>,
+    planned: u64,
+    /// The operation that a request stands for, the client that waits for it, and the machine that it was sent to.
+    open: BTreeMap<RequestId, (usize, Option<usize>, usize)>,
+    dots: BTreeMap<(PartitionId, causal::Dot), causal::Delta>,
+}
+
+impl World {
+    /// The world of a seed, all nodes started and linked.
+    pub(crate) fn new(seed: u64, keeps_words: bool) -> Self {
+        let mut rng = Rng::new(seed);
+        let weather = Weather::of(&mut rng);
+        let layout = Arc::new(layout(&weather, &mut rng));
+        let options = Options {
+            request_timeout_ms: rng.between(150, 800),
+            retry_ms: rng.between(20, 100),
+            requests_max: 1_000,
+        };
+        let machines = layout.members().iter().map(|member| Machine::new(member.id)).collect();
+        let mut world = Self {
+            now: 0,
+            rng,
+            weather,
+            options,
+            layout,
+            machines,
+            network: Network::default(),
+            history: Vec::new(),
+            trace: Trace::new(keeps_words),
+            faults: Faults::default(),
+            wrongs: Vec::new(),
+            storming: true,
+            agenda: BTreeMap::new(),
+            planned: 0,
+            open: BTreeMap::new(),
+            dots: BTreeMap::new(),
+        };
+        for machine in 0..world.machines.len() {
+            world.skew(machine);
+            world.start(machine);
+        }
+        for client in 0..usize::try_from(world.weather.clients).unwrap_or(1) {
+            world.plan(1_000, Happening::Wish { client });
+        }
+        world.plan_faults();
+        world
+    }
+
+    /// Puts something onto the agenda, `after_us` from now.
+    pub(crate) fn plan(&mut self, after_us: u64, happening: Happening) {
+        self.planned += 1;
+        self.agenda.insert((self.now + after_us, self.planned), happening);
+    }
+
+    /// Lets everything happen until a virtual time.
+    pub(crate) fn run_until(&mut self, until: u64) {
+        while let Some(entry) = self.agenda.first_entry().filter(|entry| entry.key().0 <= until) {
+            let ((at, _), happening) = entry.remove_entry();
+            self.now = at;
+            self.step(happening);
+        }
+        self.now = until;
+    }
+
+    fn step(&mut self, happening: Happening) {
+        match happening {
+            Happening::Arrive { from, to, bytes } => self.arrive(from, to, bytes),
+            Happening::Tick { machine, starts } if self.machines[machine].starts == starts => {
+                self.handle(machine, Event::Tick);
+            }
+            Happening::Synced { machine, starts } if self.machines[machine].starts == starts => {
+                let actions = self.machines[machine].end_writing();
+                self.perform(machine, actions);
+            }
+            Happening::Tick { .. } | Happening::Synced { .. } => {}
+            Happening::Link { at, peer, up } => self.link(at, peer, up),
+            Happening::Wish { client } => self.wish(client),
+            Happening::Cut | Happening::Crash | Happening::Jump if !self.storming => {}
+            Happening::Cut => self.cut_some(),
+            Happening::Crash => self.crash_some(),
+            Happening::Jump => self.jump_some(),
+            Happening::Mend { a, b } => self.mend(a, b),
+            Happening::Start { machine } => self.start(machine),
+        }
+    }
+
+    /// Hands a node an event and performs what it decides.
+    pub(crate) fn handle(&mut self, machine: usize, event: Event) {
+        let actions = self.machines[machine].handle(self.now, event);
+        self.perform(machine, Ok(actions));
+    }
+
+    fn perform(&mut self, machine: usize, actions: Result<Vec<Action>, String>) {
+        match actions {
+            Ok(actions) => actions.into_iter().for_each(|action| self.act(machine, action)),
+            Err(error) => self.wrongs.push(format!("disk of node {machine}: {error}")),
+        }
+        let starts = self.machines[machine].starts;
+        match self.machines[machine].begin_writing() {
+            Ok(true) => {
+                let takes = self.rng.between(10, self.weather.sync_us);
+                self.plan(takes, Happening::Synced { machine, starts });
+            }
+            Ok(false) => {}
+            Err(error) => self.wrongs.push(format!("disk of node {machine}: {error}")),
+        }
+        let deadline =
+            self.machines[machine].running.as_ref().and_then(|running| running.node.next_deadline());
+        if let Some(deadline) = deadline {
+            let after = (deadline * 1000).saturating_sub(self.now).max(500);
+            self.plan(after, Happening::Tick { machine, starts });
+        }
+    }
+
+    fn act(&mut self, machine: usize, action: Action) {
+        match action {
+            Action::Answer { id, reply } => self.answered(id, &reply),
+            Action::Send { to, envelope } => self.send(machine, to, &envelope),
+            Action::Adopt(_) => self.wrongs.push("a layout changed although nobody changed it".into()),
+        }
+    }
+
+    fn send(&mut self, from: usize, to: NodeId, envelope: &Envelope) {
+        let Some(to) = self.machines.iter().position(|machine| machine.id == to) else {
+            return self.wrongs.push(format!("node {from} sends to {to}, which is no member"));
+        };
+        self.watch_dots(envelope);
+        let mut bytes = BytesMut::new();
+        envelope.encode(&mut bytes);
+        let bytes = bytes.freeze();
+        let arrivals = self.network.arrivals(from, to, self.now, &self.weather, &mut self.rng);
+        match arrivals.len() {
+            0 => self.faults.lost += 1,
+            1 => {}
+            _ => self.faults.duplicated += 1,
+        }
+        for at in arrivals {
+            self.plan(at - self.now, Happening::Arrive { from, to, bytes: bytes.clone() });
+        }
+    }
+
+    /// No dot is ever made twice: whoever sends one says the same of it.
+    fn watch_dots(&mut self, envelope: &Envelope) {
+        let Message::Apply { deltas, .. } = &envelope.message else { return };
+        for delta in deltas {
+            let first = self.dots.entry((envelope.partition, delta.dot)).or_insert_with(|| delta.clone());
+            if first != delta {
+                self.wrongs.push(format!("dot {} was made twice: {first:?} and {delta:?}", delta.dot));
+            }
+        }
+    }
+
+    fn arrive(&mut self, from: usize, to: usize, bytes: Bytes) {
+        if !self.network.reaches(from, to) {
+            self.faults.lost += 1;
+            return;
+        }
+        let sender = self.machines[from].id;
+        match Envelope::decode(bytes) {
+            Ok(envelope) => {
+                self.trace.line(self.now, format_args!("{from} -> {to} {:?}", envelope.message));
+                self.handle(to, Event::Message { from: sender, envelope });
+            }
+            Err(error) => self.wrongs.push(format!("{error} from node {from}")),
+        }
+    }
+
+    fn link(&mut self, at: usize, peer: usize, up: bool) {
+        let reachable = self.machines[peer].running.is_some() && self.network.reaches(at, peer);
+        if up == reachable {
+            let event = Event::Link { peer: self.machines[peer].id, up };
+            self.handle(at, event);
+        }
+    }
+
+    /// The next operation of a client, at whichever node chance has it connected to.
+    fn wish(&mut self, client: usize) {
+        if !self.storming {
+            return;
+        }
+        let running: Vec<usize> =
+            (0..self.machines.len()).filter(|at| self.machines[*at].running.is_some()).collect();
+        if running.is_empty() {
+            return self.plan(50_000, Happening::Wish { client });
+        }
+        let wish = client::wish(&self.weather, self.planned, &mut self.rng);
+        let machine = self.rng.pick(&running);
+        self.ask(machine, Some(client), &wish);
+    }
+
+    /// Sends a wish to a node.
+    pub(crate) fn ask(&mut self, machine: usize, client: Option<usize>, wish: &Wish) {
+        let owners = self.layout.replicas();
+        self.planned += 1;
+        let id = RequestId(self.planned);
+        self.open.insert(id, (self.history.len(), client, machine));
+        self.trace.line(self.now, format_args!("client asks {machine} for {wish:?}"));
+        self.history.push(Operation {
+            key: wish.key.clone(),
+            ask: wish.ask.clone(),
+            read: wish.level.read(owners),
+            write: wish.level.write(owners),
+            asked_at: self.now,
+            told: None,
+        });
+        let keyspace = self.layout.keyspace();
+        let partition = keyspace.partition_of(keyspace.position(0, wish.key.as_bytes()));
+        self.handle(machine, Event::Request { id, partition, request: client::request(wish) });
+    }
+
+    fn answered(&mut self, id: RequestId, reply: &Reply) {
+        let Some((at, client, _)) = self.open.remove(&id) else {
+            return self.wrongs.push(format!("request {} was answered twice, with {reply:?}", id.0));
+        };
+        self.trace.line(self.now, format_args!("operation {at} is told {reply:?}"));
+        let operation = &mut self.history[at];
+        operation.told = Some((self.now, client::told(&operation.ask, reply)));
+        self.wish_again(client);
+    }
+
+    pub(crate) fn wish_again(&mut self, client: Option<usize>) {
+        if let Some(client) = client {
+            let pause = self.rng.between(100, 30_000);
+            self.plan(pause, Happening::Wish { client });
+        }
+    }
+
+    /// The connections to a node break: whoever waited there will never hear.
+    pub(crate) fn disconnect(&mut self, machine: usize) {
+        let broken: Vec<RequestId> =
+            self.open.iter().filter(|(_, (_, _, at))| *at == machine).map(|(id, _)| *id).collect();
+        for id in broken {
+            if let Some((_, client, _)) = self.open.remove(&id) {
+                self.wish_again(client);
+            }
+        }
+    }
+
+    /// The operations that a node still owes an answer for.
+    pub(crate) fn unanswered(&self) -> Vec<usize> {
+        self.open.values().map(|(at, _, _)| *at).collect()
+    }
+
+    /// Starts a node and has the links to and from it come up.
+    pub(crate) fn start(&mut self, machine: usize) {
+        if self.machines[machine].running.is_some() {
+            return;
+        }
+        let (layout, options, cache) = (Arc::clone(&self.layout), self.options, self.weather.cache_bytes);
+        if let Err(error) = self.machines[machine].start(&layout, options, cache, &mut self.rng) {
+            self.wrongs.push(format!("node {machine} does not start: {error}"));
+        }
+        self.trace.line(self.now, format_args!("node {machine} starts"));
+        for peer in (0..self.machines.len()).filter(|peer| *peer != machine) {
+            let (there, back) = (self.rng.between(10, 5_000), self.rng.between(10, 5_000));
+            self.plan(there, Happening::Link { at: machine, peer, up: true });
+            self.plan(back, Happening::Link { at: peer, peer: machine, up: true });
+        }
+    }
+}
+
+fn layout(weather: &Weather, rng: &mut Rng) -> Layout {
+    let member = |number: u64| {
+        let name = format!("node{number}");
+        Member {
+            id: NodeId::of_name(&name),
+            client_addr: format!("{name}:7000"),
+            peer_addr: format!("{name}:10000"),
+            name,
+            weight: 1,
+            zone: Zone::default(),
+        }
+    };
+    let mut layout =
+        Layout::found(1, rng.bits(), weather.partitions, 3, member(0)).expect("a fixed layout is sound");
+    for number in 1..weather.nodes {
+        layout = layout.with_member(member(number)).expect("a fixed member is sound");
+    }
+    layout
+}
