@@ -71,8 +71,7 @@ pub fn commit_group<E: Engine + ?Sized, B: AsRef<Batch>>(
     if sync { engine.sync() } else { Ok(()) }
 }
 
-/// One batch out of several. Rows that every batch rewrites are written once, and in order, which is how an ordered
-/// memtable takes them fastest.
+/// One batch out of several. A row that every batch rewrites, a context say, is written once.
 fn merged<B: AsRef<Batch>>(batches: &[B]) -> Batch {
     let mut changes: Vec<_> = batches.iter().flat_map(|batch| batch.as_ref().rows()).collect();
     // Stable, so that of equal names the last stays last.

@@ -161,6 +161,8 @@ pub(crate) fn the_last_change_of_a_row_in_a_batch_wins<B: Bed>(bed: &mut B) {
     assert_eq!(scan(bed, "", "", 9), "aa=2 cc=3");
     commit(bed, "aa aa=4 cc=5 cc");
     assert_eq!(scan(bed, "", "", 9), "aa=4");
+    bed.crash();
+    assert!(["aa=2 cc=3", "aa=4"].contains(&&*scan(bed, "", "", 9)), "lost as a whole or not at all");
 }
 
 pub(crate) fn a_scan_is_in_order_and_bounded<B: Bed>(bed: &mut B) {
