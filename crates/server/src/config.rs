@@ -169,7 +169,10 @@ mod tests {
             assert_eq!(fsync.to_string().parse(), Ok(fsync));
         }
         for bad in ["", "sometimes", "interval", "interval:", "interval:0", "interval:x", "Always"] {
-            assert!(bad.parse::<Fsync>().unwrap_err().to_string().contains("interval:<milliseconds>"), "{bad}");
+            assert!(
+                bad.parse::<Fsync>().unwrap_err().to_string().contains("interval:<milliseconds>"),
+                "{bad}"
+            );
         }
     }
 

@@ -31,6 +31,8 @@ use crate::clock;
 
 /// Requests of one connection that may be open at once; then it is not read any further.
 pub(crate) const REQUESTS_IN_FLIGHT_MAX: usize = 1024;
+/// Bytes of one connection's open requests; then it is not read any further. One request may exceed it.
+pub(crate) const REQUEST_BYTES_IN_FLIGHT_MAX: usize = 64 * 1024 * 1024;
 /// Bytes that wait for a slow reader before its connection is not read any further.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// Room that an emptied output buffer keeps, in bytes.
@@ -81,6 +83,8 @@ enum Content {
 struct Slot {
     form: Form,
     content: Content,
+    /// What the request holds in memory while it is open.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -88,6 +92,7 @@ struct State {
     slots: VecDeque<Slot>,
     first: u64,
     open: usize,
+    open_bytes: usize,
     updates: usize,
     out: BytesMut,
     writer: OwnedWriteHalf,
@@ -126,6 +131,7 @@ impl Connection {
             slots: VecDeque::new(),
             first: 0,
             open: 0,
+            open_bytes: 0,
             updates: 0,
             out: BytesMut::new(),
             writer,
@@ -141,18 +147,18 @@ impl Connection {
         }
     }
 
-    /// Opens a slot for a request with one answer; gives its number.
-    pub(crate) fn open(&self, form: Form, claim: Option<Claim>) -> u64 {
+    /// Opens a slot for a request of so many bytes with one answer; gives its number.
+    pub(crate) fn open(&self, form: Form, claim: Option<Claim>, bytes: usize) -> u64 {
         let mut state = self.state.borrow_mut();
         state.updates += usize::from(claim.is_some_and(|claim| claim.access == Access::Update));
-        state.push(form, Content::Waiting(claim))
+        state.push(form, Content::Waiting(claim), bytes)
     }
 
-    /// Opens a slot for a request with several parts; gives its number.
-    pub(crate) fn open_gather(&self, form: Form, gather: Gather) -> u64 {
+    /// Opens a slot for a request of so many bytes with several parts; gives its number.
+    pub(crate) fn open_gather(&self, form: Form, gather: Gather, bytes: usize) -> u64 {
         let mut state = self.state.borrow_mut();
         state.updates += usize::from(gather.has_update());
-        state.push(form, Content::Gathering(Box::new(gather)))
+        state.push(form, Content::Gathering(Box::new(gather)), bytes)
     }
 
     /// Answers at once, behind what is open.
@@ -162,7 +168,7 @@ impl Connection {
             state.first += 1;
             return write(&form, &reply, &mut state.out);
         }
-        state.slots.push_back(Slot { form, content: Content::Ready(reply) });
+        state.slots.push_back(Slot { form, content: Content::Ready(reply), bytes: 0 });
     }
 
     /// Asks for another round of parts in a slot whose parts are all in.
@@ -181,7 +187,8 @@ impl Connection {
             Content::Waiting(claim) => {
                 let update = claim.is_some_and(|claim| claim.access == Access::Update);
                 slot.content = Content::Ready(reply);
-                state.closed(update);
+                let bytes = std::mem::take(&mut slot.bytes);
+                state.closed(update, bytes);
             }
             Content::Gathering(gather) => {
                 let place = gather.answers.get_mut(part as usize).filter(|place| place.is_none());
@@ -195,7 +202,8 @@ impl Connection {
                 let update = gather.has_update();
                 let answers = gather.answers.drain(..).flatten().collect();
                 slot.content = Content::Ready(each.fold(answers));
-                state.closed(update);
+                let bytes = std::mem::take(&mut slot.bytes);
+                state.closed(update, bytes);
             }
             Content::Ready(_) => return,
         }
@@ -211,7 +219,9 @@ impl Connection {
     pub(crate) fn gathered(&self, number: u64) -> Option<Vec<Reply>> {
         let mut state = self.state.borrow_mut();
         match &mut state.slot(number)?.content {
-            Content::Gathering(gather) if gather.missing == 0 => Some(gather.answers.drain(..).flatten().collect()),
+            Content::Gathering(gather) if gather.missing == 0 => {
+                Some(gather.answers.drain(..).flatten().collect())
+            }
             _ => None,
         }
     }
@@ -222,7 +232,8 @@ impl Connection {
         let Some(slot) = state.slot(number) else { return };
         let update = matches!(&slot.content, Content::Gathering(gather) if gather.has_update());
         slot.content = Content::Ready(reply);
-        state.closed(update);
+        let bytes = std::mem::take(&mut slot.bytes);
+        state.closed(update, bytes);
         state.send_ready();
     }
 
@@ -234,9 +245,8 @@ impl Connection {
         if state.open == 0 || (!update && state.updates == 0) {
             return false;
         }
-        let against = |other: &Claim| {
-            other.position == claim.position && update != (other.access == Access::Update)
-        };
+        let against =
+            |other: &Claim| other.position == claim.position && update != (other.access == Access::Update);
         state.slots.iter().any(|slot| match &slot.content {
             Content::Waiting(Some(other)) => against(other),
             Content::Gathering(gather) => gather.claims.iter().any(against),
@@ -252,7 +262,9 @@ impl Connection {
     /// Whether another request may be begun.
     pub(crate) fn has_room(&self) -> bool {
         let state = self.state.borrow();
-        state.open < REQUESTS_IN_FLIGHT_MAX && state.slots.len() < 2 * REQUESTS_IN_FLIGHT_MAX
+        state.open < REQUESTS_IN_FLIGHT_MAX
+            && state.open_bytes < REQUEST_BYTES_IN_FLIGHT_MAX
+            && state.slots.len() < 2 * REQUESTS_IN_FLIGHT_MAX
             && state.out.len() < OUTPUT_BYTES_MAX
     }
 
@@ -307,7 +319,11 @@ impl Connection {
         drop(waker);
         let had_room = self.has_room();
         self.poll_blocked(context);
-        if self.rung.replace(false) || (!had_room && self.has_room()) { Poll::Ready(()) } else { Poll::Pending }
+        if self.rung.replace(false) || (!had_room && self.has_room()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     fn poll_blocked(&self, context: &mut Context<'_>) {
@@ -345,9 +361,10 @@ impl Connection {
 }
 
 impl State {
-    fn push(&mut self, form: Form, content: Content) -> u64 {
+    fn push(&mut self, form: Form, content: Content, bytes: usize) -> u64 {
         self.open += 1;
-        self.slots.push_back(Slot { form, content });
+        self.open_bytes += bytes;
+        self.slots.push_back(Slot { form, content, bytes });
         self.first + self.slots.len() as u64 - 1
     }
 
@@ -356,15 +373,18 @@ impl State {
         self.slots.get_mut(index)
     }
 
-    fn closed(&mut self, update: bool) {
+    fn closed(&mut self, update: bool, bytes: usize) {
         self.open -= 1;
+        self.open_bytes -= bytes;
         self.updates -= usize::from(update);
     }
 
     /// Writes the answers at the front that are ready.
     fn send_ready(&mut self) {
         while let Some(Slot { content: Content::Ready(_), .. }) = self.slots.front() {
-            let Some(Slot { form, content: Content::Ready(reply) }) = self.slots.pop_front() else { return };
+            let Some(Slot { form, content: Content::Ready(reply), .. }) = self.slots.pop_front() else {
+                return;
+            };
             self.first += 1;
             write(&form, &reply, &mut self.out);
         }

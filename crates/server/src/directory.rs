@@ -53,7 +53,8 @@ impl Directory {
     pub(crate) fn open(path: &Path) -> Result<Self, StartError> {
         let unusable = |error| StartError::Directory { dir: path.to_owned(), error };
         fs::create_dir_all(path).map_err(unusable)?;
-        let lock = OpenOptions::new().create(true).append(true).open(path.join(LOCK_FILE)).map_err(unusable)?;
+        let lock =
+            OpenOptions::new().create(true).append(true).open(path.join(LOCK_FILE)).map_err(unusable)?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => StartError::Locked(path.to_owned()),
             TryLockError::Error(error) => unusable(error),
@@ -98,8 +99,9 @@ impl Directory {
         if self.stored.is_some() {
             return Ok(());
         }
-        let text = toml::to_string(&identity(config, shards)).map_err(|error| {
-            StartError::Directory { dir: self.path.clone(), error: io::Error::other(error) }
+        let text = toml::to_string(&identity(config, shards)).map_err(|error| StartError::Directory {
+            dir: self.path.clone(),
+            error: io::Error::other(error),
         })?;
         self.replace(IDENTITY_FILE, text.as_bytes()).map_err(|error| self.unusable(error))
     }

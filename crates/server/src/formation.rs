@@ -58,7 +58,13 @@ pub(crate) struct Register {
 
 impl Register {
     pub(crate) fn new(host: Arc<Host>, directory: Directory) -> Self {
-        Self { host, directory, held: Mutex::default(), steward: Mutex::default(), adopting: Mutex::default() }
+        Self {
+            host,
+            directory,
+            held: Mutex::default(),
+            steward: Mutex::default(),
+            adopting: Mutex::default(),
+        }
     }
 
     /// Goes by a layout if it is newer: keeps it, then tells every shard.
@@ -141,7 +147,8 @@ impl Register {
         let next = layout.with_member(member.clone()).map_err(|error| format!("ERR {error}"))?;
         let token = getrandom::u64().map_err(|error| format!("ERR {error}"))?;
         // A member that comes back with an empty directory is not asked: it has nothing and does not serve yet.
-        let asked: Vec<Member> = layout.members().iter().filter(|other| other.id != member.id).cloned().collect();
+        let asked: Vec<Member> =
+            layout.members().iter().filter(|other| other.id != member.id).cloned().collect();
         let mut outcome = Ok(());
         for other in &asked {
             outcome = self.hold_at(other, token, HOLD_MS).await;
@@ -171,7 +178,9 @@ impl Register {
         let bytes = Bytes::from(next.encode());
         self.adopt(Arc::new(next.clone())).await?;
         for member in members.iter().filter(|member| member.id != self.host.me) {
-            if let Err(reason) = ask_member(member, &[Bytes::from_static(b"ARMILLA.ADOPT"), bytes.clone()]).await {
+            if let Err(reason) =
+                ask_member(member, &[Bytes::from_static(b"ARMILLA.ADOPT"), bytes.clone()]).await
+            {
                 tracing::warn!(member = member.name, reason, "a member will learn the new layout later");
             }
         }

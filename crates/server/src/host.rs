@@ -67,7 +67,12 @@ pub(crate) struct LinkFigures {
 }
 
 impl Host {
-    pub(crate) fn new(config: Config, clock: Clock, layout: Arc<Layout>, control: mpsc::Sender<Control>) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        clock: Clock,
+        layout: Arc<Layout>,
+        control: mpsc::Sender<Control>,
+    ) -> Self {
         let shards = config.shards.unwrap_or(1);
         Self {
             me: NodeId::of_name(&config.id),

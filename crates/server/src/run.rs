@@ -137,7 +137,8 @@ fn peer_addr(config: &Config) -> Result<SocketAddr, StartError> {
 
 fn listen(what: &'static str, addr: SocketAddr) -> Result<TcpListener, StartError> {
     let bind = || {
-        let socket = if addr.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
+        let socket =
+            if addr.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
         socket.bind(addr)?;
         socket.listen(BACKLOG)
@@ -158,7 +159,8 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<Lay
         let failed = |reason| StartError::Join { addr: addr.clone(), reason };
         return formation::join(addr, &me).await.map_err(failed);
     }
-    let random = |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
+    let random =
+        |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
     let (cluster, seed) = (getrandom::u64().map_err(random)?, getrandom::u64().map_err(random)?);
     let founded = Layout::found(cluster, seed, config.partitions, config.replicas, me);
     founded.map_err(|error| StartError::Config(error.to_string()))
@@ -170,7 +172,8 @@ async fn open(host: &Arc<Host>, directory: &Directory) -> Result<Vec<JoinHandle<
         let path = directory.shard(index);
         let cache_bytes = (host.config.cache_bytes / 2 / host.shards()) as u64;
         let options = LsmOptions { cache_bytes, ..LsmOptions::default() };
-        let unreadable = |error: store::StoreError| StartError::Stored { path: path.clone(), reason: error.to_string() };
+        let unreadable =
+            |error: store::StoreError| StartError::Stored { path: path.clone(), reason: error.to_string() };
         let engine = Arc::new(Lsm::open(&path, options).map_err(unreadable)?);
         let (told, opened) = oneshot::channel();
         let shared = Arc::clone(host);

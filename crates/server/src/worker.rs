@@ -30,7 +30,12 @@ const TICKS_A_FIGURE: u32 = 10;
 const ENDING_TURNS: u32 = 10;
 
 /// Runs shard `index` until it is told to stop; says on `opened` how its opening went.
-pub(crate) fn run(host: &Arc<Host>, index: usize, engine: Arc<Lsm>, opened: oneshot::Sender<Result<(), StartError>>) {
+pub(crate) fn run(
+    host: &Arc<Host>,
+    index: usize,
+    engine: Arc<Lsm>,
+    opened: oneshot::Sender<Result<(), StartError>>,
+) {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
     let runtime = match runtime {
         Ok(runtime) => runtime,

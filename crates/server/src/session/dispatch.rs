@@ -50,7 +50,7 @@ impl Session {
             Class::Write(_) => self.one(Access::Write, words, form),
             Class::Update(_) => self.one(Access::Update, words, form),
             Class::Own(ask) => match ask(&words) {
-                Ok(own) => self.own(own, words, form),
+                Ok(own) => self.own(&own, words, form),
                 Err(fault) => self.connection.answer(form, Reply::Error(fault)),
             },
             Class::Each(each) if each.absent => self.alone(words, form, |_| Ok(Walk::checks(each))),
@@ -71,13 +71,13 @@ impl Session {
         if access != Access::Read {
             self.note_write();
         }
-        let slot = self.connection.open(form, Some(claim));
+        let slot = self.connection.open(form, Some(claim), bytes_of(&words));
         self.submit(slot, 0, partition, Job::Command { key, words });
     }
 
     /// A command on one key in words of ours.
-    fn own(&mut self, own: Own, words: Vec<Bytes>, form: Form) {
-        let (name, access) = match &own {
+    fn own(&mut self, own: &Own, words: Vec<Bytes>, form: Form) {
+        let (name, access) = match own {
             Own::Explain { key } | Own::Siblings { key } => (key, Access::Read),
             Own::Resolve { key, .. } => (key, Access::Update),
         };
@@ -86,6 +86,7 @@ impl Session {
             self.parked = Some((words, form));
             return;
         }
+        let bytes = bytes_of(&words);
         let job = match own {
             Own::Explain { .. } => Job::Explain { key },
             Own::Siblings { .. } => Job::Siblings { key },
@@ -95,7 +96,7 @@ impl Session {
                 Job::Resolve { key, token: words[2].clone(), value: words[3].clone() }
             }
         };
-        let slot = self.connection.open(form, Some(claim));
+        let slot = self.connection.open(form, Some(claim), bytes);
         self.submit(slot, 0, partition, job);
     }
 
@@ -112,7 +113,8 @@ impl Session {
         if each.writes {
             self.note_write();
         }
-        let slot = self.connection.open_gather(form, Gather::new(parts.len(), claims, Some(each)));
+        let slot =
+            self.connection.open_gather(form, Gather::new(parts.len(), claims, Some(each)), bytes_of(&words));
         self.parts(slot, parts, each.writes);
     }
 
@@ -158,12 +160,14 @@ impl Session {
 
 /// The refusal of a word that is longer than anything here may be.
 fn too_large(row: &Command, words: &[Bytes]) -> Option<Fault> {
-    let fault = |bytes: usize, bytes_max: usize| Fault::TooLarge { bytes: bytes as u64, bytes_max: bytes_max as u64 };
+    let fault =
+        |bytes: usize, bytes_max: usize| Fault::TooLarge { bytes: bytes as u64, bytes_max: bytes_max as u64 };
     let small = words.len() <= 4 && words.iter().all(|word| word.len() <= KEY_BYTES_MAX);
     if small {
         return None;
     }
-    let long_key = row.keys.indexes(words.len()).map(|index| words[index].len()).find(|&bytes| bytes > KEY_BYTES_MAX);
+    let long_key =
+        row.keys.indexes(words.len()).map(|index| words[index].len()).find(|&bytes| bytes > KEY_BYTES_MAX);
     if let Some(bytes) = long_key {
         return Some(fault(bytes, KEY_BYTES_MAX));
     }
@@ -171,9 +175,13 @@ fn too_large(row: &Command, words: &[Bytes]) -> Option<Fault> {
     long.map(|bytes| fault(bytes, VALUE_BYTES_MAX))
 }
 
+fn bytes_of(words: &[Bytes]) -> usize {
+    words.iter().map(Bytes::len).sum()
+}
+
 /// The words in one piece of memory of their own, so that what is kept of them keeps no read buffer.
 fn compact(words: Vec<Bytes>) -> Vec<Bytes> {
-    let bytes = words.iter().map(Bytes::len).sum();
+    let bytes = bytes_of(&words);
     if bytes > COPIED_BYTES_MAX {
         return words;
     }

@@ -70,8 +70,10 @@ struct Session {
     walk: Option<(u64, Walk)>,
     /// Owners that hold the last write for certain once it is answered; none if there was no write.
     written_to: Option<usize>,
-    /// Nothing more is read: the client has left, said `QUIT`, or is not understood.
+    /// Nothing more is begun: the client has said `QUIT`, or is not understood.
     closing: bool,
+    /// The client sends nothing more; what it has sent is still answered.
+    ended: bool,
     begun: u64,
 }
 
@@ -91,7 +93,12 @@ pub(crate) async fn serve(shard: Rc<Shard>, stream: TcpStream, addr: SocketAddr)
 }
 
 impl Session {
-    fn new(shard: Rc<Shard>, client: Arc<Client>, connection: Rc<Connection>, local_addr: SocketAddr) -> Self {
+    fn new(
+        shard: Rc<Shard>,
+        client: Arc<Client>,
+        connection: Rc<Connection>,
+        local_addr: SocketAddr,
+    ) -> Self {
         let choices = Choices { database: 0, level: shard.host.config.level, protocol: Protocol::Resp2 };
         Self {
             shard,
@@ -105,6 +112,7 @@ impl Session {
             walk: None,
             written_to: None,
             closing: false,
+            ended: false,
             begun: 0,
         }
     }
@@ -115,7 +123,7 @@ impl Session {
             if self.connection.is_broken() {
                 return;
             }
-            if self.closing && self.is_idle() {
+            if self.is_over() {
                 return self.connection.finish().await;
             }
             if self.wait(&mut reader).await.is_err() {
@@ -124,8 +132,10 @@ impl Session {
         }
     }
 
-    fn is_idle(&self) -> bool {
-        self.parked.is_none() && self.walk.is_none() && self.connection.open_count() == 0
+    fn is_over(&self) -> bool {
+        let idle = self.parked.is_none() && self.walk.is_none() && self.connection.open_count() == 0;
+        // With no room, requests may be left in the buffer.
+        idle && (self.closing || (self.ended && self.connection.has_room()))
     }
 
     /// Begins everything that can be begun.
@@ -197,7 +207,7 @@ impl Session {
 
     /// Waits until bytes have come or something else can go on. An error is the end of the connection.
     async fn wait(&mut self, reader: &mut OwnedReadHalf) -> std::io::Result<()> {
-        let reads = self.may_begin();
+        let reads = self.may_begin() && !self.ended;
         self.connection.watch(!reads);
         let Self { connection, buffer, .. } = self;
         if reads && buffer.capacity() - buffer.len() < READ_BYTES / 4 {
@@ -213,10 +223,8 @@ impl Session {
             let reading = pin!(reader.read_buf(buffer));
             reading.poll(context).map_ok(Some)
         });
-        match read.await? {
-            // A client that has sent all and reads on still gets its answers.
-            Some(0) => self.closing = true,
-            Some(_) | None => {}
+        if read.await? == Some(0) {
+            self.ended = true;
         }
         Ok(())
     }

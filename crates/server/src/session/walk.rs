@@ -18,10 +18,10 @@ use bytes::Bytes;
 use causal::Scope;
 use placement::slot::slot;
 use placement::{Keyspace as Ring, PartitionId, Position};
+use wire::Reply;
 use wire::command::keyspace::{Keyspace, Scan};
 use wire::command::{Each, glob};
 use wire::peer::Job;
-use wire::Reply;
 
 use super::Session;
 use crate::connection::{Form, Gather};
@@ -38,9 +38,19 @@ const KEYS_RANDOM: u32 = 16;
 enum Purpose {
     Count(i64),
     Flush,
-    Keys { pattern: Bytes, found: Vec<Reply> },
-    Slot { slot: u16, count: i64 },
-    Scan { scan: Scan, seen: u64, found: Vec<Reply> },
+    Keys {
+        pattern: Bytes,
+        found: Vec<Reply>,
+    },
+    Slot {
+        slot: u16,
+        count: i64,
+    },
+    Scan {
+        scan: Scan,
+        seen: u64,
+        found: Vec<Reply>,
+    },
     Random,
     /// `MSETNX` asks whether its keys exist.
     Checks(Each),
@@ -110,7 +120,8 @@ impl Walk {
             Purpose::Random => {
                 let from = Position(random);
                 let first = ring.partition_of(from);
-                let (before, behind): (Vec<_>, Vec<_>) = all().partition(|(partition, _)| *partition <= first);
+                let (before, behind): (Vec<_>, Vec<_>) =
+                    all().partition(|(partition, _)| *partition <= first);
                 self.ahead.push_back((first, from));
                 self.ahead.extend(behind);
                 self.ahead.extend(before);
@@ -198,11 +209,9 @@ impl Walk {
                     return Some(scanned(cursor.map_or(0, |cursor| cursor.0), std::mem::take(found)));
                 }
             }
-            Purpose::Random => {
-                if count > 0 {
-                    let index = usize::try_from(random % count).unwrap_or(0);
-                    return keys.into_iter().nth(index);
-                }
+            Purpose::Random if count > 0 => {
+                let index = usize::try_from(random % count).unwrap_or(0);
+                return keys.into_iter().nth(index);
             }
             _ => {}
         }
@@ -230,7 +239,8 @@ impl Session {
         if matches!(walk.purpose, Purpose::Flush | Purpose::Checks(_)) {
             self.note_write();
         }
-        let slot = self.connection.open_gather(form, Gather::new(0, Vec::new(), None));
+        let bytes = walk.words.iter().map(Bytes::len).sum();
+        let slot = self.connection.open_gather(form, Gather::new(0, Vec::new(), None), bytes);
         self.ask_round(slot, walk);
     }
 
@@ -282,7 +292,9 @@ impl Session {
 fn listed(items: Vec<Reply>) -> (Option<Position>, Vec<Reply>) {
     let mut items = items.into_iter();
     let next = match items.next() {
-        Some(Reply::Bulk(text)) => std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).map(Position),
+        Some(Reply::Bulk(text)) => {
+            std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).map(Position)
+        }
         _ => None,
     };
     (next, items.collect())

@@ -80,7 +80,8 @@ impl Shard {
     /// # Errors
     /// Where that cannot be read, or the system gives no thread or no random bits.
     pub(crate) fn open(host: Arc<Host>, index: usize, engine: Arc<Lsm>) -> Result<Self, StartError> {
-        let random = |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
+        let random =
+            |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
         let actor = causal::Actor(getrandom::u64().map_err(random)?);
         let hash_seed = getrandom::u64().map_err(random)?;
         let shards = host.shards();

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use node::{Action, Event, Now};
 use placement::Layout;
+use store::Commit;
 use tokio::sync::oneshot;
 use wire::Reply;
 
@@ -122,7 +123,10 @@ impl Shard {
         {
             let Core { outbox, held, store, .. } = &mut *self.core.borrow_mut();
             let settled = store.settled_commit();
+            // A batch that stays empty is never sealed: what waits for it waits for all before it.
+            let last = if store.is_dirty() { store.open_commit() } else { Commit(store.open_commit().0 - 1) };
             for (after, action) in outbox.drain() {
+                let after = after.min(last);
                 if after <= settled {
                     actions.push(action);
                 } else {

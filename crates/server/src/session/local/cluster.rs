@@ -38,7 +38,12 @@ pub(super) fn slots(host: &Host) -> Reply {
         let mut row = vec![Reply::Integer(run.first.into()), Reply::Integer(run.last.into())];
         row.extend(run.owners.iter().filter_map(|owner| layout.member(*owner)).map(|member| {
             let (host, port) = host_and_port(&member.client_addr);
-            Reply::Array(vec![text(host), Reply::Integer(port), text(node_name(member.id)), Reply::Array(vec![])])
+            Reply::Array(vec![
+                text(host),
+                Reply::Integer(port),
+                text(node_name(member.id)),
+                Reply::Array(vec![]),
+            ])
         }));
         Reply::Array(row)
     });
@@ -57,9 +62,13 @@ pub(super) fn shards(host: &Host) -> Reply {
         }
     }
     let shown = sets.into_iter().map(|(owners, ranges)| {
-        let members = owners.iter().enumerate().filter_map(|(place, owner)| Some((place, layout.member(*owner)?)));
+        let members =
+            owners.iter().enumerate().filter_map(|(place, owner)| Some((place, layout.member(*owner)?)));
         let nodes = members.map(|(place, member)| shard_node(host, member, place == 0));
-        Reply::Map(vec![(text("slots"), Reply::Array(ranges)), (text("nodes"), Reply::Array(nodes.collect()))])
+        Reply::Map(vec![
+            (text("slots"), Reply::Array(ranges)),
+            (text("nodes"), Reply::Array(nodes.collect())),
+        ])
     });
     Reply::Array(shown.collect())
 }

@@ -18,7 +18,8 @@ const SETTABLE: [&str; 1] = ["maxclients"];
 
 /// The settings whose names match one of the patterns.
 pub(super) fn get(host: &Host, patterns: &[Bytes]) -> Reply {
-    let matches = |name: &str| patterns.iter().any(|pattern| glob::matches_ignore_case(pattern, name.as_bytes()));
+    let matches =
+        |name: &str| patterns.iter().any(|pattern| glob::matches_ignore_case(pattern, name.as_bytes()));
     let shown = settings(host).into_iter().filter(|(name, _)| matches(name));
     Reply::Map(shown.map(|(name, value)| (Reply::bulk(name), Reply::bulk(value))).collect())
 }

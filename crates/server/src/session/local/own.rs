@@ -42,10 +42,11 @@ impl Session {
     }
 
     fn ask_control(&mut self, question: Question, form: Form) {
-        let slot = self.connection.open(form, None);
+        let slot = self.connection.open(form, None, 0);
         let ask = Ask { connection: std::rc::Rc::clone(&self.connection), slot, part: 0 };
         let asked = self.shard.enter(ask);
-        let sent = asked.is_some_and(|id| self.shard.host.control.try_send(Control::Ask(id, question)).is_ok());
+        let sent =
+            asked.is_some_and(|id| self.shard.host.control.try_send(Control::Ask(id, question)).is_ok());
         if !sent {
             self.connection.fill(slot, 0, Reply::Error(Fault::Busy));
         }

@@ -1,0 +1,100 @@
+//! Three nodes: any of them answers, and they say the same of themselves.
+
+use std::collections::BTreeSet;
+
+use crate::running::{Place, Running, config, items, shown, text, three};
+use server::Config;
+
+#[test]
+fn what_is_written_at_one_node_is_read_at_any() {
+    let place = Place::new();
+    let nodes = three(&place);
+    for (number, node) in nodes.iter().enumerate() {
+        let key = format!("from{number}");
+        node.client().expect(&["SET", &key, "v"], "+OK");
+        for other in &nodes {
+            other.client().expect(&["GET", &key], "\"v\"");
+        }
+    }
+    for node in &nodes {
+        node.client().ask(&["INCRBY", "counter", "5"]);
+    }
+    nodes[0].client().expect(&["GET", "counter"], "\"15\"");
+    nodes[1].client().expect(&["DBSIZE"], ":5");
+    nodes[2].client().expect(&["FLUSHALL"], "+OK");
+    nodes[0].client().expect(&["KEYS", "*"], "[]");
+}
+
+#[test]
+fn levels_are_chosen_by_connection_and_wait_tells_them() {
+    let place = Place::new();
+    let nodes = three(&place);
+    let mut client = nodes[1].client();
+    client.expect(&["ARMILLA.LEVEL"], "\"quorum\"");
+    client.expect(&["WAIT", "2", "100"], ":0");
+    client.expect(&["SET", "a", "1"], "+OK");
+    client.expect(&["WAIT", "1", "100"], ":1");
+    client.expect(&["ARMILLA.LEVEL", "all"], "+OK");
+    client.expect(&["SET", "a", "2"], "+OK");
+    client.expect(&["WAIT", "2", "100"], ":2");
+    client.expect(&["ARMILLA.LEVEL", "1", "3"], "+OK");
+    client.expect(&["ARMILLA.LEVEL"], "\"1 3\"");
+    client.expect(&["GET", "a"], "\"2\"");
+    client.expect(&["ARMILLA.LEVEL", "one"], "+OK");
+    client.expect(&["GET", "a"], "\"2\"");
+}
+
+#[test]
+fn every_node_tells_the_same_slots_and_all_of_them() {
+    let place = Place::new();
+    let nodes = three(&place);
+    let first = shown(&nodes[0].client().ask(&["CLUSTER", "SLOTS"]));
+    for node in &nodes {
+        let mut client = node.client();
+        let slots = client.ask(&["CLUSTER", "SLOTS"]);
+        assert_eq!(shown(&slots), first);
+        let mut next = 0;
+        for run in items(slots) {
+            let run = items(run);
+            assert_eq!(shown(&run[0]), format!(":{next}"));
+            next = shown(&run[1])[1..].parse::<u32>().unwrap() + 1;
+            let ids: BTreeSet<String> = run[2..].iter().map(|owner| text(&items(owner.clone())[2])).collect();
+            assert_eq!(ids.len(), 3);
+            assert!(ids.iter().all(|id| id.len() == 40));
+        }
+        assert_eq!(next, 16384);
+        let lines = text(&client.ask(&["CLUSTER", "NODES"]));
+        assert_eq!(lines.lines().count(), 3, "{lines}");
+        assert!(lines.contains(&format!("{}@", node.addr)), "{lines}");
+        let my_id = text(&client.ask(&["CLUSTER", "MYID"]));
+        assert!(lines.contains(&format!("{my_id} {}", node.addr)), "{lines}");
+        let info = text(&client.ask(&["CLUSTER", "INFO"]));
+        assert!(info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3"), "{info}");
+        client.until(&["ECHO", "x"], "\"x\"");
+    }
+    assert!(shown(&nodes[0].client().ask(&["CLUSTER", "SHARDS"])).contains("\"master\""));
+    assert!(shown(&nodes[0].client().ask(&["ARMILLA.STATUS"])).contains("\"members\""));
+}
+
+#[test]
+fn a_cluster_that_holds_data_takes_no_newcomer() {
+    let place = Place::new();
+    let first = Running::start(config("first", &place.join("first"))).unwrap();
+    first.client().expect(&["SET", "k", "v"], "+OK");
+    let join = Some(first.addr.to_string());
+    let late = Config { join: join.clone(), ..config("late", &place.join("late")) };
+    let error = Running::start(late).err().expect("the cluster holds data").to_string();
+    assert!(error.contains("start the node before the first write"), "{error}");
+    first.client().expect(&["SET", "k", "w"], "+OK");
+    let twin = Config { join, ..config("first", &place.join("twin")) };
+    let error = Running::start(twin).err().expect("the name is taken").to_string();
+    assert!(error.contains("belongs to the member"), "{error}");
+}
+
+#[test]
+fn a_cluster_that_is_not_there_cannot_be_joined() {
+    let place = Place::new();
+    let lost = Config { join: Some("127.0.0.1:1".to_owned()), ..config("lost", &place.join("lost")) };
+    let error = Running::start(lost).err().expect("nobody is there").to_string();
+    assert!(error.contains("cannot join the cluster at 127.0.0.1:1"), "{error}");
+}

@@ -1,0 +1,11 @@
+//! Servers in this process, over real sockets and directories: what a client of one or of three nodes sees.
+//!
+//! Not faults: killed processes, cut links and full disks are the system tests' affair.
+
+mod cluster;
+mod doors;
+mod keys;
+mod limits;
+mod order;
+mod restart;
+mod running;
