@@ -27,7 +27,7 @@
 //!    taken from a peer by an exchange not yet finished, or cut short, may run ahead of the context:
 //!    [`Map::is_ahead`] says so from the first such cell on, so that a crash at any moment finds it stored.
 //! 2. `digest` is the sum of the fingerprints of all entries.
-//! 3. Nothing in early is in the context.
+//! 3. Nothing in early is in the context, but for what is noted of mended cells: that goes when an exchange ends.
 //! 4. Nothing that early says was removed is in the rows.
 
 use crate::context::Context;
@@ -291,6 +291,7 @@ impl Map {
     pub fn begin<R: Rows>(&mut self, theirs: &Knowledge, rows: &mut R) -> Result<(), R::Error> {
         self.abandon(rows)?;
         let mut cells: BTreeSet<Cell> = theirs.early.single().map(|(cell, _)| cell.clone()).collect();
+        cells.extend(theirs.early.taken().map(|(cell, _)| cell.clone()));
         for sweep in theirs.early.sweeps() {
             cells.extend(rows.cells(sweep.scope)?);
         }
@@ -329,8 +330,7 @@ impl Map {
         let applied = |dot| self.context().contains(dot) || their_knowledge.context.contains(dot);
         let beyond_both = !merged.dots().all(applied);
         self.ahead |= beyond_both;
-        let noted = self.note_taken(cell, &merged, their_knowledge);
-        let changed = self.replace(cell, &mine, merged, rows) || noted;
+        let changed = self.replace(cell, &mine, merged, rows);
         match &mut self.session {
             Some(session) => session.ahead |= changed,
             None => self.ahead |= changed,
@@ -371,8 +371,9 @@ impl Map {
         })
     }
 
-    /// Remembers that what the peer had applied, and this replica has not, is in a cell just taken from it or
-    /// never will be. Otherwise a late operation would put back an entry whose removal the peer knew.
+    /// Remembers that what the peer had applied, and this replica has not, is in a cell just mended or never will
+    /// be. A reader may have been told so already, and a late operation must not put back what it was told is gone.
+    /// An exchange needs no such note: it defers those operations, and cut short it has promised nobody anything.
     fn note_taken(&mut self, cell: &Cell, merged: &Entries, theirs: &Knowledge) -> bool {
         let mut seen = theirs.early.dots_of(cell);
         seen.unite(&theirs.context);

@@ -166,6 +166,19 @@ fn a_sweep_takes_what_runs_ahead_too() {
 }
 
 #[test]
+fn a_late_operation_does_not_put_back_what_a_mended_cell_lacks() {
+    let (old, new) = (delta(1, 1, &[("a", &[])]), delta(2, 1, &[("a", &[dot(1, 1)])]));
+    let peer = Replica::with(&[old.clone(), new]);
+    let mut replica = Replica::default();
+    replica.map.mend(&cell("a"), &peer.held("a"), peer.map.knowledge(), &mut replica.rows).expect("memory");
+    assert_eq!(replica.apply(&old), Ok(Applied::Fresh));
+    assert_eq!(replica.held("a"), peer.held("a"), "a reader may have been told that the old entry is gone");
+    let mut third = Replica::with(&[old]);
+    third.map.begin(replica.map.knowledge(), &mut third.rows).expect("memory");
+    third.map.check(&third.rows.cells);
+}
+
+#[test]
 fn equal_rows_have_equal_digests_and_others_do_not() {
     let all = [delta(1, 1, &[("a", &[])]), delta(1, 2, &[("b", &[])]), delta(2, 1, &[("a", &[])])];
     let forth = Replica::with(&all);
