@@ -378,8 +378,13 @@ impl Map {
         let mut seen = theirs.early.dots_of(cell);
         seen.unite(&theirs.context);
         let seen = seen.without(self.context()).without(&merged.dots().collect());
+        let is_noted =
+            self.knowledge.early.taken_of(cell).is_some_and(|noted| seen.without(noted).is_empty());
+        if seen.is_empty() || is_noted {
+            return false;
+        }
         self.knowledge.early.insert_taken(cell, &seen);
-        !seen.is_empty()
+        true
     }
 
     /// Ends an exchange in which every cell that differs was taken: unites the contexts and applies what waited.
