@@ -104,7 +104,8 @@ pub(crate) struct TalkFlags {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 share is the part of the ring that a member owns; keys, how many it has a copy of, by its own word; lag, the bytes that
-the node asked has for it and could not send yet. `silent` is connected but has not been heard of for seconds.
+the node asked has for it and could not send yet: all as of the last second or two. A `silent` member is connected and
+has not been heard of for seconds.
 Exit codes: 0, all members are up; 1, some are not; 2, no connection.")]
 pub(crate) struct StatusFlags {
     #[command(flatten)]

@@ -12,10 +12,10 @@ use anyhow::{Context, bail};
 
 use super::plan::{self, Plan};
 
-/// Locks the directory, made if missing, and checks that what it holds fits the plan, or removes that.
+/// Locks the directory, made if missing, and checks that the plan has all nodes that it holds, or removes them.
 ///
 /// # Errors
-/// It cannot be used, another run uses it, or it holds another number of nodes.
+/// It cannot be used, another run uses it, or it holds more nodes.
 pub(super) fn open(plan: &Plan, fresh: bool) -> anyhow::Result<File> {
     let dir = plan.dir.display();
     let cannot = || format!("cannot use the directory {dir}");
@@ -35,7 +35,8 @@ pub(super) fn open(plan: &Plan, fresh: bool) -> anyhow::Result<File> {
         for node in &stored {
             fs::remove_dir_all(node).with_context(|| format!("cannot remove {}", node.display()))?;
         }
-    } else if !stored.is_empty() && stored.len() != plan.nodes.len() {
+    } else if stored.len() > plan.nodes.len() {
+        // The others would wait for those that are missing. Fewer are no harm: a node that is new joins, or says why not.
         bail!(
             "{dir} holds {} nodes: start them with --nodes {0}, or begin anew with --fresh, which removes their data",
             stored.len()

@@ -17,6 +17,7 @@ mod plan;
 mod ready;
 mod signals;
 
+use std::env;
 use std::io;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -153,15 +154,19 @@ fn ready_line(plan: &Plan) -> String {
 
 fn what_next(plan: &Plan) -> String {
     let (first, last) = (plan.nodes[0].client, plan.nodes[plan.nodes.len() - 1].client);
-    format!(
-        "\nTry, in another terminal:\n  armilla cli -s {first} SET greeting hello\n  armilla cli -s {last} GET greeting\n  \
-         armilla cli -s {first}          a prompt with help and completion\n  \
-         armilla status -s {first}       the members and what they hold\n  \
-         redis-cli -p {} INCR visits    any Redis client, any node\n\
-         Ctrl-C stops all nodes; the data stays in {}.",
-        first.port(),
-        plan.dir.display()
-    )
+    // As it was called, so that the lines work where this one did.
+    let armilla = env::args().next().unwrap_or_else(|| "armilla".to_owned());
+    let lines = [
+        (format!("{armilla} cli -s {first} SET greeting hello"), "one command"),
+        (format!("{armilla} cli -s {last} GET greeting"), "at any node"),
+        (format!("{armilla} cli -s {first}"), "a prompt with help and completion"),
+        (format!("{armilla} status -s {first}"), "the members and what they hold"),
+        (format!("redis-cli -p {} INCR visits", first.port()), "any Redis client"),
+    ];
+    let width = lines.iter().map(|(line, _)| line.len()).max().unwrap_or_default();
+    let lines = lines.map(|(line, why)| format!("  {line:width$}   {why}\n"));
+    let dir = plan.dir.display();
+    format!("\nTry, in another terminal:\n{}Ctrl-C stops all nodes; the data stays in {dir}.", lines.concat())
 }
 
 fn say(line: &str) {

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -21,6 +22,8 @@ use wire::resp::{ReplyDecoder, encode_request};
 const WAIT_SECONDS_MAX: u64 = 40;
 /// Ports below those that the system gives to outgoing connections, with room for the peer ports above them.
 const PORTS: std::ops::Range<u16> = 12_000..28_000;
+/// Most nodes of one test.
+const PORTS_IN_A_ROW_MAX: u16 = 4;
 
 /// The binary, with no setting of the surroundings.
 pub(crate) fn armilla() -> Command {
@@ -45,11 +48,14 @@ pub(crate) fn told(output: &Output) -> (String, String, i32) {
 /// The first of `count` free ports in a row, whose peer ports are free too.
 pub(crate) fn free_ports(count: u16) -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let any = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let room = PORTS.end - PORTS.start;
-    for _ in 0..1000 {
-        let offset = NEXT.fetch_add(count, Ordering::Relaxed).wrapping_add(any);
-        let first = PORTS.start + offset % (room - count);
+    static BEGIN: OnceLock<u16> = OnceLock::new();
+    // A port of the system's choice, so that two runs at once seldom look at the same ones.
+    let begin = BEGIN.get_or_init(|| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+    assert!(count <= PORTS_IN_A_ROW_MAX);
+    let slots = (PORTS.end - PORTS.start) / PORTS_IN_A_ROW_MAX;
+    for _ in 0..slots {
+        let slot = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(*begin) % slots;
+        let first = PORTS.start + slot * PORTS_IN_A_ROW_MAX;
         let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
         if (first..first + count).all(|port| free(port) && free(port + 3000)) {
             return first;
