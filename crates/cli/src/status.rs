@@ -21,6 +21,8 @@ use crate::talk;
 
 /// Longest wait for the answer, in seconds.
 const ANSWER_SECONDS_MAX: u64 = 10;
+/// Longest wait for each member's word on its keys, in seconds; the table is worth showing without it.
+const MEMBER_SECONDS_MAX: u64 = 2;
 /// The first column of the table that holds numbers.
 const COLUMN_OF_NUMBERS: usize = 5;
 /// Some members are not up.
@@ -61,7 +63,7 @@ pub(crate) struct Seen {
 /// No node answers, or its answer is not understood.
 pub(crate) fn run(flags: &StatusFlags) -> anyhow::Result<ExitCode> {
     let address = &flags.node.server;
-    let mut reply = ask(address).with_context(|| format!("cannot ask {address}"))?;
+    let mut reply = ask(address, ANSWER_SECONDS_MAX).with_context(|| format!("cannot ask {address}"))?;
     let seen = Report::of(&reply).with_context(|| address.clone())?;
     let keys: Vec<Option<i64>> = seen.members.iter().map(Seen::ask_keys).collect();
     add_keys(&mut reply, &keys);
@@ -71,8 +73,8 @@ pub(crate) fn run(flags: &StatusFlags) -> anyhow::Result<ExitCode> {
     Ok(if report.all_up() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SOME_DOWN) })
 }
 
-fn ask(address: &str) -> io::Result<Reply> {
-    let within = Some(Duration::from_secs(ANSWER_SECONDS_MAX));
+fn ask(address: &str, seconds_max: u64) -> io::Result<Reply> {
+    let within = Some(Duration::from_secs(seconds_max));
     Client::connect_within(address, within)?.call(&["ARMILLA.STATUS"])
 }
 
@@ -162,7 +164,7 @@ impl Seen {
 
     /// Asks the member itself, which alone knows; one that is not up is not waited for.
     fn ask_keys(&self) -> Option<i64> {
-        let reply = self.is_up().then(|| ask(&self.client))?.ok()?;
+        let reply = self.is_up().then(|| ask(&self.client, MEMBER_SECONDS_MAX))?.ok()?;
         integer(&reply, "keys")
     }
 
