@@ -131,7 +131,7 @@ impl Default for Config {
             request_timeout: Duration::from_secs(2),
             retry: Duration::from_millis(250),
             clients_max: CLIENTS_MAX_DEFAULT,
-            cache_bytes: 256 << 20,
+            cache_bytes: 512 << 20,
         }
     }
 }

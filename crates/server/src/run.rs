@@ -42,6 +42,12 @@ use crate::worker;
 const CONTROLS_MAX: usize = 1024;
 /// How long a caller may take for its greeting.
 const GREETING_MAX: Duration = Duration::from_secs(5);
+/// One part in so many of the memory for caches is for the engine's blocks; the rest is for rows.
+const ENGINE_CACHE_PART: usize = 4;
+/// A shard's memtable, in bytes. Large, so that the one worker is done with compacting before the next is full.
+const MEMTABLE_BYTES: u64 = 64 << 20;
+/// Engine threads a shard. With two or more the first spins on the others' compactions, a whole core at times.
+const WORKERS: usize = 1;
 /// Connections that the system keeps for a door that is busy.
 const BACKLOG: u32 = 1024;
 /// What a client beyond the limit reads, as from Redis.
@@ -170,8 +176,13 @@ async fn open(host: &Arc<Host>, directory: &Directory) -> Result<Vec<JoinHandle<
     let mut workers = Vec::new();
     for index in 0..host.shards() {
         let path = directory.shard(index);
-        let cache_bytes = (host.config.cache_bytes / 2 / host.shards()) as u64;
-        let options = LsmOptions { cache_bytes, ..LsmOptions::default() };
+        let cache_bytes = (host.config.cache_bytes / ENGINE_CACHE_PART / host.shards()) as u64;
+        let options = LsmOptions {
+            cache_bytes,
+            memtable_bytes: MEMTABLE_BYTES,
+            workers: WORKERS,
+            ..LsmOptions::default()
+        };
         let unreadable =
             |error: store::StoreError| StartError::Stored { path: path.clone(), reason: error.to_string() };
         let engine = Arc::new(Lsm::open(&path, options).map_err(unreadable)?);

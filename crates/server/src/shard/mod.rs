@@ -85,7 +85,7 @@ impl Shard {
         let actor = causal::Actor(getrandom::u64().map_err(random)?);
         let hash_seed = getrandom::u64().map_err(random)?;
         let shards = host.shards();
-        let cache_bytes = host.config.cache_bytes / 2 / shards;
+        let cache_bytes = host.config.cache_bytes / 4 * 3 / shards;
         let mut store: Store<dyn Engine> =
             Store::new(Arc::clone(&engine) as Arc<dyn Engine>, StoreOptions { cache_bytes, hash_seed });
         let layout = host.layout();

@@ -2,6 +2,8 @@
 //!
 //! Not faults: killed processes, cut links and full disks are the system tests' affair.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 mod cluster;
 mod doors;
 mod keys;
