@@ -3,7 +3,7 @@
 //! An operation adds entries, and each entry is removed by some later operations; a replica is the set of operations
 //! that reached it. An entry is due where its operation did and none of those that remove it.
 
-use causal::{Delta, Dot, Map};
+use causal::{Delta, Dot, Map, Scope};
 
 use super::world::{Place, database_of, place_of};
 use crate::memory::MemoryRows;
@@ -56,7 +56,7 @@ impl Truth {
             let dot = operation.dot;
             for added in &mut operation.adds {
                 let edits = delta.edits.iter().filter(|edit| place_of(&edit.cell) == added.place);
-                let sweep = delta.sweep.iter().find(|sweep| sweep.scope.covers(database_of(added.place)));
+                let sweep = delta.sweep.iter().find(|sweep| is_in(sweep.scope, added.place));
                 if edits.flat_map(|edit| &edit.removes).any(|removed| *removed == dot)
                     || sweep.is_some_and(|sweep| sweep.seen.contains(dot))
                 {
@@ -128,6 +128,14 @@ impl Truth {
         let adds =
             self.0.iter().filter(|operation| operation.dot == dot).flat_map(|operation| &operation.adds);
         adds.filter(|added| added.place == place).any(|added| !added.removers.is_empty())
+    }
+}
+
+/// Whether a place is in the scope: said once more here, so that the crate's own word for it is not believed.
+fn is_in(scope: Scope, place: Place) -> bool {
+    match scope {
+        Scope::All => true,
+        Scope::Database(database) => database == database_of(place),
     }
 }
 
