@@ -94,6 +94,8 @@ struct State {
     open: usize,
     open_bytes: usize,
     updates: usize,
+    /// A write since [`Connection::take_unsure`] may or may not be there.
+    unsure: bool,
     out: BytesMut,
     writer: OwnedWriteHalf,
     /// The socket took less than there was.
@@ -133,6 +135,7 @@ impl Connection {
             open: 0,
             open_bytes: 0,
             updates: 0,
+            unsure: false,
             out: BytesMut::new(),
             writer,
             blocked: false,
@@ -254,6 +257,11 @@ impl Connection {
         })
     }
 
+    /// Whether the outcome of some write since the last call is unknown.
+    pub(crate) fn take_unsure(&self) -> bool {
+        std::mem::take(&mut self.state.borrow_mut().unsure)
+    }
+
     /// Requests that are not answered yet.
     pub(crate) fn open_count(&self) -> usize {
         self.state.borrow().open
@@ -361,6 +369,11 @@ impl Connection {
 }
 
 impl State {
+    /// Notes what `WAIT` has to know of an answer.
+    fn note(&mut self, reply: &Reply) {
+        self.unsure |= reply.fault().is_some_and(wire::Fault::is_unknown);
+    }
+
     fn push(&mut self, form: Form, content: Content, bytes: usize) -> u64 {
         self.open += 1;
         self.open_bytes += bytes;
@@ -386,6 +399,7 @@ impl State {
                 return;
             };
             self.first += 1;
+            self.note(&reply);
             write(&form, &reply, &mut self.out);
         }
     }

@@ -207,7 +207,8 @@ impl Session {
 
     /// Waits until bytes have come or something else can go on. An error is the end of the connection.
     async fn wait(&mut self, reader: &mut OwnedReadHalf) -> std::io::Result<()> {
-        let reads = self.may_begin() && !self.ended;
+        let stalled = self.shard.is_congested(&self.connection);
+        let reads = self.may_begin() && !self.ended && !stalled;
         self.connection.watch(!reads);
         let Self { connection, buffer, .. } = self;
         if reads && buffer.capacity() - buffer.len() < READ_BYTES / 4 {

@@ -19,13 +19,13 @@ mod held;
 mod turn;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use node::{Event, Identity, Node, Options, Outbox, RequestId};
 use placement::{Layout, NodeId, PartitionId};
-use store::{Engine, Lsm, Store, StoreOptions};
+use store::{Commit, Engine, Lsm, Store, StoreOptions};
 use wire::peer::Request;
 use wire::{Fault, Reply};
 
@@ -44,6 +44,11 @@ use held::Held;
 /// Databases that figures are published of.
 const DATABASES: u8 = causal::DATABASES_MAX;
 
+/// Batches on their way to the disk beyond which clients are not read any further.
+const BATCHES_UNSETTLED_MAX: u64 = 256;
+/// Bytes on their way to the disk beyond which clients are not read any further.
+const BYTES_UNSETTLED_MAX: usize = 256 << 20;
+
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct Shard {
@@ -57,6 +62,8 @@ pub(crate) struct Shard {
     dirty: RefCell<Vec<Rc<Connection>>>,
     links: RefCell<BTreeMap<NodeId, Rc<Link>>>,
     core: RefCell<Core>,
+    /// Sessions that wait until the disk has caught up.
+    stalled: RefCell<Vec<Rc<Connection>>>,
     rung: Cell<bool>,
     requests: Cell<u64>,
     ending: Cell<bool>,
@@ -72,6 +79,16 @@ struct Core {
     released: Vec<node::Action>,
     committer: Committer,
     commits: u64,
+    /// Bytes of the batches that were given to the committer and have not settled, each with its commit.
+    unsettled: VecDeque<(Commit, usize)>,
+    unsettled_bytes: usize,
+}
+
+impl Core {
+    fn is_congested(&self) -> bool {
+        self.unsettled_bytes > BYTES_UNSETTLED_MAX
+            || self.store.open_commit().0 - self.store.settled_commit().0 > BATCHES_UNSETTLED_MAX
+    }
 }
 
 impl Shard {
@@ -111,6 +128,8 @@ impl Shard {
             released: Vec::new(),
             committer,
             commits: 0,
+            unsettled: VecDeque::new(),
+            unsettled_bytes: 0,
         };
         Ok(Self {
             index,
@@ -122,6 +141,7 @@ impl Shard {
             dirty: RefCell::default(),
             links: RefCell::default(),
             core: RefCell::new(core),
+            stalled: RefCell::default(),
             rung: Cell::new(false),
             requests: Cell::new(0),
             ending: Cell::new(false),
@@ -168,6 +188,9 @@ impl Shard {
 
     /// A peer has said something: it goes to the shard of its partition.
     pub(crate) fn hear(&self, from: NodeId, envelope: wire::peer::Envelope) {
+        if u32::from(envelope.partition.0) >= self.layout.borrow().keyspace().partition_count() {
+            return tracing::warn!(peer = %from, "a peer speaks of a partition that does not exist");
+        }
         let target = self.host.shard_of(envelope.partition);
         if target == self.index {
             self.inbox.borrow_mut().push(Event::Message { from, envelope });
@@ -183,6 +206,15 @@ impl Shard {
             self.dirty.borrow_mut().push(Rc::clone(connection));
             self.ring();
         }
+    }
+
+    /// Whether so much waits for the disk that nothing more is to be begun. If so, the connection is rung when that is over.
+    pub(crate) fn is_congested(&self, connection: &Rc<Connection>) -> bool {
+        let congested = self.core.borrow().is_congested();
+        if congested {
+            self.stalled.borrow_mut().push(Rc::clone(connection));
+        }
+        congested
     }
 
     /// Counts requests for the figures.

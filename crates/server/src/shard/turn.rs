@@ -65,9 +65,13 @@ impl Shard {
                 }
                 Letter::Answer { id, reply } => self.answer(id, reply),
                 Letter::Settled(commit) => {
-                    let Core { store, held, released, .. } = &mut *self.core.borrow_mut();
-                    store.settled(commit);
-                    held.release(commit, released);
+                    let core = &mut *self.core.borrow_mut();
+                    core.store.settled(commit);
+                    core.held.release(commit, &mut core.released);
+                    while let Some((_, bytes)) = core.unsettled.pop_front_if(|(sealed, _)| *sealed <= commit)
+                    {
+                        core.unsettled_bytes -= bytes;
+                    }
                 }
                 Letter::Layout(layout) => self.adopt(layout, now, &mut arrivals),
                 Letter::Client(stream, addr) => arrivals.push(Arrival::Client(stream, addr)),
@@ -174,11 +178,16 @@ impl Shard {
         let mut core = self.core.borrow_mut();
         if let Some((commit, batch)) = core.store.seal() {
             core.commits += 1;
+            core.unsettled.push_back((commit, batch.bytes()));
+            core.unsettled_bytes += batch.bytes();
             core.committer.take(commit, batch);
         }
     }
 
     fn deliver(&self) {
+        if !self.core.borrow().is_congested() {
+            self.stalled.take().iter().for_each(|connection| connection.ring());
+        }
         for (shard, letters) in self.outgoing.borrow_mut().iter_mut().enumerate() {
             if !letters.is_empty() {
                 self.host.mailboxes[shard].post_all(letters);

@@ -113,9 +113,11 @@ impl Session {
     }
 
     /// `WAIT`: a write of this connection that was answered is on as many owners as its level asks for, this many
-    /// besides the one that took it. Answered at once, for waiting would make it no truer.
+    /// besides the one that took it. Answered at once, for waiting would make it no truer. Where the outcome of a write
+    /// since the last `WAIT` is unknown nothing is promised: 0.
     fn waited(&self) -> Reply {
-        let others = self.written_to.map_or(0, |owners| owners.saturating_sub(1));
+        let unsure = self.connection.take_unsure();
+        let others = self.written_to.filter(|_| !unsure).map_or(0, |owners| owners.saturating_sub(1));
         Reply::Integer(i64::try_from(others).unwrap_or(i64::MAX))
     }
 
