@@ -17,6 +17,7 @@ use crate::codec::{Malformed, Reader, put_varint};
 use crate::dot::{Actor, DOT_N_MAX, Dot};
 use bytes::{BufMut, BytesMut};
 use std::collections::BTreeMap;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Ascending runs of numbers, both ends included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -168,6 +169,13 @@ impl Context {
             None => (*actor, mine.clone()),
         });
         Self(left.filter(|(_, intervals)| !intervals.is_empty()).collect())
+    }
+
+    /// A hash of the whole set, by which two replicas find out that they have applied the same.
+    pub fn fingerprint(&self) -> u64 {
+        let mut bytes = BytesMut::with_capacity(16 * self.0.len());
+        self.encode(&mut bytes);
+        xxh3_64(&bytes)
     }
 
     /// What is known of one actor.

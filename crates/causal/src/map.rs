@@ -89,6 +89,15 @@ impl Knowledge {
     }
 }
 
+impl Knowledge {
+    /// Every operation of which it is known what it has left in `cell`.
+    pub fn dots_of(&self, cell: &Cell) -> Context {
+        let mut dots = self.early.dots_of(cell);
+        dots.unite(&self.context);
+        dots
+    }
+}
+
 /// The merge of one cell's entries on two replicas. It is symmetric: either may be "mine".
 pub fn merge(
     cell: &Cell,

@@ -67,12 +67,11 @@ pub fn edit(cell: Cell, change: Change, entries: &Entries, actor: Actor) -> Opti
     }
 }
 
-/// The entries that would keep the plain write `stamp` of `dot` from being what is seen: greater stamps,
-/// and increments that it has not removed and that would add to it.
-pub fn outranking(entries: &Entries, dot: Dot) -> Vec<Entry> {
-    let Some(own) = entries.get(dot).filter(|entry| is_plain(entry)) else { return Vec::new() };
-    let outranks = |entry: &&Entry| entry.dot != dot && (!is_plain(entry) || entry.stamp > own.stamp);
-    entries.iter().filter(outranks).cloned().collect()
+/// What a plain write by the operation `dot` has not removed, because its maker had not seen it: greater stamps hide
+/// the write, increments add to it, and lesser stamps would be seen again once the write itself is deleted.
+pub fn beside(entries: &Entries, dot: Dot) -> Vec<Entry> {
+    let is_held = entries.get(dot).is_some_and(is_plain);
+    entries.iter().filter(|entry| is_held && entry.dot != dot).cloned().collect()
 }
 
 /// The newest increment of each actor. It holds all that the actor has added, so an older one that is still here,

@@ -3,6 +3,7 @@
 
 use crate::event::{Action, Event, Now, Outbox};
 use crate::rows::Storage;
+use crate::serve::Hashes;
 use crate::state::{Node, Turn};
 use crate::work::{Origin, Work};
 use crate::{forward, queue, read, request, serve, write};
@@ -46,15 +47,18 @@ impl Node {
             _ => {}
         }
         match message {
-            Message::Apply { ticket, deltas } => serve::apply(self, turn, from, partition, ticket, &deltas),
-            Message::Mend { ticket, cell, found } => {
-                serve::mend(self, turn, from, partition, ticket, &cell, &found);
+            Message::Apply { ticket, deltas, asks } => {
+                serve::apply(self, turn, from, partition, ticket, &deltas, asks);
             }
-            Message::Fetch { ticket, cell, held } => {
-                serve::fetch(self, turn, from, partition, ticket, cell.as_ref(), held);
+            Message::Mend { ticket, cell, found, deltas } => {
+                serve::mend(self, turn, from, partition, ticket, (&cell, &found), &deltas);
+            }
+            Message::Fetch { ticket, cell, held, applied } => {
+                let asker = Hashes { held, applied };
+                serve::fetch(self, turn, from, partition, ticket, cell.as_ref(), asker);
             }
             Message::Applied { ticket, verdict } => self.applied(turn, from, ticket, &verdict),
-            Message::Fetched { ticket, found } => read::fetched(self, turn, from, ticket, found),
+            Message::Fetched { ticket, report } => read::fetched(self, turn, from, ticket, report),
             Message::Unreadable { ticket } => read::unreadable(self, turn, from, ticket),
             Message::Ask { ticket, request } => {
                 request::accept(self, turn, Origin::Peer(from, ticket), partition, request);

@@ -6,7 +6,7 @@ use crate::work::Task;
 use causal::{Entries, Key};
 use placement::NodeId;
 use wire::Reply;
-use wire::peer::Found;
+use wire::peer::Report;
 
 /// Position, partition and epoch, then each owner with the dots that it holds.
 pub(crate) fn render(
@@ -15,14 +15,14 @@ pub(crate) fn render(
     key: &Key,
     held: &Entries,
     same: &[NodeId],
-    found: &[(NodeId, Found)],
+    reports: &[(NodeId, Report)],
 ) -> Reply {
     let position = node.layout.keyspace().position(key.database, &key.name);
     let owners = node.layout.owners(task.partition).iter().enumerate().map(|(place, owner)| {
         let entries = if *owner == node.identity.node || same.contains(owner) {
             Some(held)
         } else {
-            found.iter().find(|(from, _)| from == owner).map(|(_, found)| &found.entries)
+            reports.iter().find(|(from, _)| from == owner).map(|(_, report)| &report.found.entries)
         };
         owner_row(node, *owner, place == 0, entries)
     });

@@ -34,6 +34,7 @@ mod queues;
 mod read;
 mod recent;
 mod replica;
+mod report;
 mod request;
 mod rows;
 mod serve;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! begin     what do I hold? ask R - 1 other owners whether they hold the same
-//! fetched   R say the same ─▶ conclude
+//! fetched   R agree ─▶ conclude
 //!           somebody differs ─▶ merge what all of them hold and know; this replica takes the merge
 //!                               send it to those behind ─▶ repaired: all R hold it ─▶ conclude
 //! conclude  the command's answer, or the write that follows
@@ -15,6 +15,8 @@
 //!    was removed; missing where it is not known, it is news. This is the merge of a state exchange, for one cell.
 
 use crate::explain;
+use crate::replica::Replica;
+use crate::report::{self, View};
 use crate::rows::{RowError, Shelf};
 use crate::siblings;
 use crate::state::{Node, Turn};
@@ -23,11 +25,11 @@ use crate::task::{finish, is_live, no_quorum, refuse};
 use crate::work::{Kind, Plan, Purpose, Read, Repair, Task, Work};
 use crate::write;
 use bytes::{BufMut, Bytes, BytesMut};
-use causal::{Cell, Change, Context, Delta, Entries, Scope, Sweep, string};
+use causal::{Cell, Change, Delta, Entries, Scope, Sweep, string};
 use placement::NodeId;
 use store::Commit;
 use wire::command;
-use wire::peer::{Found, Message, Ticket, Verdict};
+use wire::peer::{Found, Message, Report, Ticket, Verdict};
 use wire::{Fault, Reply};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -58,9 +60,20 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
     };
     let after = shelf.after;
     let deadline = turn.now.monotonic_ms + node.options.request_timeout_ms;
-    let (asked, same, found) = (Vec::new(), Vec::new(), Vec::new());
-    let mut read =
-        Box::new(Read { task, purpose, cell, held, after, need, asked, same, found, repair: None, deadline });
+    let (asked, same, reports) = (Vec::new(), Vec::new(), Vec::new());
+    let mut read = Box::new(Read {
+        task,
+        purpose,
+        cell,
+        held,
+        after,
+        need,
+        asked,
+        same,
+        reports,
+        repair: None,
+        deadline,
+    });
     if need == 1 {
         return conclude(node, turn, *read);
     }
@@ -90,7 +103,9 @@ fn ask_another(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &mut Read
 
 fn fetch(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &Read, owner: NodeId) {
     let held = dots_hash(&read.held);
-    turn.send(node, owner, read.task.partition, Message::Fetch { ticket, cell: read.cell.clone(), held });
+    let applied = node.applied_hash(read.task.partition).unwrap_or_default();
+    let message = Message::Fetch { ticket, cell: read.cell.clone(), held, applied };
+    turn.send(node, owner, read.task.partition, message);
 }
 
 /// An owner says what it holds.
@@ -99,16 +114,16 @@ pub(crate) fn fetched(
     turn: &mut Turn<'_>,
     from: NodeId,
     ticket: Ticket,
-    found: Option<Found>,
+    report: Option<Box<Report>>,
 ) {
     let Some(mut read) = take_read(node, ticket) else { return };
-    let answered = read.same.contains(&from) || read.found.iter().any(|(owner, _)| *owner == from);
+    let answered = read.same.contains(&from) || read.reports.iter().any(|(owner, _)| *owner == from);
     if read.repair.is_none() && read.asked.contains(&from) && !answered {
-        match found {
+        match report {
             None => read.same.push(from),
-            Some(found) => read.found.push((from, found)),
+            Some(report) => read.reports.push((from, *report)),
         }
-        if read.same.len() + read.found.len() + 1 >= read.need {
+        if read.same.len() + read.reports.len() + 1 >= read.need {
             return compare(node, turn, ticket, read);
         }
     }
@@ -136,8 +151,8 @@ fn take_read(node: &mut Node, ticket: Ticket) -> Option<Box<Read>> {
 
 /// Enough have answered: do they agree?
 fn compare(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut read: Box<Read>) {
-    let reports = matches!(read.purpose, Purpose::Explain(_) | Purpose::Flush(_));
-    let Some(cell) = read.cell.clone().filter(|_| !reports && !read.found.is_empty()) else {
+    let only_reports = matches!(read.purpose, Purpose::Explain(_) | Purpose::Flush(_));
+    let Some(cell) = read.cell.clone().filter(|_| !only_reports && !read.reports.is_empty()) else {
         return conclude(node, turn, *read);
     };
     let Ok(sent) = merge(node, turn, &cell, &mut read) else {
@@ -152,7 +167,7 @@ fn compare(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut read: Box<R
     node.pending.put_back(ticket, Work::Read(read));
 }
 
-/// Merges what all hold into this replica and tells what those behind are to be sent.
+/// Merges what all hold and know into this replica, and tells what those behind are to be sent.
 fn merge(
     node: &mut Node,
     turn: &mut Turn<'_>,
@@ -161,53 +176,69 @@ fn merge(
 ) -> Result<Vec<(NodeId, Message)>, RowError> {
     let replica = node.replicas.entry(read.task.partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), read.task.partition);
-    for (_, found) in &read.found {
-        let after = replica.mend(cell, found, node.identity.actor, &mut shelf)?;
-        read.after = read.after.max(after.unwrap_or_default());
+    let before = report::report(replica, cell, shelf.get(cell)?);
+    for (_, theirs) in &read.reports {
+        if !View::of(&before).agrees_with(&View::of(theirs), cell) {
+            let after = replica.mend(cell, &theirs.found, node.identity.actor, &mut shelf)?;
+            read.after = read.after.max(after.unwrap_or_default());
+        }
     }
-    let (merged, after) = replica.found(cell, &mut shelf)?;
-    read.after = read.after.max(after);
-    let before = std::mem::replace(&mut read.held, merged.entries.clone());
-    let ticket = Ticket(0);
-    let mend = || Message::Mend { ticket, cell: cell.clone(), found: merged.clone() };
-    let mut sent = Vec::new();
-    for (owner, theirs) in
-        read.found.iter().filter(|(_, theirs)| !theirs.entries.dots().eq(merged.entries.dots()))
-    {
-        let missed: Vec<Delta> = replica.recent().missed(cell, &theirs.knowledge.context).cloned().collect();
-        let suffices = after_deltas(cell, theirs, &missed).dots().eq(merged.entries.dots());
-        sent.push((*owner, if suffices { Message::Apply { ticket, deltas: missed } } else { mend() }));
-    }
-    if !before.dots().eq(merged.entries.dots()) {
-        sent.extend(read.same.iter().map(|owner| (*owner, mend())));
-    }
-    Ok(sent)
+    let mine = report::report(replica, cell, shelf.get(cell)?);
+    read.after = read.after.max(shelf.after);
+    read.held = mine.found.entries.clone();
+    let asker = &before;
+    let same = read.same.iter().map(|owner| (*owner, asker));
+    let differ = read.reports.iter().map(|(owner, theirs)| (*owner, theirs));
+    Ok(same
+        .chain(differ)
+        .filter_map(|(owner, theirs)| Some((owner, repair(replica, cell, &mine, theirs)?)))
+        .collect())
 }
 
-/// What an owner would hold of the cell once it has applied these operations.
-fn after_deltas(cell: &Cell, theirs: &Found, deltas: &[Delta]) -> Entries {
-    let mut entries = theirs.entries.clone();
+/// What an owner is to be sent that holds or knows less than this one: the operations that it has missed, or the
+/// cell; nothing where it is not behind.
+fn repair(replica: &Replica, cell: &Cell, mine: &Report, theirs: &Report) -> Option<Message> {
+    let is_behind = |theirs: &Report| {
+        let same = mine.found.entries.dots().eq(theirs.found.entries.dots());
+        !same || View::of(mine).knows_more_than(&View::of(theirs), cell)
+    };
+    if !is_behind(theirs) {
+        return None;
+    }
+    let ticket = Ticket(0);
+    let missed: Vec<Delta> =
+        replica.recent().missed(cell, &theirs.found.knowledge.context).cloned().collect();
+    if is_behind(&after_deltas(cell, theirs.clone(), &missed)) {
+        let (cell, found) = (cell.clone(), mine.found.clone());
+        return Some(Message::Mend { ticket, cell, found, deltas: Vec::new() });
+    }
+    Some(Message::Apply { ticket, deltas: missed, asks: None })
+}
+
+/// What an owner would hold and know of the cell once it has applied these operations.
+fn after_deltas(cell: &Cell, mut theirs: Report, deltas: &[Delta]) -> Report {
+    let Found { entries, knowledge } = &mut theirs.found;
     for (delta, edit) in deltas.iter().flat_map(|delta| delta.edits.iter().map(move |edit| (delta, edit))) {
-        if edit.cell == *cell {
-            let add = edit.add.clone().filter(|_| !theirs.knowledge.early.contains(cell, delta.dot));
-            add.into_iter().for_each(|payload| {
-                entries.insert(delta.entry(payload));
-            });
-        }
+        let add =
+            edit.add.clone().filter(|_| edit.cell == *cell && !knowledge.early.contains(cell, delta.dot));
+        add.into_iter().for_each(|payload| {
+            entries.insert(delta.entry(payload));
+        });
     }
     let edits = deltas.iter().flat_map(|delta| &delta.edits).filter(|edit| edit.cell == *cell);
     edits.flat_map(|edit| &edit.removes).for_each(|dot| {
         entries.remove(*dot);
     });
-    entries
+    deltas.iter().for_each(|delta| knowledge.context.insert(delta.dot));
+    theirs
 }
 
 fn send_repairs(node: &Node, turn: &mut Turn<'_>, own: Ticket, read: &Read) {
     let Some(repair) = &read.repair else { return };
     for (owner, message) in repair.sent.iter().filter(|(owner, _)| repair.tally.waiting().contains(owner)) {
         let message = match message.clone() {
-            Message::Apply { deltas, .. } => Message::Apply { ticket: own, deltas },
-            Message::Mend { cell, found, .. } => Message::Mend { ticket: own, cell, found },
+            Message::Apply { deltas, asks, .. } => Message::Apply { ticket: own, deltas, asks },
+            Message::Mend { cell, found, deltas, .. } => Message::Mend { ticket: own, cell, found, deltas },
             other => other,
         };
         // What is passed on must be durable here first: an operation may be known to nobody else.
@@ -215,7 +246,7 @@ fn send_repairs(node: &Node, turn: &mut Turn<'_>, own: Ticket, read: &Read) {
     }
 }
 
-/// An owner that was behind holds the merge now, or does not.
+/// An owner that was behind holds the merge now. One that refuses single operations gets the cell.
 pub(crate) fn repaired(
     node: &mut Node,
     turn: &mut Turn<'_>,
@@ -224,20 +255,20 @@ pub(crate) fn repaired(
     from: NodeId,
     verdict: &Verdict,
 ) {
-    let held = matches!(verdict, Verdict::Held { .. });
-    let standing = match &mut read.repair {
-        Some(repair) if held => repair.tally.ack(from),
-        Some(repair) => repair.tally.fail(from),
-        None => Standing::Open,
-    };
-    match standing {
-        Standing::Met => conclude(node, turn, *read),
-        Standing::Open => node.pending.put_back(ticket, Work::Read(read)),
-        Standing::Lost => {
-            let fault = no_quorum(node, &read.task, Kind::Read);
-            refuse(node, turn, read.task, fault);
+    let Some(repair) = &mut read.repair else { return node.pending.put_back(ticket, Work::Read(read)) };
+    if matches!(verdict, Verdict::Held { .. }) {
+        if repair.tally.ack(from) == Standing::Met {
+            return conclude(node, turn, *read);
+        }
+    } else if let (Some(sent), Some(cell)) = (repair.sent.iter_mut().find(|(to, _)| *to == from), &read.cell)
+    {
+        let replica = node.replicas.entry(read.task.partition).or_default();
+        let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), read.task.partition);
+        if let Ok((found, _)) = replica.found(cell, &mut shelf) {
+            sent.1 = Message::Mend { ticket, cell: cell.clone(), found, deltas: Vec::new() };
         }
     }
+    node.pending.put_back(ticket, Work::Read(read));
 }
 
 /// Some have not answered yet: they are asked again, and one more with them.
@@ -251,7 +282,7 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut re
         send_repairs(node, turn, ticket, &read);
     } else {
         let answered =
-            |owner: &NodeId| read.same.contains(owner) || read.found.iter().any(|(from, _)| from == owner);
+            |owner: &NodeId| read.same.contains(owner) || read.reports.iter().any(|(from, _)| from == owner);
         for owner in read.asked.iter().filter(|owner| !answered(owner)) {
             fetch(node, turn, ticket, &read, *owner);
         }
@@ -276,13 +307,13 @@ pub(crate) fn link_down(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, re
 
 /// All R hold the same: answer, or go on with what the read was for.
 fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
-    let Read { task, purpose, held, after, found, same, cell, .. } = read;
+    let Read { task, purpose, held, after, reports, same, cell, .. } = read;
     let reply = match purpose {
         Purpose::Command { words, .. } => run(&words, &held).map(|(reply, _)| reply),
-        Purpose::Update { words } => return update(node, turn, task, cell, &words),
+        Purpose::Update { words } => return update(node, turn, task, cell, &words, after),
         Purpose::Siblings(_) => Ok(siblings::render(&held)),
-        Purpose::Explain(key) => Ok(explain::render(node, &task, &key, &held, &same, &found)),
-        Purpose::Flush(scope) => return flush(node, turn, task, scope, &found),
+        Purpose::Explain(key) => Ok(explain::render(node, &task, &key, &held, &same, &reports)),
+        Purpose::Flush(scope) => return flush(node, turn, task, scope, &reports),
     };
     finish(node, turn, after, task, reply.unwrap_or_else(Reply::Error));
 }
@@ -294,11 +325,18 @@ fn run(words: &[Bytes], entries: &Entries) -> Result<(Reply, Change), Fault> {
 
 /// The second half of an update. This replica holds all that was acknowledged before; what it holds *now* is
 /// what counts, as a plain write may have come in since.
-fn update(node: &mut Node, turn: &mut Turn<'_>, task: Task, cell: Option<Cell>, words: &[Bytes]) {
+fn update(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    task: Task,
+    cell: Option<Cell>,
+    words: &[Bytes],
+    after: Commit,
+) {
     let Some(cell) = cell else { return refuse(node, turn, task, Fault::Syntax) };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
     let Ok(entries) = shelf.get(&cell) else { return refuse(node, turn, task, Fault::Storage) };
-    let after = shelf.after;
+    let after = after.max(shelf.after);
     match run(words, &entries) {
         Ok((reply, Change::Keep)) => finish(node, turn, after, task, reply),
         Ok((reply, change)) => write::change(node, turn, task, cell, change, reply),
@@ -307,10 +345,14 @@ fn update(node: &mut Node, turn: &mut Turn<'_>, task: Task, cell: Option<Cell>, 
 }
 
 /// Removes everything that R owners have applied.
-fn flush(node: &mut Node, turn: &mut Turn<'_>, task: Task, scope: Scope, found: &[(NodeId, Found)]) {
+fn flush(node: &mut Node, turn: &mut Turn<'_>, task: Task, scope: Scope, reports: &[(NodeId, Report)]) {
     let replica = node.replicas.entry(task.partition).or_default();
-    let mut seen: Context = replica.map().context().clone();
-    found.iter().for_each(|(_, found)| seen.unite(&found.knowledge.context));
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
+    let Ok(sweep) = replica.map().sweep_of(scope, &mut shelf) else {
+        return refuse(node, turn, task, Fault::Storage);
+    };
+    let mut seen = sweep.seen;
+    reports.iter().for_each(|(_, report)| seen.unite(&report.found.knowledge.context));
     if seen.is_empty() {
         return finish(node, turn, Commit::default(), task, Reply::ok());
     }

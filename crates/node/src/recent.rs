@@ -28,15 +28,23 @@ impl Recent {
         self.0.push_back(delta.clone());
     }
 
+    /// The operations kept here that leave `cell` alone.
+    pub(crate) fn idle(&self, cell: &Cell) -> Context {
+        self.0.iter().filter(|delta| !touches(delta, cell)).map(|delta| delta.dot).collect()
+    }
+
     /// Those that touch `cell` and that a replica with `context` has missed, oldest first.
     pub(crate) fn missed<'a>(
         &'a self,
         cell: &'a Cell,
         context: &'a Context,
     ) -> impl Iterator<Item = &'a Delta> {
-        let touches = |delta: &&Delta| delta.edits.iter().any(|edit| edit.cell == *cell);
-        self.0.iter().filter(touches).filter(|delta| !context.contains(delta.dot))
+        self.0.iter().filter(|delta| touches(delta, cell) && !context.contains(delta.dot))
     }
+}
+
+fn touches(delta: &Delta, cell: &Cell) -> bool {
+    delta.sweep.is_some() || delta.edits.iter().any(|edit| edit.cell == *cell)
 }
 
 fn bytes_of(delta: &Delta) -> usize {

@@ -29,6 +29,12 @@ pub type Storage = store::Store<dyn store::Engine>;
 /// How many rows one scan of the storage brings at a time.
 pub(crate) const SCAN_ROWS: usize = 1024;
 
+/// The commit that makes everything durable that was written so far.
+pub(crate) fn everything(store: &Storage) -> Commit {
+    let open = store.open_commit();
+    if store.is_dirty() { open } else { Commit(open.0.saturating_sub(1)) }
+}
+
 /// A row that could not be read. Never to be taken for "nothing there".
 #[derive(Debug, Error)]
 pub enum RowError {

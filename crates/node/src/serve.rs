@@ -5,13 +5,14 @@
 //! 2. What is shown to a reader is durable here before it is shown.
 
 use crate::read::dots_hash;
-use crate::rows::{RowError, Shelf};
+use crate::report;
+use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
 use crate::write::observe;
-use causal::{Applied, Cell, Delta, Dot, Payload, Stamp, string};
+use causal::{Applied, Cell, Delta};
 use placement::{NodeId, PartitionId};
 use store::Commit;
-use wire::peer::{Found, Message, Ticket, Verdict};
+use wire::peer::{Found, Message, Report, Ticket, Verdict};
 
 /// Applies operations and acknowledges them.
 pub(crate) fn apply(
@@ -21,25 +22,61 @@ pub(crate) fn apply(
     partition: PartitionId,
     ticket: Ticket,
     deltas: &[Delta],
+    asks: Option<u64>,
 ) {
-    let outcome = apply_all(node, turn, partition, deltas);
-    let (after, verdict) = match outcome {
+    let done = apply_all(node, turn, partition, deltas);
+    let done = done.and_then(|done| match (done, asks, deltas.first()) {
+        (Some((after, Verdict::Held { .. })), Some(applied), Some(delta)) => {
+            let report = beside(node, turn, partition, delta, applied)?.map(Box::new);
+            Ok(Some((after, Verdict::Held { report })))
+        }
+        (done, _, _) => Ok(done),
+    });
+    acknowledge(node, turn, from, partition, ticket, done);
+}
+
+/// Takes a cell as it is after a merge, and then applies operations.
+pub(crate) fn mend(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    from: NodeId,
+    partition: PartitionId,
+    ticket: Ticket,
+    (cell, found): (&Cell, &Found),
+    deltas: &[Delta],
+) {
+    let done = take(node, turn, partition, cell, found).and_then(|taken| {
+        let Some((before, held @ Verdict::Held { .. })) = taken else { return Ok(taken) };
+        match apply_all(node, turn, partition, deltas)? {
+            Some((after, Verdict::Held { .. })) => Ok(Some((after.max(before), held))),
+            other => Ok(other),
+        }
+    });
+    acknowledge(node, turn, from, partition, ticket, done);
+}
+
+/// What was done, and the commit that makes it durable; nothing where an exchange that is under way will bring it,
+/// and the coordinator is to ask again until then.
+type Done = Result<Option<(Commit, Verdict)>, RowError>;
+
+fn acknowledge(
+    node: &Node,
+    turn: &mut Turn<'_>,
+    from: NodeId,
+    partition: PartitionId,
+    ticket: Ticket,
+    done: Done,
+) {
+    let (after, verdict) = match done {
         Ok(Some(done)) => done,
-        // An exchange that is under way will bring it; the coordinator asks again until then.
         Ok(None) => return,
         Err(_) => (Commit::default(), Verdict::Refused),
     };
     turn.send_after(after, node, from, partition, Message::Applied { ticket, verdict });
 }
 
-fn apply_all(
-    node: &mut Node,
-    turn: &mut Turn<'_>,
-    partition: PartitionId,
-    deltas: &[Delta],
-) -> Result<Option<(Commit, Verdict)>, RowError> {
+fn apply_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, deltas: &[Delta]) -> Done {
     let mut after = Commit::default();
-    let mut outranked_by = Vec::new();
     if !node.layout.owners(partition).contains(&node.identity.node) {
         return Ok(Some((after, Verdict::Refused)));
     }
@@ -56,44 +93,47 @@ fn apply_all(
             return Ok(None);
         }
         after = after.max(commit);
-        outranked_by.extend(outranking(delta, &mut shelf)?);
     }
-    Ok(Some((after, Verdict::Held { outranked_by })))
+    Ok(Some((after, Verdict::Held { report: None })))
 }
 
-/// What still stands here against the plain writes of an operation.
-fn outranking(delta: &Delta, shelf: &mut Shelf<'_>) -> Result<Vec<(Dot, Stamp)>, RowError> {
-    let mut above = Vec::new();
-    for edit in delta.edits.iter().filter(|edit| matches!(edit.add, Some(Payload::Plain(_)))) {
-        let entries = shelf.get(&edit.cell)?;
-        above.extend(string::outranking(&entries, delta.dot).iter().map(|entry| (entry.dot, entry.stamp)));
-    }
-    Ok(above)
-}
-
-/// Takes a cell as it is after a merge.
-pub(crate) fn mend(
-    node: &mut Node,
+/// What this owner has to report of a plain write: what it holds beside it, or that it has applied something else
+/// than the write's maker. A write whose entry is gone was seen by a later one, and that one answers for it.
+fn beside(
+    node: &Node,
     turn: &mut Turn<'_>,
-    from: NodeId,
     partition: PartitionId,
-    ticket: Ticket,
-    cell: &Cell,
-    found: &Found,
-) {
+    delta: &Delta,
+    applied: u64,
+) -> Result<Option<Report>, RowError> {
+    let (Some(replica), Some(edit)) = (node.replicas.get(&partition), delta.edits.first()) else {
+        return Ok(None);
+    };
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    let entries = shelf.get(&edit.cell)?;
+    let alone = entries.len() == 1 || entries.get(delta.dot).is_none();
+    if alone && replica.map().context().fingerprint() == applied {
+        return Ok(None);
+    }
+    Ok(Some(report::report(replica, &edit.cell, entries)))
+}
+
+fn take(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, cell: &Cell, found: &Found) -> Done {
     if !node.layout.owners(partition).contains(&node.identity.node) {
-        let message = Message::Applied { ticket, verdict: Verdict::Refused };
-        return turn.send(node, from, partition, message);
+        return Ok(Some((Commit::default(), Verdict::Refused)));
     }
     found.entries.iter().for_each(|entry| observe(node, turn, &entry.stamp));
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-    let (after, verdict) = match replica.mend(cell, found, node.identity.actor, &mut shelf) {
-        Ok(Some(after)) => (after, Verdict::Held { outranked_by: Vec::new() }),
-        Ok(None) => return,
-        Err(_) => (Commit::default(), Verdict::Refused),
-    };
-    turn.send_after(after, node, from, partition, Message::Applied { ticket, verdict });
+    let after = replica.mend(cell, found, node.identity.actor, &mut shelf)?;
+    Ok(after.map(|after| (after, Verdict::Held { report: None })))
+}
+
+/// The hashes by which the asker of a fetch says what it holds and has applied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hashes {
+    pub(crate) held: u64,
+    pub(crate) applied: u64,
 }
 
 /// Says what is held of a cell: the same as the asker, or all of it. Without a cell, what was applied.
@@ -104,10 +144,10 @@ pub(crate) fn fetch(
     partition: PartitionId,
     ticket: Ticket,
     cell: Option<&Cell>,
-    held: u64,
+    asker: Hashes,
 ) {
-    let (after, message) = match look(node, turn, partition, cell, held) {
-        Ok((after, found)) => (after, Message::Fetched { ticket, found }),
+    let (after, message) = match look(node, turn, partition, cell, asker) {
+        Ok((after, report)) => (after, Message::Fetched { ticket, report: report.map(Box::new) }),
         Err(_) => (Commit::default(), Message::Unreadable { ticket }),
     };
     turn.send_after(after, node, from, partition, message);
@@ -118,18 +158,18 @@ fn look(
     turn: &mut Turn<'_>,
     partition: PartitionId,
     cell: Option<&Cell>,
-    held: u64,
-) -> Result<(Commit, Option<Found>), RowError> {
+    asker: Hashes,
+) -> Result<(Commit, Option<Report>), RowError> {
     let replica = node.replicas.entry(partition).or_default();
     let Some(cell) = cell else {
         let found = Found { knowledge: replica.map().knowledge().clone(), ..Found::default() };
-        return Ok((turn.store.open_commit(), Some(found)));
+        return Ok((everything(turn.store), Some(Report { found, ..Report::default() })));
     };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let entries = shelf.get(cell)?;
-    if dots_hash(&entries) == held {
+    if dots_hash(&entries) == asker.held && replica.map().context().fingerprint() == asker.applied {
         return Ok((shelf.after, None));
     }
-    let (found, after) = replica.found(cell, &mut shelf)?;
-    Ok((after, Some(found)))
+    // What is known must be as durable as what is held before anybody relies on it.
+    Ok((everything(turn.store), Some(report::report(replica, cell, entries))))
 }

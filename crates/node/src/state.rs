@@ -130,6 +130,11 @@ impl Node {
         self.replicas.values().all(|replica| replica.map().context().is_empty())
     }
 
+    /// A hash of what was applied in a partition.
+    pub(crate) fn applied_hash(&self, partition: PartitionId) -> Option<u64> {
+        self.replicas.get(&partition).map(|replica| replica.map().context().fingerprint())
+    }
+
     /// When the next [`Event::Tick`] is due, by the monotonic clock.
     pub fn next_deadline(&self) -> Option<u64> {
         self.pending.next_visit()

@@ -4,10 +4,10 @@
 use crate::event::RequestId;
 use crate::tally::Tally;
 use bytes::Bytes;
-use causal::{Cell, Delta, Dot, Edit, Entries, Key, Scope, Stamp, Sweep};
+use causal::{Cell, Delta, Edit, Entries, Key, Scope, Sweep};
 use placement::{NodeId, PartitionId};
 use store::Commit;
-use wire::peer::{Found, Message, Request, Ticket};
+use wire::peer::{Found, Message, Report, Request, Ticket};
 use wire::{Level, Reply};
 
 /// Who waits for the answer.
@@ -76,8 +76,9 @@ pub(crate) struct Write {
     pub(crate) delta: Delta,
     pub(crate) after: Commit,
     pub(crate) tally: Tally,
-    pub(crate) plain: bool,
-    pub(crate) outranked_by: Vec<(Dot, Stamp)>,
+    pub(crate) asks: Option<u64>,
+    pub(crate) mend: Option<(Cell, Found)>,
+    pub(crate) reports: Vec<Report>,
     pub(crate) ahead_ms: Option<u64>,
     pub(crate) deadline: u64,
 }
@@ -111,7 +112,7 @@ pub(crate) struct Read {
     pub(crate) need: usize,
     pub(crate) asked: Vec<NodeId>,
     pub(crate) same: Vec<NodeId>,
-    pub(crate) found: Vec<(NodeId, Found)>,
+    pub(crate) reports: Vec<(NodeId, Report)>,
     pub(crate) repair: Option<Repair>,
     pub(crate) deadline: u64,
 }

@@ -5,26 +5,27 @@
 //!          apply it here; send it to every other owner
 //! applied  an owner holds it durably: count it
 //!          W hold it ─▶ answer, once it is durable here too
-//!          W hold it, but some hold something that outranks it ─▶ rise above that, once, then answer
+//!          W hold it, but not all agree on the cell ─▶ write it again over all of it, once, then answer
 //! visit    ask those again that have not answered; past the deadline the outcome is unknown
 //! ```
 //!
 //! Invariants:
 //! 1. Nothing is refused after it was applied anywhere: from then on a failure is `Unknown`.
-//! 2. An acknowledged write is durable on W owners, and no earlier acknowledged write is seen instead of it: an
-//!    owner that still holds a greater stamp, or an increment that the write has not removed, says so with its
-//!    acknowledgement, and a second operation removes both before the client hears of success. Once is enough,
-//!    because what appears later was concurrent.
+//! 2. An acknowledged write is durable on W owners, and no earlier acknowledged write is seen instead of it, or
+//!    after it was deleted: an owner that holds something that the write has not removed, or knows of something
+//!    that its maker does not (`report`), says so with its acknowledgement, and a second operation removes all of
+//!    it before the client hears of success. Once is enough, because what appears later was concurrent.
 
+use crate::report::{self, View};
 use crate::rows::{RowError, Shelf};
 use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
 use crate::task::{finish, is_live, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Task, Work, Write};
-use causal::{Cell, Change, Delta, Dot, Edit, Payload, Stamp, string};
+use causal::{Cell, Change, Delta, Edit, Stamp, string};
 use placement::{NodeId, PartitionId};
 use store::Commit;
-use wire::peer::{Message, Ticket, Verdict};
+use wire::peer::{Found, Message, Report, Ticket, Verdict};
 use wire::{Fault, Reply};
 
 /// How long a node whose clock was found to run ahead leaves writes to others, in milliseconds.
@@ -68,8 +69,9 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, plan: Plan
     };
     let deadline = turn.now.monotonic_ms + node.options.request_timeout_ms;
     let tally = Tally::new(owners, need);
-    let (outranked_by, ahead_ms) = (Vec::new(), None);
-    let write = Write { task, reply, delta, after, tally, plain, outranked_by, ahead_ms, deadline };
+    let asks = if plain { node.applied_hash(task.partition) } else { None };
+    let (reports, ahead_ms, mend) = (Vec::new(), None, None);
+    let write = Write { task, reply, delta, after, tally, asks, mend, reports, ahead_ms, deadline };
     send(node, turn, Box::new(write));
 }
 
@@ -102,7 +104,11 @@ fn send(node: &mut Node, turn: &mut Turn<'_>, mut write: Box<Write>) {
 
 fn send_to_waiting(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write) {
     for owner in write.tally.waiting().iter().filter(|owner| is_live(node, **owner)) {
-        let message = Message::Apply { ticket, deltas: vec![write.delta.clone()] };
+        let deltas = vec![write.delta.clone()];
+        let message = match write.mend.clone() {
+            Some((cell, found)) => Message::Mend { ticket, cell, found, deltas },
+            None => Message::Apply { ticket, deltas, asks: write.asks },
+        };
         turn.send(node, *owner, write.task.partition, message);
     }
 }
@@ -117,8 +123,8 @@ pub(crate) fn applied(
     verdict: &Verdict,
 ) {
     let standing = match verdict {
-        Verdict::Held { outranked_by } => {
-            write.outranked_by.extend_from_slice(outranked_by);
+        Verdict::Held { report } => {
+            note_report(node, turn, &mut write, report.as_deref());
             write.tally.ack(from)
         }
         Verdict::StampAhead { ahead_ms } => {
@@ -129,7 +135,7 @@ pub(crate) fn applied(
     };
     match standing {
         Standing::Open => node.pending.put_back(ticket, Work::Write(write)),
-        Standing::Met if write.plain && !write.outranked_by.is_empty() => rise(node, turn, write),
+        Standing::Met if !write.reports.is_empty() => rise(node, turn, write),
         Standing::Met => finish(node, turn, write.after, write.task, write.reply),
         Standing::Lost => {
             node.ahead = write.ahead_ms.map(|ahead_ms| (turn.now.monotonic_ms + CLOCK_AHEAD_MS, ahead_ms));
@@ -138,48 +144,64 @@ pub(crate) fn applied(
     }
 }
 
-/// Writes the value again above everything that outranked it. This counts owners anew and happens once.
-fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
-    let Write { task, reply, delta, after, tally, outranked_by, deadline, .. } = *write;
-    for (_, stamp) in &outranked_by {
-        observe(node, turn, stamp);
+/// Keeps a report of an owner that holds something beside the write, or knows something that is not known here, or
+/// the other way round. What merely differs by operations on other cells is no matter.
+fn note_report(node: &Node, turn: &mut Turn<'_>, write: &mut Write, report: Option<&Report>) {
+    let (Some(report), Some(_), Some(edit)) = (report, write.asks, write.delta.edits.first()) else { return };
+    let Some(replica) = node.replicas.get(&write.task.partition) else { return };
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), write.task.partition);
+    let mine = shelf.get(&edit.cell).map(|entries| report::report(replica, &edit.cell, entries));
+    // A read may have mended this replica meanwhile: what is beside the write stays beside it for all that.
+    let held = &report.found.entries;
+    let is_alone = held.len() == 1 || held.get(write.delta.dot).is_none();
+    let agrees = mine.is_ok_and(|mine| View::of(&mine).agrees_with(&View::of(report), &edit.cell));
+    if !is_alone || !agrees {
+        write.reports.push(report.clone());
     }
-    let edits = match risen(node, turn, task.partition, &delta, &outranked_by) {
-        Ok(edits) => edits,
-        Err(_) => return unknown(node, turn, task, &tally),
-    };
-    let plan = Plan { edits, sweep: None, plain: false };
-    let Ok((delta, later)) = operate(node, turn, task.partition, plan) else {
+}
+
+/// Takes in what was reported, writes the value again over all of it, and has the owners know as much. This counts
+/// them anew and happens once.
+fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
+    let Write { task, reply, delta, after, tally, reports, deadline, .. } = *write;
+    for entry in reports.iter().flat_map(|report| report.found.entries.iter()) {
+        observe(node, turn, &entry.stamp);
+    }
+    let Ok((delta, later, mend)) = write_over(node, turn, &task, delta, &reports) else {
         return unknown(node, turn, task, &tally);
     };
     let owners = node.layout.owners(task.partition).to_vec();
     let tally = Tally::new(owners, tally.need());
-    let (outranked_by, ahead_ms) = (Vec::new(), None);
     let after = after.max(later);
-    let write = Write { task, reply, delta, after, tally, plain: false, outranked_by, ahead_ms, deadline };
-    send(node, turn, Box::new(write));
+    let (reports, ahead_ms, asks, mend) = (Vec::new(), None, None, Some(mend));
+    send(
+        node,
+        turn,
+        Box::new(Write { task, reply, delta, after, tally, asks, mend, reports, ahead_ms, deadline }),
+    );
 }
 
-/// The edits of a second operation that puts the same values in the place of the first one and of what outranked it.
-fn risen(
-    node: &Node,
+/// Mends the cell here and puts the same value in the place of everything that it then holds.
+fn write_over(
+    node: &mut Node,
     turn: &mut Turn<'_>,
-    partition: PartitionId,
-    first: &Delta,
-    outranked_by: &[(Dot, Stamp)],
-) -> Result<Vec<Edit>, RowError> {
-    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-    let plain = |payload: &Payload| matches!(payload, Payload::Plain(_));
-    let mut edits = Vec::new();
-    for edit in first.edits.iter().filter(|edit| edit.add.as_ref().is_some_and(plain)) {
-        let mut removes: Vec<Dot> = shelf.get(&edit.cell)?.dots().collect();
-        removes.push(first.dot);
-        removes.extend(outranked_by.iter().map(|(dot, _)| *dot));
-        removes.sort_unstable();
-        removes.dedup();
-        edits.push(Edit { cell: edit.cell.clone(), add: edit.add.clone(), removes });
+    task: &Task,
+    first: Delta,
+    reports: &[Report],
+) -> Result<(Delta, Commit, (Cell, Found)), RowError> {
+    let Some(Edit { cell, add, .. }) = first.edits.into_iter().next() else {
+        unreachable!("a plain write edits its cell")
+    };
+    let replica = node.replicas.entry(task.partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
+    for report in reports {
+        replica.mend(&cell, &report.found, node.identity.actor, &mut shelf)?;
     }
-    Ok(edits)
+    let (found, _) = replica.found(&cell, &mut shelf)?;
+    let edit = Edit { cell: cell.clone(), add, removes: found.entries.dots().collect() };
+    let plan = Plan { edits: vec![edit], ..Plan::default() };
+    let (delta, after) = operate(node, turn, task.partition, plan)?;
+    Ok((delta, after, (cell, found)))
 }
 
 /// Takes note of a stamp, unless it is too far ahead to be believed.

@@ -26,15 +26,25 @@ use bytes::Bytes;
 pub struct Owners(pub usize);
 
 /// A write as the register checker sees it.
+#[derive(Debug)]
 struct Written<'a> {
     value: Option<&'a Bytes>,
     began: u64,
-    /// When it was over, however it ended; never, where that is not known.
+    /// When it was over; never, where its outcome is unknown.
     ended: Option<u64>,
-    /// From when on it is known to be there, and on how many owners.
-    known: Vec<(u64, usize)>,
-    /// How many owners it was put on, and how many its maker asked about what was there.
+    /// How many owners it was put on.
     held: usize,
+    /// How it is known to be there.
+    known: Vec<Known>,
+}
+
+/// One way in which a write is known to be there.
+#[derive(Debug)]
+struct Known {
+    from: u64,
+    /// On how many owners it is from then on.
+    held: usize,
+    /// Of how many owners it has seen, by then, what they held.
     sees: usize,
 }
 
@@ -51,19 +61,19 @@ pub fn register(key: &str, operations: &[&Operation], owners: Owners) -> Result<
         if candidates.peek().is_none() {
             return Err(format!("{key}: {operation:?} gives a value that nobody wrote"));
         }
-        let known = |write: &Written<'_>| {
-            let seen =
-                |(at, held): &(u64, usize)| *at < operation.asked_at && held + operation.read > owners.0;
-            write.known.iter().any(seen)
+        let newer_than = |older: &Written<'_>| {
+            writes.iter().find(|newer| {
+                let follows = older.ended.is_some_and(|end| end < newer.began);
+                let met = |known: &Known| {
+                    let is_read = known.from < operation.asked_at && known.held + operation.read > owners.0;
+                    is_read && older.held + known.sees > owners.0
+                };
+                follows && newer.known.iter().any(met)
+            })
         };
-        let supersedes = |newer: &Written<'_>, older: &Written<'_>| {
-            older.ended.is_some_and(|end| end < newer.began) && older.held + newer.sees > owners.0
-        };
-        let stale = |write: &Written<'_>| writes.iter().any(|newer| known(newer) && supersedes(newer, write));
-        if candidates.all(stale) {
-            return Err(format!(
-                "{key}: {operation:?} gives something older than a write known before it began"
-            ));
+        let newer: Vec<Option<&Written<'_>>> = candidates.map(newer_than).collect();
+        if let Some(newer) = newer.iter().copied().collect::<Option<Vec<_>>>() {
+            return Err(format!("{key}: {operation:?} gives what was superseded by {newer:?}"));
         }
     }
     Ok(())
@@ -79,14 +89,8 @@ fn read_of(operation: &Operation) -> Option<(u64, Option<&Bytes>)> {
 }
 
 fn writes<'a>(operations: &[&'a Operation], owners: Owners) -> Vec<Written<'a>> {
-    let absent = Written {
-        value: None,
-        began: 0,
-        ended: Some(0),
-        known: vec![(0, owners.0)],
-        held: owners.0,
-        sees: owners.0,
-    };
+    let always = Known { from: 0, held: owners.0, sees: owners.0 };
+    let absent = Written { value: None, began: 0, ended: Some(0), held: owners.0, known: vec![always] };
     let mut writes = vec![absent];
     for operation in operations.iter().filter(|operation| operation.may_be_applied()) {
         let Operation { read, write, .. } = **operation;
@@ -97,14 +101,14 @@ fn writes<'a>(operations: &[&'a Operation], owners: Owners) -> Vec<Written<'a>> 
             Ask::Get | Ask::Add(_) | Ask::Sum => continue,
         };
         let ended = operation.done_at();
-        let mut known: Vec<(u64, usize)> = ended.iter().map(|at| (*at, operation.write)).collect();
+        let mut known: Vec<Known> = ended.iter().map(|at| Known { from: *at, held: write, sees }).collect();
         if value.is_some() {
             let quorum = owners.0 / 2 + 1;
             let shown = operations.iter().filter(|read| read.read >= quorum);
             let shown = shown.filter_map(|read| read_of(read).filter(|(_, shown)| *shown == value));
-            known.extend(shown.map(|(at, _)| (at, quorum)));
+            known.extend(shown.map(|(from, _)| Known { from, held: quorum, sees: quorum }));
         }
-        writes.push(Written { value, began: operation.asked_at, ended, known, held: write, sees });
+        writes.push(Written { value, began: operation.asked_at, ended, held: write, known });
     }
     writes
 }

@@ -3,12 +3,12 @@
 //! 1. A tag and the order of its fields never change; what must change gets a new tag.
 //! 2. Nothing is allocated that the bytes received do not pay for.
 
-use super::{Envelope, Found, Job, Message, Request, Ticket, Verdict};
+use super::{Envelope, Found, Job, Message, Report, Request, Ticket, Verdict};
 use crate::resp::{self, Protocol, ReplyDecoder};
 use crate::{Level, Reply};
 use bytes::{BufMut, Bytes, BytesMut};
 use causal::codec::{Malformed, Reader, put_bytes, put_varint};
-use causal::{Cell, Context, Delta, Dot, Early, Entries, Key, Knowledge, Scope, Stamp};
+use causal::{Cell, Context, Delta, Dot, Early, Entries, Key, Knowledge, Scope};
 use placement::{PartitionId, Position};
 
 /// The version of envelopes.
@@ -43,30 +43,33 @@ impl Envelope {
 impl Message {
     fn encode(&self, out: &mut BytesMut) {
         match self {
-            Self::Apply { ticket, deltas } => {
+            Self::Apply { ticket, deltas, asks } => {
                 head(out, 1, *ticket);
-                put_varint(out, deltas.len() as u64);
-                deltas.iter().for_each(|delta| delta.encode(out));
+                out.put_u8(u8::from(asks.is_some()));
+                asks.iter().for_each(|applied| out.put_u64(*applied));
+                encode_deltas(deltas, out);
             }
-            Self::Mend { ticket, cell, found } => {
+            Self::Mend { ticket, cell, found, deltas } => {
                 head(out, 2, *ticket);
                 cell.encode(out);
                 found.encode(out);
+                encode_deltas(deltas, out);
             }
             Self::Applied { ticket, verdict } => {
                 head(out, 3, *ticket);
                 verdict.encode(out);
             }
-            Self::Fetch { ticket, cell, held } => {
+            Self::Fetch { ticket, cell, held, applied } => {
                 head(out, 4, *ticket);
+                out.put_u64(*applied);
                 out.put_u64(*held);
                 out.put_u8(u8::from(cell.is_some()));
                 cell.iter().for_each(|cell| cell.encode(out));
             }
-            Self::Fetched { ticket, found: None } => head(out, 5, *ticket),
-            Self::Fetched { ticket, found: Some(found) } => {
+            Self::Fetched { ticket, report: None } => head(out, 5, *ticket),
+            Self::Fetched { ticket, report: Some(report) } => {
                 head(out, 6, *ticket);
-                found.encode(out);
+                report.encode(out);
             }
             Self::Unreadable { ticket } => head(out, 7, *ticket),
             Self::Ask { ticket, request } => {
@@ -95,25 +98,37 @@ impl Message {
         let ticket = Ticket(reader.u64()?);
         Ok(match tag {
             1 => {
-                let count = reader.count(Dot::BYTES_MIN)?;
-                let deltas = (0..count).map(|_| Delta::decode(reader)).collect::<Result<_, _>>()?;
-                Self::Apply { ticket, deltas }
+                let asks = if reader.u8()? == 0 { None } else { Some(reader.u64()?) };
+                Self::Apply { ticket, deltas: decode_deltas(reader)?, asks }
             }
-            2 => Self::Mend { ticket, cell: Cell::decode(reader)?, found: Found::decode(reader)? },
+            2 => {
+                let (cell, found) = (Cell::decode(reader)?, Found::decode(reader)?);
+                Self::Mend { ticket, cell, found, deltas: decode_deltas(reader)? }
+            }
             3 => Self::Applied { ticket, verdict: Verdict::decode(reader)? },
             4 => {
-                let (held, has_cell) = (reader.u64()?, reader.u8()? != 0);
+                let (applied, held, has_cell) = (reader.u64()?, reader.u64()?, reader.u8()? != 0);
                 let cell = if has_cell { Some(Cell::decode(reader)?) } else { None };
-                Self::Fetch { ticket, cell, held }
+                Self::Fetch { ticket, cell, held, applied }
             }
-            5 => Self::Fetched { ticket, found: None },
-            6 => Self::Fetched { ticket, found: Some(Found::decode(reader)?) },
+            5 => Self::Fetched { ticket, report: None },
+            6 => Self::Fetched { ticket, report: Some(Box::new(Report::decode(reader)?)) },
             7 => Self::Unreadable { ticket },
             8 => Self::Ask { ticket, request: Request::decode(reader)? },
             9 => Self::Answer { ticket, reply: decode_reply(reader)? },
             _ => return Err(reader.malformed()),
         })
     }
+}
+
+fn encode_deltas(deltas: &[Delta], out: &mut BytesMut) {
+    put_varint(out, deltas.len() as u64);
+    deltas.iter().for_each(|delta| delta.encode(out));
+}
+
+fn decode_deltas(reader: &mut Reader) -> Result<Vec<Delta>, Malformed> {
+    let count = reader.count(Dot::BYTES_MIN)?;
+    (0..count).map(|_| Delta::decode(reader)).collect()
 }
 
 fn head(out: &mut BytesMut, tag: u8, ticket: Ticket) {
@@ -143,16 +158,23 @@ impl Found {
     }
 }
 
+impl Report {
+    fn encode(&self, out: &mut BytesMut) {
+        self.found.encode(out);
+        self.idle.encode(out);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        Ok(Self { found: Found::decode(reader)?, idle: Context::decode(reader)? })
+    }
+}
+
 impl Verdict {
     fn encode(&self, out: &mut BytesMut) {
         match self {
-            Self::Held { outranked_by } => {
-                out.put_u8(0);
-                put_varint(out, outranked_by.len() as u64);
-                for (dot, stamp) in outranked_by {
-                    dot.encode(out);
-                    stamp.encode(out);
-                }
+            Self::Held { report } => {
+                out.put_slice(&[0, u8::from(report.is_some())]);
+                report.iter().for_each(|report| report.encode(out));
             }
             Self::StampAhead { ahead_ms } => {
                 out.put_u8(1);
@@ -165,10 +187,8 @@ impl Verdict {
     fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
         match reader.u8()? {
             0 => {
-                let count = reader.count(Dot::BYTES_MIN)?;
-                let pair = |reader: &mut Reader| Ok((Dot::decode(reader)?, Stamp::decode(reader)?));
-                let outranked_by = (0..count).map(|_| pair(reader)).collect::<Result<_, Malformed>>()?;
-                Ok(Self::Held { outranked_by })
+                let report = if reader.u8()? == 0 { None } else { Some(Box::new(Report::decode(reader)?)) };
+                Ok(Self::Held { report })
             }
             1 => Ok(Self::StampAhead { ahead_ms: reader.varint()? }),
             2 => Ok(Self::Refused),

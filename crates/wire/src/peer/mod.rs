@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! coordinator                     owner
-//!    │ Apply { deltas }  ──────────▶ │   a write, or the operations that it missed
+//!    │ Apply { deltas, asks } ─────▶ │   a write, or the operations that it missed
 //!    │ ◀──────── Applied { verdict } │   once it is durable there
-//!    │ Fetch { cell, held } ───────▶ │   a read; `held` is a hash of the dots that the asker holds
-//!    │ ◀──────── Fetched { found }   │   "the same", or all of it with what is known of it
-//!    │ Mend { cell, found } ───────▶ │   a cell as it is after a merge, for an owner that is behind
+//!    │ Fetch { cell, held, applied } ▶ │   a read, with hashes of what the asker holds and has applied
+//!    │ ◀──────── Fetched { report }  │   "the same", or all of it with what is known of it
+//!    │ Mend { cell, found, deltas } ▶ │   a cell as it is after a merge, for an owner that is behind
 //!    │ ◀──────── Applied { verdict } │
 //!    │ Ask { request }   ──────────▶ │   a client's request, passed on once to an owner
 //!    │ ◀──────── Answer { reply }    │
@@ -24,7 +24,7 @@ mod codec;
 
 use crate::{Level, Reply};
 use bytes::Bytes;
-use causal::{Cell, Delta, Dot, Entries, Key, Knowledge, Scope, Stamp};
+use causal::{Cell, Context, Delta, Entries, Key, Knowledge, Scope};
 use placement::{PartitionId, Position};
 
 /// The number by which an answer finds its question. Numbers of one process start at a random place, so that
@@ -52,8 +52,11 @@ pub enum Message {
         ticket: Ticket,
         /// The operations, each whole.
         deltas: Vec<Delta>,
+        /// For a plain write: a hash of what the asker has applied. Who has applied anything else, or holds
+        /// anything beside the write, reports it.
+        asks: Option<u64>,
     },
-    /// Take this cell as it is after a merge.
+    /// Take this cell as it is after a merge, and then apply these operations.
     Mend {
         /// Names the question.
         ticket: Ticket,
@@ -61,6 +64,8 @@ pub enum Message {
         cell: Cell,
         /// What it holds and what is known of it.
         found: Found,
+        /// The operations, each whole.
+        deltas: Vec<Delta>,
     },
     /// An `Apply` or a `Mend` was done, and is durable, or was not.
     Applied {
@@ -77,13 +82,15 @@ pub enum Message {
         cell: Option<Cell>,
         /// A hash of the dots that the asker holds in the cell.
         held: u64,
+        /// A hash of what the asker has applied.
+        applied: u64,
     },
     /// This is what I hold.
     Fetched {
         /// Names the question.
         ticket: Ticket,
-        /// Nothing where it is the same as the asker's.
-        found: Option<Found>,
+        /// Nothing where both hashes are the asker's.
+        report: Option<Box<Report>>,
     },
     /// I could not read it.
     Unreadable {
@@ -122,13 +129,22 @@ pub struct Found {
     pub knowledge: Knowledge,
 }
 
+/// What an owner holds and knows of a cell, for a coordinator that holds or knows something else.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// What is there, and what is known of what is not.
+    pub found: Found,
+    /// Of the operations applied there, those that are known not to touch the cell.
+    pub idle: Context,
+}
+
 /// What became of an `Apply` or a `Mend`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// It is held durably. The entries listed would keep a plain write from being what is seen.
+    /// It is held durably.
     Held {
-        /// Their dots and stamps.
-        outranked_by: Vec<(Dot, Stamp)>,
+        /// What was asked for with a plain write; nothing where there is nothing to report.
+        report: Option<Box<Report>>,
     },
     /// It was refused and is not held: the stamp lies this far ahead of the replica's clock.
     StampAhead {
