@@ -32,12 +32,16 @@ pub(crate) fn accept(
     request: Request,
 ) {
     let task = Task { origin, partition, level: request.level, queued: None };
-    let kind = match admit(node, turn, partition, &request.job) {
+    let kind = match kind_of(&request.job) {
         Ok(kind) => kind,
         Err(fault) => return refuse(node, turn, task, fault),
     };
+    // Before anything can be refused: what is being carried out must not be said to have been applied nowhere.
     if kind != Kind::Read && is_repeated(node, turn, origin) {
         return;
+    }
+    if let Err(fault) = admit(node, turn, partition, kind) {
+        return refuse(node, turn, task, fault);
     }
     let me = node.identity.node;
     let owners = node.layout.owners(partition);
@@ -67,8 +71,7 @@ fn is_repeated(node: &mut Node, turn: &Turn<'_>, origin: Origin) -> bool {
 }
 
 /// Refuses what cannot be done, before anything is.
-fn admit(node: &Node, turn: &Turn<'_>, partition: PartitionId, job: &Job) -> Result<Kind, Fault> {
-    let kind = kind_of(job)?;
+fn admit(node: &Node, turn: &Turn<'_>, partition: PartitionId, kind: Kind) -> Result<(), Fault> {
     if u32::from(partition.0) >= node.layout.keyspace().partition_count() {
         return Err(Fault::Forming);
     }
@@ -76,7 +79,7 @@ fn admit(node: &Node, turn: &Turn<'_>, partition: PartitionId, job: &Job) -> Res
         return Err(Fault::Busy);
     }
     if kind == Kind::Read {
-        return Ok(kind);
+        return Ok(());
     }
     if turn.now.monotonic_ms < node.held_until {
         return Err(Fault::Forming);
@@ -85,7 +88,7 @@ fn admit(node: &Node, turn: &Turn<'_>, partition: PartitionId, job: &Job) -> Res
         Some((until, ahead_ms)) if turn.now.monotonic_ms < until => {
             Err(Fault::ClockAhead { ahead_ms, allowed_ms: causal::STAMP_AHEAD_MS_MAX })
         }
-        _ => Ok(kind),
+        _ => Ok(()),
     }
 }
 
