@@ -3,7 +3,6 @@
 
 use crate::event::{Action, Event, Now, Outbox};
 use crate::rows::Storage;
-use crate::serve::Hashes;
 use crate::state::{Node, Turn};
 use crate::work::{Origin, Work};
 use crate::{forward, queue, read, request, serve, write};
@@ -47,14 +46,13 @@ impl Node {
             _ => {}
         }
         match message {
-            Message::Apply { ticket, deltas, asks } => {
-                serve::apply(self, turn, from, partition, ticket, &deltas, asks);
+            Message::Apply { ticket, deltas, asker } => {
+                serve::apply(self, turn, from, partition, ticket, &deltas, asker);
             }
-            Message::Mend { ticket, cell, found, deltas } => {
-                serve::mend(self, turn, from, partition, ticket, (&cell, &found), &deltas);
+            Message::Mend { ticket, cell, found, deltas, asker } => {
+                serve::mend(self, turn, from, partition, ticket, (&cell, &found), (&deltas, asker));
             }
-            Message::Fetch { ticket, cell, held, applied } => {
-                let asker = Hashes { held, applied };
+            Message::Fetch { ticket, cell, asker } => {
                 serve::fetch(self, turn, from, partition, ticket, cell.as_ref(), asker);
             }
             Message::Applied { ticket, verdict } => self.applied(turn, from, ticket, &verdict),

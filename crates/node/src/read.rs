@@ -24,24 +24,13 @@ use crate::tally::{Standing, Tally};
 use crate::task::{finish, is_live, no_quorum, refuse};
 use crate::work::{Kind, Plan, Purpose, Read, Repair, Task, Work};
 use crate::write;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use causal::{Cell, Change, Delta, Entries, Scope, Sweep, string};
 use placement::NodeId;
 use store::Commit;
 use wire::command;
 use wire::peer::{Found, Message, Report, Ticket, Verdict};
 use wire::{Fault, Reply};
-use xxhash_rust::xxh3::xxh3_64;
-
-/// A hash of the dots that a cell holds, by which owners find out that they agree.
-pub(crate) fn dots_hash(entries: &Entries) -> u64 {
-    let mut bytes = BytesMut::with_capacity(64);
-    for dot in entries.dots() {
-        bytes.put_u64(dot.actor.0);
-        bytes.put_u64(dot.n);
-    }
-    xxh3_64(&bytes)
-}
 
 /// Looks here and asks the others.
 pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose) {
@@ -72,6 +61,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
         same,
         reports,
         repair: None,
+        asker: None,
         deadline,
     });
     if need == 1 {
@@ -102,9 +92,8 @@ fn ask_another(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &mut Read
 }
 
 fn fetch(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &Read, owner: NodeId) {
-    let held = dots_hash(&read.held);
-    let applied = node.applied_hash(read.task.partition).unwrap_or_default();
-    let message = Message::Fetch { ticket, cell: read.cell.clone(), held, applied };
+    let asker = node.hashes(read.task.partition, &read.held);
+    let message = Message::Fetch { ticket, cell: read.cell.clone(), asker };
     turn.send(node, owner, read.task.partition, message);
 }
 
@@ -163,6 +152,7 @@ fn compare(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut read: Box<R
     }
     let tally = Tally::new(sent.iter().map(|(owner, _)| *owner), sent.len());
     read.repair = Some(Repair { tally, sent });
+    read.asker = Some(node.hashes(read.task.partition, &read.held));
     send_repairs(node, turn, ticket, &read);
     node.pending.put_back(ticket, Work::Read(read));
 }
@@ -210,9 +200,9 @@ fn repair(replica: &Replica, cell: &Cell, mine: &Report, theirs: &Report) -> Opt
         replica.recent().missed(cell, &theirs.found.knowledge.context).cloned().collect();
     if is_behind(&after_deltas(cell, theirs.clone(), &missed)) {
         let (cell, found) = (cell.clone(), mine.found.clone());
-        return Some(Message::Mend { ticket, cell, found, deltas: Vec::new() });
+        return Some(Message::Mend { ticket, cell, found, deltas: Vec::new(), asker: None });
     }
-    Some(Message::Apply { ticket, deltas: missed, asks: None })
+    Some(Message::Apply { ticket, deltas: missed, asker: None })
 }
 
 /// What an owner would hold and know of the cell once it has applied these operations.
@@ -237,8 +227,11 @@ fn send_repairs(node: &Node, turn: &mut Turn<'_>, own: Ticket, read: &Read) {
     let Some(repair) = &read.repair else { return };
     for (owner, message) in repair.sent.iter().filter(|(owner, _)| repair.tally.waiting().contains(owner)) {
         let message = match message.clone() {
-            Message::Apply { deltas, asks, .. } => Message::Apply { ticket: own, deltas, asks },
-            Message::Mend { cell, found, deltas, .. } => Message::Mend { ticket: own, cell, found, deltas },
+            Message::Apply { deltas, .. } => Message::Apply { ticket: own, deltas, asker: read.asker },
+            Message::Mend { cell, found, deltas, .. } => {
+                Message::Mend { ticket: own, cell, found, deltas, asker: read.asker }
+            }
+
             other => other,
         };
         // What is passed on must be durable here first: an operation may be known to nobody else.
@@ -246,7 +239,9 @@ fn send_repairs(node: &Node, turn: &mut Turn<'_>, own: Ticket, read: &Read) {
     }
 }
 
-/// An owner that was behind holds the merge now. One that refuses single operations gets the cell.
+/// An owner that was behind holds the merge now, and nothing else: only then has the read not gone past something
+/// that came there since it was asked. One that holds more is merged again. One that refuses single operations
+/// gets the cell.
 pub(crate) fn repaired(
     node: &mut Node,
     turn: &mut Turn<'_>,
@@ -255,17 +250,33 @@ pub(crate) fn repaired(
     from: NodeId,
     verdict: &Verdict,
 ) {
-    let Some(repair) = &mut read.repair else { return node.pending.put_back(ticket, Work::Read(read)) };
-    if matches!(verdict, Verdict::Held { .. }) {
-        if repair.tally.ack(from) == Standing::Met {
-            return conclude(node, turn, *read);
+    let (Some(repair), Some(cell)) = (&mut read.repair, &read.cell) else {
+        return node.pending.put_back(ticket, Work::Read(read));
+    };
+    if !repair.tally.waiting().contains(&from) {
+        return node.pending.put_back(ticket, Work::Read(read));
+    }
+    let replica = node.replicas.entry(read.task.partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), read.task.partition);
+    let Ok(entries) = shelf.get(cell) else { return refuse(node, turn, read.task, Fault::Storage) };
+    let mine = report::report(replica, cell, entries);
+    match verdict {
+        Verdict::Held { report: Some(theirs) } if !View::of(&mine).agrees_with(&View::of(theirs), cell) => {
+            read.same.retain(|owner| *owner != from);
+            read.reports.retain(|(owner, _)| *owner != from);
+            read.reports.push((from, (**theirs).clone()));
+            read.repair = None;
+            return compare(node, turn, ticket, read);
         }
-    } else if let (Some(sent), Some(cell)) = (repair.sent.iter_mut().find(|(to, _)| *to == from), &read.cell)
-    {
-        let replica = node.replicas.entry(read.task.partition).or_default();
-        let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), read.task.partition);
-        if let Ok((found, _)) = replica.found(cell, &mut shelf) {
-            sent.1 = Message::Mend { ticket, cell: cell.clone(), found, deltas: Vec::new() };
+        Verdict::Held { .. } => {
+            if repair.tally.ack(from) == Standing::Met {
+                return conclude(node, turn, *read);
+            }
+        }
+        Verdict::StampAhead { .. } | Verdict::Refused => {
+            let found = mine.found;
+            let mend = Message::Mend { ticket, cell: cell.clone(), found, deltas: Vec::new(), asker: None };
+            repair.sent.iter_mut().filter(|(to, _)| *to == from).for_each(|sent| sent.1 = mend.clone());
         }
     }
     node.pending.put_back(ticket, Work::Read(read));

@@ -10,8 +10,10 @@
 //! way. An owner names those that it remembers (`idle`), and they count for nothing here.
 
 use crate::replica::Replica;
+use bytes::{BufMut, BytesMut};
 use causal::{Cell, Context, Entries, Knowledge};
 use wire::peer::Report;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// What is held and known of a cell somewhere, as far as it matters for the cell.
 pub(crate) struct View<'a> {
@@ -44,4 +46,14 @@ pub(crate) fn report(replica: &Replica, cell: &Cell, entries: Entries) -> Report
     let map = replica.map();
     let knowledge = Knowledge { context: map.context().clone(), early: map.knowledge().early.of(cell) };
     Report { found: wire::peer::Found { entries, knowledge }, idle: replica.recent().idle(cell) }
+}
+
+/// A hash of the dots that a cell holds, by which owners find out that they agree.
+pub(crate) fn dots_hash(entries: &Entries) -> u64 {
+    let mut bytes = BytesMut::with_capacity(64);
+    for dot in entries.dots() {
+        bytes.put_u64(dot.actor.0);
+        bytes.put_u64(dot.n);
+    }
+    xxh3_64(&bytes)
 }

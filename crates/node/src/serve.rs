@@ -4,7 +4,6 @@
 //! 1. An acknowledgement leaves when what it says is durable here, and says nothing about anywhere else.
 //! 2. What is shown to a reader is durable here before it is shown.
 
-use crate::read::dots_hash;
 use crate::report;
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
@@ -12,7 +11,7 @@ use crate::write::observe;
 use causal::{Applied, Cell, Delta};
 use placement::{NodeId, PartitionId};
 use store::Commit;
-use wire::peer::{Found, Message, Report, Ticket, Verdict};
+use wire::peer::{Found, Hashes, Message, Report, Ticket, Verdict};
 
 /// Applies operations and acknowledges them.
 pub(crate) fn apply(
@@ -22,16 +21,11 @@ pub(crate) fn apply(
     partition: PartitionId,
     ticket: Ticket,
     deltas: &[Delta],
-    asks: Option<u64>,
+    asker: Option<Hashes>,
 ) {
     let done = apply_all(node, turn, partition, deltas);
-    let done = done.and_then(|done| match (done, asks, deltas.first()) {
-        (Some((after, Verdict::Held { .. })), Some(applied), Some(delta)) => {
-            let report = beside(node, turn, partition, delta, applied)?.map(Box::new);
-            Ok(Some((after, Verdict::Held { report })))
-        }
-        (done, _, _) => Ok(done),
-    });
+    let cell = deltas.first().and_then(|delta| delta.edits.first()).map(|edit| &edit.cell);
+    let done = done.and_then(|done| with_report(node, turn, partition, cell, asker, done));
     acknowledge(node, turn, from, partition, ticket, done);
 }
 
@@ -43,16 +37,31 @@ pub(crate) fn mend(
     partition: PartitionId,
     ticket: Ticket,
     (cell, found): (&Cell, &Found),
-    deltas: &[Delta],
+    (deltas, asker): (&[Delta], Option<Hashes>),
 ) {
     let done = take(node, turn, partition, cell, found).and_then(|taken| {
-        let Some((before, held @ Verdict::Held { .. })) = taken else { return Ok(taken) };
-        match apply_all(node, turn, partition, deltas)? {
-            Some((after, Verdict::Held { .. })) => Ok(Some((after.max(before), held))),
-            other => Ok(other),
-        }
+        let Some((before, Verdict::Held { .. })) = taken else { return Ok(taken) };
+        let done = apply_all(node, turn, partition, deltas)?;
+        let done = done.map(|(after, verdict)| (after.max(before), verdict));
+        with_report(node, turn, partition, Some(cell), asker, done)
     });
     acknowledge(node, turn, from, partition, ticket, done);
+}
+
+/// Adds to what is held what the asker wants to know of the cell, if it is not as it is there.
+fn with_report(
+    node: &Node,
+    turn: &mut Turn<'_>,
+    partition: PartitionId,
+    cell: Option<&Cell>,
+    asker: Option<Hashes>,
+    done: Option<(Commit, Verdict)>,
+) -> Done {
+    let (Some((after, Verdict::Held { .. })), Some(cell), Some(asker)) = (&done, cell, asker) else {
+        return Ok(done);
+    };
+    let (later, report) = look(node, turn, partition, cell, asker)?;
+    Ok(Some((later.max(*after), Verdict::Held { report: report.map(Box::new) })))
 }
 
 /// What was done, and the commit that makes it durable; nothing where an exchange that is under way will bring it,
@@ -97,27 +106,6 @@ fn apply_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, delta
     Ok(Some((after, Verdict::Held { report: None })))
 }
 
-/// What this owner has to report of a plain write: what it holds beside it, or that it has applied something else
-/// than the write's maker. A write whose entry is gone was seen by a later one, and that one answers for it.
-fn beside(
-    node: &Node,
-    turn: &mut Turn<'_>,
-    partition: PartitionId,
-    delta: &Delta,
-    applied: u64,
-) -> Result<Option<Report>, RowError> {
-    let (Some(replica), Some(edit)) = (node.replicas.get(&partition), delta.edits.first()) else {
-        return Ok(None);
-    };
-    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-    let entries = shelf.get(&edit.cell)?;
-    let alone = entries.len() == 1 || entries.get(delta.dot).is_none();
-    if alone && replica.map().context().fingerprint() == applied {
-        return Ok(None);
-    }
-    Ok(Some(report::report(replica, &edit.cell, entries)))
-}
-
 fn take(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, cell: &Cell, found: &Found) -> Done {
     if !node.layout.owners(partition).contains(&node.identity.node) {
         return Ok(Some((Commit::default(), Verdict::Refused)));
@@ -127,13 +115,6 @@ fn take(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, cell: &Cel
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let after = replica.mend(cell, found, node.identity.actor, &mut shelf)?;
     Ok(after.map(|after| (after, Verdict::Held { report: None })))
-}
-
-/// The hashes by which the asker of a fetch says what it holds and has applied.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Hashes {
-    pub(crate) held: u64,
-    pub(crate) applied: u64,
 }
 
 /// Says what is held of a cell: the same as the asker, or all of it. Without a cell, what was applied.
@@ -146,28 +127,36 @@ pub(crate) fn fetch(
     cell: Option<&Cell>,
     asker: Hashes,
 ) {
-    let (after, message) = match look(node, turn, partition, cell, asker) {
+    node.replicas.entry(partition).or_default();
+    let looked = match cell {
+        Some(cell) => look(node, turn, partition, cell, asker),
+        None => Ok((everything(turn.store), Some(all_applied(node, partition)))),
+    };
+    let (after, message) = match looked {
         Ok((after, report)) => (after, Message::Fetched { ticket, report: report.map(Box::new) }),
         Err(_) => (Commit::default(), Message::Unreadable { ticket }),
     };
     turn.send_after(after, node, from, partition, message);
 }
 
+fn all_applied(node: &Node, partition: PartitionId) -> Report {
+    let knowledge = node.replicas.get(&partition).map(|replica| replica.map().knowledge().clone());
+    let found = Found { knowledge: knowledge.unwrap_or_default(), ..Found::default() };
+    Report { found, ..Report::default() }
+}
+
+/// What there is to report of a cell to one who holds and has applied what the hashes say.
 fn look(
-    node: &mut Node,
+    node: &Node,
     turn: &mut Turn<'_>,
     partition: PartitionId,
-    cell: Option<&Cell>,
+    cell: &Cell,
     asker: Hashes,
 ) -> Result<(Commit, Option<Report>), RowError> {
-    let replica = node.replicas.entry(partition).or_default();
-    let Some(cell) = cell else {
-        let found = Found { knowledge: replica.map().knowledge().clone(), ..Found::default() };
-        return Ok((everything(turn.store), Some(Report { found, ..Report::default() })));
-    };
+    let Some(replica) = node.replicas.get(&partition) else { return Ok((Commit::default(), None)) };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let entries = shelf.get(cell)?;
-    if dots_hash(&entries) == asker.held && replica.map().context().fingerprint() == asker.applied {
+    if node.hashes(partition, &entries) == asker {
         return Ok((shelf.after, None));
     }
     // What is known must be as durable as what is held before anybody relies on it.

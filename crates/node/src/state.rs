@@ -9,6 +9,7 @@ use crate::heard::Heard;
 use crate::pending::Pending;
 use crate::queues::Queues;
 use crate::replica::Replica;
+use crate::report::dots_hash;
 use crate::rows::{self, RowError, Shelf, Storage};
 use bytes::Bytes;
 use causal::{Actor, Cell, Clock};
@@ -16,7 +17,7 @@ use placement::{Layout, NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Commit;
-use wire::peer::{Envelope, Message};
+use wire::peer::{Envelope, Hashes, Message};
 
 /// How a node behaves. Times are in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -130,9 +131,10 @@ impl Node {
         self.replicas.values().all(|replica| replica.map().context().is_empty())
     }
 
-    /// A hash of what was applied in a partition.
-    pub(crate) fn applied_hash(&self, partition: PartitionId) -> Option<u64> {
-        self.replicas.get(&partition).map(|replica| replica.map().context().fingerprint())
+    /// What this node has applied in a partition, and what it holds in a cell of it, as hashes.
+    pub(crate) fn hashes(&self, partition: PartitionId, held: &causal::Entries) -> Hashes {
+        let applied = self.replicas.get(&partition).map(|replica| replica.map().context().fingerprint());
+        Hashes { held: dots_hash(held), applied: applied.unwrap_or_default() }
     }
 
     /// When the next [`Event::Tick`] is due, by the monotonic clock.

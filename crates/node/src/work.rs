@@ -7,7 +7,7 @@ use bytes::Bytes;
 use causal::{Cell, Delta, Edit, Entries, Key, Scope, Sweep};
 use placement::{NodeId, PartitionId};
 use store::Commit;
-use wire::peer::{Found, Message, Report, Request, Ticket};
+use wire::peer::{Found, Hashes, Message, Report, Request, Ticket};
 use wire::{Level, Reply};
 
 /// Who waits for the answer.
@@ -76,7 +76,7 @@ pub(crate) struct Write {
     pub(crate) delta: Delta,
     pub(crate) after: Commit,
     pub(crate) tally: Tally,
-    pub(crate) asks: Option<u64>,
+    pub(crate) asker: Option<Hashes>,
     pub(crate) mend: Option<(Cell, Found)>,
     pub(crate) reports: Vec<Report>,
     pub(crate) ahead_ms: Option<u64>,
@@ -114,6 +114,7 @@ pub(crate) struct Read {
     pub(crate) same: Vec<NodeId>,
     pub(crate) reports: Vec<(NodeId, Report)>,
     pub(crate) repair: Option<Repair>,
+    pub(crate) asker: Option<Hashes>,
     pub(crate) deadline: u64,
 }
 

@@ -22,7 +22,7 @@ use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
 use crate::task::{finish, is_live, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Task, Work, Write};
-use causal::{Cell, Change, Delta, Edit, Stamp, string};
+use causal::{Cell, Change, Delta, Edit, Entries, Stamp, string};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::{Found, Message, Report, Ticket, Verdict};
@@ -31,7 +31,7 @@ use wire::{Fault, Reply};
 /// How long a node whose clock was found to run ahead leaves writes to others, in milliseconds.
 const CLOCK_AHEAD_MS: u64 = 1_000;
 
-/// Does to `cell` what a command asks for, as of what this replica holds of it now.
+/// Does to `cell` what a command asker for, as of what this replica holds of it now.
 pub(crate) fn change(
     node: &mut Node,
     turn: &mut Turn<'_>,
@@ -69,9 +69,10 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, plan: Plan
     };
     let deadline = turn.now.monotonic_ms + node.options.request_timeout_ms;
     let tally = Tally::new(owners, need);
-    let asks = if plain { node.applied_hash(task.partition) } else { None };
+    let alone = Entries::from_iter(delta.edits.first().and_then(|edit| Some(delta.entry(edit.add.clone()?))));
+    let asker = plain.then(|| node.hashes(task.partition, &alone));
     let (reports, ahead_ms, mend) = (Vec::new(), None, None);
-    let write = Write { task, reply, delta, after, tally, asks, mend, reports, ahead_ms, deadline };
+    let write = Write { task, reply, delta, after, tally, asker, mend, reports, ahead_ms, deadline };
     send(node, turn, Box::new(write));
 }
 
@@ -106,8 +107,8 @@ fn send_to_waiting(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Wri
     for owner in write.tally.waiting().iter().filter(|owner| is_live(node, **owner)) {
         let deltas = vec![write.delta.clone()];
         let message = match write.mend.clone() {
-            Some((cell, found)) => Message::Mend { ticket, cell, found, deltas },
-            None => Message::Apply { ticket, deltas, asks: write.asks },
+            Some((cell, found)) => Message::Mend { ticket, cell, found, deltas, asker: None },
+            None => Message::Apply { ticket, deltas, asker: write.asker },
         };
         turn.send(node, *owner, write.task.partition, message);
     }
@@ -147,7 +148,9 @@ pub(crate) fn applied(
 /// Keeps a report of an owner that holds something beside the write, or knows something that is not known here, or
 /// the other way round. What merely differs by operations on other cells is no matter.
 fn note_report(node: &Node, turn: &mut Turn<'_>, write: &mut Write, report: Option<&Report>) {
-    let (Some(report), Some(_), Some(edit)) = (report, write.asks, write.delta.edits.first()) else { return };
+    let (Some(report), Some(_), Some(edit)) = (report, write.asker, write.delta.edits.first()) else {
+        return;
+    };
     let Some(replica) = node.replicas.get(&write.task.partition) else { return };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), write.task.partition);
     let mine = shelf.get(&edit.cell).map(|entries| report::report(replica, &edit.cell, entries));
@@ -173,11 +176,11 @@ fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
     let owners = node.layout.owners(task.partition).to_vec();
     let tally = Tally::new(owners, tally.need());
     let after = after.max(later);
-    let (reports, ahead_ms, asks, mend) = (Vec::new(), None, None, Some(mend));
+    let (reports, ahead_ms, asker, mend) = (Vec::new(), None, None, Some(mend));
     send(
         node,
         turn,
-        Box::new(Write { task, reply, delta, after, tally, asks, mend, reports, ahead_ms, deadline }),
+        Box::new(Write { task, reply, delta, after, tally, asker, mend, reports, ahead_ms, deadline }),
     );
 }
 

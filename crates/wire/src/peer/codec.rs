@@ -3,7 +3,7 @@
 //! 1. A tag and the order of its fields never change; what must change gets a new tag.
 //! 2. Nothing is allocated that the bytes received do not pay for.
 
-use super::{Envelope, Found, Job, Message, Report, Request, Ticket, Verdict};
+use super::{Envelope, Found, Hashes, Job, Message, Report, Request, Ticket, Verdict};
 use crate::resp::{self, Protocol, ReplyDecoder};
 use crate::{Level, Reply};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -43,14 +43,14 @@ impl Envelope {
 impl Message {
     fn encode(&self, out: &mut BytesMut) {
         match self {
-            Self::Apply { ticket, deltas, asks } => {
+            Self::Apply { ticket, deltas, asker } => {
                 head(out, 1, *ticket);
-                out.put_u8(u8::from(asks.is_some()));
-                asks.iter().for_each(|applied| out.put_u64(*applied));
+                encode_asker(asker.as_ref(), out);
                 encode_deltas(deltas, out);
             }
-            Self::Mend { ticket, cell, found, deltas } => {
+            Self::Mend { ticket, cell, found, deltas, asker } => {
                 head(out, 2, *ticket);
+                encode_asker(asker.as_ref(), out);
                 cell.encode(out);
                 found.encode(out);
                 encode_deltas(deltas, out);
@@ -59,10 +59,9 @@ impl Message {
                 head(out, 3, *ticket);
                 verdict.encode(out);
             }
-            Self::Fetch { ticket, cell, held, applied } => {
+            Self::Fetch { ticket, cell, asker } => {
                 head(out, 4, *ticket);
-                out.put_u64(*applied);
-                out.put_u64(*held);
+                asker.encode(out);
                 out.put_u8(u8::from(cell.is_some()));
                 cell.iter().for_each(|cell| cell.encode(out));
             }
@@ -98,18 +97,19 @@ impl Message {
         let ticket = Ticket(reader.u64()?);
         Ok(match tag {
             1 => {
-                let asks = if reader.u8()? == 0 { None } else { Some(reader.u64()?) };
-                Self::Apply { ticket, deltas: decode_deltas(reader)?, asks }
+                let asker = decode_asker(reader)?;
+                Self::Apply { ticket, deltas: decode_deltas(reader)?, asker }
             }
             2 => {
+                let asker = decode_asker(reader)?;
                 let (cell, found) = (Cell::decode(reader)?, Found::decode(reader)?);
-                Self::Mend { ticket, cell, found, deltas: decode_deltas(reader)? }
+                Self::Mend { ticket, cell, found, deltas: decode_deltas(reader)?, asker }
             }
             3 => Self::Applied { ticket, verdict: Verdict::decode(reader)? },
             4 => {
-                let (applied, held, has_cell) = (reader.u64()?, reader.u64()?, reader.u8()? != 0);
+                let (asker, has_cell) = (Hashes::decode(reader)?, reader.u8()? != 0);
                 let cell = if has_cell { Some(Cell::decode(reader)?) } else { None };
-                Self::Fetch { ticket, cell, held, applied }
+                Self::Fetch { ticket, cell, asker }
             }
             5 => Self::Fetched { ticket, report: None },
             6 => Self::Fetched { ticket, report: Some(Box::new(Report::decode(reader)?)) },
@@ -119,6 +119,15 @@ impl Message {
             _ => return Err(reader.malformed()),
         })
     }
+}
+
+fn encode_asker(asker: Option<&Hashes>, out: &mut BytesMut) {
+    out.put_u8(u8::from(asker.is_some()));
+    asker.into_iter().for_each(|asker| asker.encode(out));
+}
+
+fn decode_asker(reader: &mut Reader) -> Result<Option<Hashes>, Malformed> {
+    if reader.u8()? == 0 { Ok(None) } else { Hashes::decode(reader).map(Some) }
 }
 
 fn encode_deltas(deltas: &[Delta], out: &mut BytesMut) {
@@ -155,6 +164,17 @@ impl Found {
         let entries = Entries::decode(reader)?;
         let knowledge = Knowledge { context: Context::decode(reader)?, early: Early::decode(reader)? };
         Ok(Self { entries, knowledge })
+    }
+}
+
+impl Hashes {
+    fn encode(&self, out: &mut BytesMut) {
+        out.put_u64(self.held);
+        out.put_u64(self.applied);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        Ok(Self { held: reader.u64()?, applied: reader.u64()? })
     }
 }
 

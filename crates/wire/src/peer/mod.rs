@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! coordinator                     owner
-//!    │ Apply { deltas, asks } ─────▶ │   a write, or the operations that it missed
+//!    │ Apply { deltas, asker } ────▶ │   a write, or the operations that it missed
 //!    │ ◀──────── Applied { verdict } │   once it is durable there
-//!    │ Fetch { cell, held, applied } ▶ │   a read, with hashes of what the asker holds and has applied
+//!    │ Fetch { cell, asker } ──────▶ │   a read, with hashes of what the asker holds and has applied
 //!    │ ◀──────── Fetched { report }  │   "the same", or all of it with what is known of it
-//!    │ Mend { cell, found, deltas } ▶ │   a cell as it is after a merge, for an owner that is behind
+//!    │ Mend { cell, found } ───────▶ │   a cell as it is after a merge, for an owner that is behind
 //!    │ ◀──────── Applied { verdict } │
 //!    │ Ask { request }   ──────────▶ │   a client's request, passed on once to an owner
 //!    │ ◀──────── Answer { reply }    │
@@ -52,9 +52,8 @@ pub enum Message {
         ticket: Ticket,
         /// The operations, each whole.
         deltas: Vec<Delta>,
-        /// For a plain write: a hash of what the asker has applied. Who has applied anything else, or holds
-        /// anything beside the write, reports it.
-        asks: Option<u64>,
+        /// Where the asker wants a report of the cell of the first operation unless it is as it is there.
+        asker: Option<Hashes>,
     },
     /// Take this cell as it is after a merge, and then apply these operations.
     Mend {
@@ -66,6 +65,8 @@ pub enum Message {
         found: Found,
         /// The operations, each whole.
         deltas: Vec<Delta>,
+        /// Where the asker wants a report of the cell unless it is then as it is there.
+        asker: Option<Hashes>,
     },
     /// An `Apply` or a `Mend` was done, and is durable, or was not.
     Applied {
@@ -80,10 +81,8 @@ pub enum Message {
         ticket: Ticket,
         /// The cell; without one the question is what was applied in the partition.
         cell: Option<Cell>,
-        /// A hash of the dots that the asker holds in the cell.
-        held: u64,
-        /// A hash of what the asker has applied.
-        applied: u64,
+        /// What the asker holds and has applied.
+        asker: Hashes,
     },
     /// This is what I hold.
     Fetched {
@@ -127,6 +126,15 @@ pub struct Found {
     pub entries: Entries,
     /// What is known there of any entry that it does not hold.
     pub knowledge: Knowledge,
+}
+
+/// What the asker of a question holds and has applied, as hashes: who has the same need not send it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hashes {
+    /// Of the dots in the cell.
+    pub held: u64,
+    /// Of the context.
+    pub applied: u64,
 }
 
 /// What an owner holds and knows of a cell, for a coordinator that holds or knows something else.
