@@ -8,7 +8,7 @@ use crate::report;
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
 use crate::write::observe;
-use causal::{Applied, Cell, Delta};
+use causal::{Applied, Cell, Delta, Knowledge, Scope};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::{Found, Hashes, Message, Report, Ticket, Verdict};
@@ -130,7 +130,7 @@ pub(crate) fn fetch(
     node.replicas.entry(partition).or_default();
     let looked = match cell {
         Some(cell) => look(node, turn, partition, cell, asker),
-        None => Ok((everything(turn.store), Some(all_applied(node, partition)))),
+        None => all_seen(node, turn, partition).map(|report| (everything(turn.store), Some(report))),
     };
     let (after, message) = match looked {
         Ok((after, report)) => (after, Message::Fetched { ticket, report: report.map(Box::new) }),
@@ -139,10 +139,14 @@ pub(crate) fn fetch(
     turn.send_after(after, node, from, partition, message);
 }
 
-fn all_applied(node: &Node, partition: PartitionId) -> Report {
-    let knowledge = node.replicas.get(&partition).map(|replica| replica.map().knowledge().clone());
-    let found = Found { knowledge: knowledge.unwrap_or_default(), ..Found::default() };
-    Report { found, ..Report::default() }
+/// Everything that was applied or is held here: what a reader may have been shown was perhaps taken cell by cell, and
+/// not applied.
+fn all_seen(node: &Node, turn: &mut Turn<'_>, partition: PartitionId) -> Result<Report, RowError> {
+    let Some(replica) = node.replicas.get(&partition) else { return Ok(Report::default()) };
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    let context = replica.map().sweep_of(Scope::All, &mut shelf)?.seen;
+    let knowledge = Knowledge { context, ..Knowledge::default() };
+    Ok(Report { found: Found { knowledge, ..Found::default() }, ..Report::default() })
 }
 
 /// What there is to report of a cell to one who holds and has applied what the hashes say.
