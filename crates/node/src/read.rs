@@ -285,6 +285,12 @@ pub(crate) fn repaired(
 /// Some have not answered yet: they are asked again, and one more with them.
 pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut read: Box<Read>) {
     let now = turn.now.monotonic_ms;
+    let halftime = read.deadline.saturating_sub(node.options.request_timeout_ms / 2);
+    if now >= halftime && matches!(read.purpose, Purpose::Explain(_)) {
+        // Who does not answer is what the client wants to know, and a node that passed the question on waits for
+        // the whole time only.
+        return conclude(node, turn, *read);
+    }
     if now >= read.deadline {
         let fault = no_quorum(node, &read.task, Kind::Read);
         return refuse(node, turn, read.task, fault);
