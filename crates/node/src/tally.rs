@@ -6,6 +6,9 @@
 
 use placement::NodeId;
 
+#[cfg(test)]
+mod tests;
+
 /// How a tally stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
