@@ -23,6 +23,11 @@ use clap::Parser;
 
 use flags::{Armilla, Command};
 
+/// The rows of a batch are allocated by a shard's thread and freed by another, which mimalloc does without locks.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The command could not do its work at all (clap's code for wrong usage is the same).
 const EXIT_FAILED: u8 = 2;
 
