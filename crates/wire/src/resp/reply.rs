@@ -180,6 +180,8 @@ fn read_line(line: &[u8]) -> Result<Line, ProtocolFault> {
             let missing = count(mark, rest)?.checked_mul(if pairs { 2 } else { 1 }).ok_or(wrong)?;
             return Ok(Line::Step(Step::Open(Open { mark, missing, items: Vec::new() })));
         }
+        // A status holds no LF, and must not when it is passed on: it would end its line.
+        (b'+', _) if memchr(b'\n', rest).is_some() => return Err(wrong),
         (b'+', _) => Reply::Simple(String::from_utf8_lossy(rest).into_owned().into()),
         (b'-', _) => Reply::Error(Fault::from_line(rest)),
         (b':', _) => Reply::Integer(number::integer(rest).ok_or(wrong)?),

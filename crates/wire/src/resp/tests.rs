@@ -1,4 +1,4 @@
-//! Whose memory the decoders take, and how much of it.
+//! Whose memory the decoders take, and how much of it; and replies that are refused.
 
 use bytes::BytesMut;
 
@@ -103,4 +103,10 @@ fn an_inline_command_ends_within_its_limit() {
 fn a_reply_may_not_nest_a_client_to_death() {
     let mut buffer = BytesMut::from("*1\r\n".repeat(1_000_000).as_str());
     assert_eq!(ReplyDecoder::default().decode(&mut buffer), Err(ProtocolFault::ReplyDepth));
+}
+
+#[test]
+fn a_status_that_holds_a_line_feed_is_refused() {
+    let decoded = ReplyDecoder::default().decode(&mut BytesMut::from("+OK\n+forged\r\n"));
+    assert_eq!(decoded, Err(ProtocolFault::ReplyForm(b'+')));
 }
