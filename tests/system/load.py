@@ -1,0 +1,201 @@
+"""A load from redis-py, as stock as it comes but for one thing: it repeats nothing by itself, so that each attempt is known.
+
+Each thread has its own plain keys, so that each has one writer; counters belong to all. A thread that loses its connection
+goes on with the next node. Every request is recorded (`history`), and every error that a client may not see is kept.
+"""
+
+import collections
+import random
+import threading
+import time
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from history import OK, REFUSED, UNKNOWN, Operation
+
+THREADS = 6
+# Well above the time after which a node says that it does not know.
+ANSWER_SECONDS_MAX = 15
+REST_AFTER_LOSS_SECONDS = 0.02
+COUNTERS = [f"counter:{number}" for number in range(8)]
+REGISTERS_PER_THREAD = 5
+# Keys of one pipeline or of one MSET.
+BURST = 40
+KEYS_AT_ONCE = 200
+# What a client may do next, of 100.
+MIX = {"mark": 35, "burst": 10, "add": 20, "register": 15, "delete": 5, "read": 15}
+# Provably applied nowhere.
+REFUSALS = ("NOQUORUM", "CLUSTERDOWN", "BUSY", "TRYAGAIN")
+
+
+def connect(port, **more):
+    """A client that repeats nothing."""
+    settings = {"socket_timeout": ANSWER_SECONDS_MAX, "decode_responses": True, "retry": Retry(NoBackoff(), 0)}
+    return redis.Redis(port=port, **(settings | more))
+
+
+def outcome_of(error):
+    """What an error says of a request, and whether a node may be killed without a client seeing more than this."""
+    # Subclasses of ConnectionError are other things: a wrong password, a server that loads.
+    if type(error) is redis.ConnectionError:
+        return UNKNOWN, True
+    text = str(error)
+    if isinstance(error, redis.ResponseError) and text.startswith("UNKNOWN "):
+        return UNKNOWN, True
+    refused = text.startswith(REFUSALS) or isinstance(error, redis.exceptions.ClusterDownError)
+    return (REFUSED if refused else UNKNOWN), False
+
+
+class Load:
+    """Threads that work on a cluster until they are told to stop."""
+
+    def __init__(self, ports, label):
+        self.label = label
+        self.operations = []
+        # The errors that a killed node does not explain: text, port, when the request began.
+        self.errors = []
+        self._stop = threading.Event()
+        self._workers = [_Worker(self, number, ports) for number in range(THREADS)]
+        self._threads = [threading.Thread(target=worker.work, daemon=True) for worker in self._workers]
+
+    def start(self):
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(2 * ANSWER_SECONDS_MAX)
+            assert not thread.is_alive(), "a client did not come back from its request"
+        self.operations = [operation for worker in self._workers for operation in worker.operations]
+
+    def goes_on(self):
+        return not self._stop.is_set()
+
+    def count_since(self, moment):
+        """How many requests begun since then were done, by the port that was asked."""
+        operations = [operation for worker in self._workers for operation in list(worker.operations)]
+        done = (operation for operation in operations if operation.outcome == OK and operation.begin >= moment)
+        return collections.Counter(operation.node for operation in done)
+
+
+class _Worker:
+    def __init__(self, load, number, ports):
+        self.load, self.name = load, f"{load.label}:{number}"
+        self.random = random.Random(self.name)
+        self.clients = [connect(port) for port in ports]
+        self.ports = ports
+        self.at = number % len(ports)
+        self.operations = []
+        self.marks = []
+        self.serial = 0
+
+    def work(self):
+        words, weights = list(MIX), list(MIX.values())
+        while self.load.goes_on():
+            getattr(self, f"_{self.random.choices(words, weights)[0]}")()
+            self.at = (self.at + 1) % len(self.ports)
+        for client in self.clients:
+            client.close()
+
+    def _mark(self):
+        self.serial += 1
+        key = f"mark:{self.name}:{self.serial}"
+        if self._do("set", key, f"v{self.serial}") == OK:
+            self.marks.append(key)
+
+    def _burst(self):
+        """Many new keys at once: a pipeline, whose answers are one a key, or one MSET, whose answer is for all of them."""
+        pairs = {}
+        for _ in range(BURST):
+            self.serial += 1
+            pairs[f"mark:{self.name}:{self.serial}"] = f"v{self.serial}"
+        begin = time.monotonic()
+        try:
+            if self.random.random() < 0.5:
+                with self.clients[self.at].pipeline(transaction=False) as pipe:
+                    for key, value in pairs.items():
+                        pipe.set(key, value)
+                    answers = pipe.execute(raise_on_error=False)
+            else:
+                answers = [self.clients[self.at].mset(pairs)] * BURST
+        except Exception as error:  # noqa: BLE001: any error at all is judged
+            answers = [error] * BURST
+        end = time.monotonic()
+        for (key, value), answer in zip(pairs.items(), answers, strict=True):
+            outcome = self._judged(answer, begin)
+            self.operations.append(Operation("set", key, value, outcome, begin, end, self.ports[self.at]))
+            if outcome == OK:
+                self.marks.append(key)
+        self._rest_after(answers[0])
+
+    def _register(self):
+        self.serial += 1
+        register = self.random.randrange(REGISTERS_PER_THREAD)
+        self._do("set", f"register:{self.name}:{register}", f"v{self.serial}")
+
+    def _add(self):
+        self._do("add", self.random.choice(COUNTERS), self.random.randint(1, 5))
+
+    def _delete(self):
+        if self.marks:
+            self._do("delete", self.marks.pop(self.random.randrange(len(self.marks))), None)
+
+    def _read(self):
+        kind = self.random.choice(("mark", "register", "counter"))
+        if kind == "counter":
+            self._do("count", self.random.choice(COUNTERS), None)
+        elif kind == "register":
+            self._do("get", f"register:{self.name}:{self.random.randrange(REGISTERS_PER_THREAD)}", None)
+        elif self.marks:
+            self._do("get", self.random.choice(self.marks), None)
+
+    def _do(self, kind, key, value):
+        client, port = self.clients[self.at], self.ports[self.at]
+        begin = time.monotonic()
+        try:
+            if kind == "set":
+                client.set(key, value)
+            elif kind == "add":
+                client.incrby(key, value)
+            elif kind == "delete":
+                client.delete(key)
+            else:
+                value = client.get(key)
+            answer = None
+        except Exception as error:  # noqa: BLE001: any error at all is judged
+            answer = error
+        outcome = self._judged(answer, begin)
+        self.operations.append(Operation(kind, key, value, outcome, begin, time.monotonic(), port))
+        self._rest_after(answer)
+        return outcome
+
+    def _judged(self, answer, begin):
+        if not isinstance(answer, Exception):
+            return OK
+        outcome, is_expected = outcome_of(answer)
+        if not is_expected:
+            self.load.errors.append((f"{type(answer).__name__}: {answer}", self.ports[self.at], begin))
+        return outcome
+
+    def _rest_after(self, answer):
+        if type(answer) is redis.ConnectionError:
+            time.sleep(REST_AFTER_LOSS_SECONDS)
+
+
+def read_back(operations, port):
+    """Reads every key of a history at one node. Gives the reads as operations."""
+    kinds = {operation.key: "count" if operation.kind in ("add", "count") else "get" for operation in operations}
+    keys = list(kinds)
+    reads = []
+    with connect(port) as client:
+        for first in range(0, len(keys), KEYS_AT_ONCE):
+            some = keys[first : first + KEYS_AT_ONCE]
+            begin = time.monotonic()
+            values = client.mget(some)
+            end = time.monotonic()
+            assert len(values) == len(some)
+            reads += [Operation(kinds[key], key, value, OK, begin, end, port) for key, value in zip(some, values)]
+    return reads
