@@ -30,7 +30,6 @@ impl Scope {
     }
 
     /// Appends the scope.
-    /// Appends the scope.
     pub fn encode(self, out: &mut BytesMut) {
         out.put_u8(match self {
             Self::All => u8::MAX,
@@ -38,7 +37,6 @@ impl Scope {
         });
     }
 
-    /// Reads a scope.
     /// Reads a scope.
     pub fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
         match reader.u8()? {

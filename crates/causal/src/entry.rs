@@ -78,6 +78,8 @@ pub struct Entry {
 
 impl Entry {
     const BYTES_MIN: usize = Dot::BYTES_MIN + 10 + 2;
+    /// Dot, stamp, tag and length, with numbers as long as they mostly are.
+    const HEAD_BYTES_ABOUT: usize = 36;
 
     /// A hash of the entry and its cell. The sum over a replica's entries is its digest.
     ///
@@ -172,6 +174,15 @@ impl Entries {
     /// Keeps the entries that `keep` says.
     pub fn retain(&mut self, keep: impl FnMut(&Entry) -> bool) {
         self.0.retain(keep);
+    }
+
+    /// About how long the encoding is, bytes: for a buffer that then seldom has to grow.
+    pub fn bytes_about(&self) -> usize {
+        let payload = |entry: &Entry| match &entry.payload {
+            Payload::Plain(bytes) => bytes.len(),
+            Payload::Increment(_) => 16,
+        };
+        4 + self.0.iter().map(|entry| Entry::HEAD_BYTES_ABOUT + payload(entry)).sum::<usize>()
     }
 
     /// Appends all entries, behind a version.

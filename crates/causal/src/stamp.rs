@@ -77,6 +77,12 @@ impl Clock {
         self.last
     }
 
+    /// Whether the last reading lies too far ahead of physical time for anybody to take the next one in: physical time
+    /// was wrong and has been set right. Such a clock is to be made anew; what it stamped is ordered by being seen.
+    pub fn is_too_far_ahead(&self, wall_ms: u64) -> bool {
+        self.last.is_too_far_ahead(wall_ms)
+    }
+
     /// Takes note of a stamp, so that later readings are above it.
     pub fn observe(&mut self, stamp: &Stamp) {
         if (stamp.physical_ms, stamp.logical) > (self.last.physical_ms, self.last.logical) {

@@ -43,6 +43,8 @@ impl Node {
             _ if epoch > self.layout.epoch() => {
                 return turn.send(self, from, partition, Message::LayoutWanted);
             }
+            // Of the same epoch nobody speaks of a partition that does not exist, unless the bytes are not from us.
+            _ if u32::from(partition.0) >= self.layout.keyspace().partition_count() => return,
             _ => {}
         }
         match message {
@@ -62,7 +64,7 @@ impl Node {
                 request::accept(self, turn, Origin::Peer(from, ticket), partition, request);
             }
             Message::Answer { ticket, reply } => forward::answered(self, turn, ticket, reply),
-            Message::Layout { .. } | Message::LayoutWanted => {}
+            Message::Layout { .. } | Message::LayoutWanted | Message::Alive => {}
         }
     }
 

@@ -56,6 +56,10 @@ pub enum Event {
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most actions send, and a box would cost each of them an allocation"
+)]
 pub enum Action {
     /// Answer a client.
     Answer {

@@ -4,6 +4,7 @@
 //! what is past its deadline ends. One interval for all keeps the queue of visits in order by itself.
 
 use crate::work::Work;
+use causal::Dot;
 use std::collections::{BTreeMap, VecDeque};
 use wire::peer::Ticket;
 
@@ -70,6 +71,11 @@ impl Pending {
     /// Every ticket with work, oldest first as far as tickets have not wrapped.
     pub(crate) fn tickets(&self) -> Vec<Ticket> {
         self.works.keys().copied().collect()
+    }
+
+    /// Whether the write that made this operation still waits.
+    pub(crate) fn has_write(&self, dot: Dot) -> bool {
+        self.works.values().any(|work| matches!(work, Work::Write(write) if write.delta.dot == dot))
     }
 
     /// How much work waits.

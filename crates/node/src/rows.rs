@@ -46,6 +46,14 @@ pub enum RowError {
     Malformed(#[from] Malformed),
 }
 
+/// A cell as it was read: its row's name and what it holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) cell: Cell,
+    pub(crate) row: Bytes,
+    pub(crate) entries: Entries,
+}
+
 /// The storage of one partition, for the length of one event.
 pub(crate) struct Shelf<'a> {
     pub(crate) store: &'a mut Storage,
@@ -57,22 +65,41 @@ pub(crate) struct Shelf<'a> {
     pub(crate) keys: BTreeMap<u8, i64>,
     /// The rows read here, so that writing one again need not find its place again.
     read: Vec<(Cell, Bytes, bool)>,
+    /// A cell that need not be read again, because nothing was written since.
+    seen: Option<Seen>,
 }
 
 impl<'a> Shelf<'a> {
     pub(crate) fn new(store: &'a mut Storage, keyspace: &'a Keyspace, partition: PartitionId) -> Self {
         let keys = BTreeMap::new();
-        Self { store, keyspace, partition, after: Commit::default(), keys, read: Vec::new() }
+        Self { store, keyspace, partition, after: Commit::default(), keys, read: Vec::new(), seen: None }
+    }
+
+    /// The same shelf, a moment later in the same event: nothing may have been written since `seen` was read.
+    pub(crate) fn with(mut self, seen: Option<Seen>) -> Self {
+        self.seen = seen;
+        self
+    }
+
+    /// Reads a cell that is to be changed next.
+    pub(crate) fn see(&mut self, cell: &Cell) -> Result<Seen, RowError> {
+        let row = data_row(self.keyspace, cell);
+        let entries = self.read_row(&row)?;
+        Ok(Seen { cell: cell.clone(), row, entries })
     }
 
     /// The entries of a cell; [`Shelf::after`] then covers them.
     pub(crate) fn get(&mut self, cell: &Cell) -> Result<Entries, RowError> {
-        let row = data_row(self.keyspace, cell);
-        let (value, after) = self.store.get(&row)?;
-        self.after = self.after.max(after);
-        let entries = value.map_or_else(|| Ok(Entries::default()), decode_entries)?;
-        self.read.push((cell.clone(), row, !entries.is_empty()));
+        let known = self.seen.take_if(|seen| seen.cell == *cell);
+        let Seen { cell, row, entries } = known.map_or_else(|| self.see(cell), Ok)?;
+        self.read.push((cell, row, !entries.is_empty()));
         Ok(entries)
+    }
+
+    fn read_row(&mut self, row: &Bytes) -> Result<Entries, RowError> {
+        let (value, after) = self.store.get(row)?;
+        self.after = self.after.max(after);
+        value.map_or_else(|| Ok(Entries::default()), decode_entries)
     }
 
     /// The rows of this partition's cells from `from` on, at most `limit` of them.
@@ -131,7 +158,7 @@ impl Rows for Shelf<'_> {
             self.read[at].2 = is_there;
         }
         if is_there {
-            let mut value = BytesMut::with_capacity(96);
+            let mut value = BytesMut::with_capacity(entries.bytes_about());
             entries.encode(&mut value);
             self.store.put(row, value.freeze());
         } else {

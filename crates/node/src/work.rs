@@ -2,6 +2,7 @@
 //! `read`, `write` and `forward`.
 
 use crate::event::RequestId;
+use crate::rows::Seen;
 use crate::tally::Tally;
 use bytes::Bytes;
 use causal::{Cell, Delta, Edit, Entries, Key, Scope, Sweep};
@@ -66,6 +67,8 @@ pub(crate) struct Plan {
     pub(crate) sweep: Option<Sweep>,
     /// Whether it must be what is seen afterwards, as a plain `SET` must.
     pub(crate) plain: bool,
+    /// What its maker has just read and nothing has changed since.
+    pub(crate) seen: Option<Seen>,
 }
 
 /// A write that is not yet on enough owners.

@@ -22,7 +22,7 @@ use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
 use crate::task::{finish, is_live, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Task, Work, Write};
-use causal::{Cell, Change, Delta, Edit, Entries, Stamp, string};
+use causal::{Cell, Change, Clock, Delta, Edit, Entries, Payload, Stamp, string};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::{Found, Message, Report, Ticket, Verdict};
@@ -31,7 +31,7 @@ use wire::{Fault, Reply};
 /// How long a node whose clock was found to run ahead leaves writes to others, in milliseconds.
 const CLOCK_AHEAD_MS: u64 = 1_000;
 
-/// Does to `cell` what a command asker for, as of what this replica holds of it now.
+/// Does to `cell` what a command asks for, as of what this replica holds of it now.
 pub(crate) fn change(
     node: &mut Node,
     turn: &mut Turn<'_>,
@@ -47,18 +47,23 @@ pub(crate) fn change(
         return refuse(node, turn, task, Fault::StringLength);
     }
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
-    let Ok(entries) = shelf.get(&cell) else { return refuse(node, turn, task, Fault::Storage) };
+    let Ok(seen) = shelf.see(&cell) else { return refuse(node, turn, task, Fault::Storage) };
     let after = shelf.after;
-    match string::edit(cell, change, &entries, node.identity.actor) {
-        Some(edit) => begin(node, turn, task, Plan { edits: vec![edit], sweep: None, plain }, reply),
+    match string::edit(cell, change, &seen.entries, node.identity.actor) {
+        Some(edit) => {
+            let plan = Plan { edits: vec![edit], sweep: None, plain, seen: Some(seen) };
+            begin(node, turn, task, plan, reply);
+        }
         None => finish(node, turn, after, task, reply),
     }
 }
 
 /// Makes the operation, applies it here and sends it to the other owners.
 pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, plan: Plan, reply: Reply) {
-    let owners = node.layout.owners(task.partition).to_vec();
+    let owners = node.layout.owners(task.partition);
     let need = task.level.write(owners.len());
+    // The only owner has nobody to send to or to wait for.
+    let others = (*owners != [node.identity.node]).then(|| owners.to_vec());
     if owners.iter().filter(|owner| is_live(node, **owner)).count() < need {
         let fault = no_quorum(node, &task, Kind::Write);
         return refuse(node, turn, task, fault);
@@ -67,6 +72,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, plan: Plan
     let Ok((delta, after)) = operate(node, turn, task.partition, plan) else {
         return refuse(node, turn, task, Fault::Storage);
     };
+    let Some(owners) = others else { return finish(node, turn, after, task, reply) };
     let deadline = turn.now.monotonic_ms + node.options.request_timeout_ms;
     let tally = Tally::new(owners, need);
     let alone = Entries::from_iter(delta.edits.first().and_then(|edit| Some(delta.entry(edit.add.clone()?))));
@@ -84,10 +90,13 @@ fn operate(
     plan: Plan,
 ) -> Result<(Delta, Commit), RowError> {
     let replica = node.replicas.entry(partition).or_default();
+    if node.clock.is_too_far_ahead(turn.now.wall_ms) {
+        node.clock = Clock::new(node.identity.actor);
+    }
     let stamp = node.clock.read(turn.now.wall_ms);
     let dot = replica.next_dot(node.identity.actor);
     let delta = Delta { dot, stamp, edits: plan.edits, sweep: plan.sweep };
-    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition).with(plan.seen);
     let (_, after) = replica.apply(&delta, &mut shelf)?;
     Ok((delta, after))
 }
@@ -155,8 +164,7 @@ fn note_report(node: &Node, turn: &mut Turn<'_>, write: &mut Write, report: Opti
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), write.task.partition);
     let mine = shelf.get(&edit.cell).map(|entries| report::report(replica, &edit.cell, entries));
     // A read may have mended this replica meanwhile: what is beside the write stays beside it for all that.
-    let held = &report.found.entries;
-    let is_alone = held.len() == 1 || held.get(write.delta.dot).is_none();
+    let is_alone = report.found.entries.dots().all(|dot| dot == write.delta.dot);
     let agrees = mine.is_ok_and(|mine| View::of(&mine).agrees_with(&View::of(report), &edit.cell));
     if !is_alone || !agrees {
         write.reports.push(report.clone());
@@ -170,8 +178,9 @@ fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
     for entry in reports.iter().flat_map(|report| report.found.entries.iter()) {
         observe(node, turn, &entry.stamp);
     }
-    let Ok((delta, later, mend)) = write_over(node, turn, &task, delta, &reports) else {
-        return unknown(node, turn, task, &tally);
+    let (delta, later, mend) = match write_over(node, turn, &task, &delta, &reports) {
+        Ok(Some(written)) => written,
+        Ok(None) | Err(_) => return unknown(node, turn, task, &tally),
     };
     let owners = node.layout.owners(task.partition).to_vec();
     let tally = Tally::new(owners, tally.need());
@@ -184,27 +193,36 @@ fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
     );
 }
 
-/// Mends the cell here and puts the same value in the place of everything that it then holds.
+/// The second operation, the commit that makes it durable here, and the cell as it was before.
+type Rewritten = (Delta, Commit, (Cell, Found));
+
+/// Mends the cell here and puts the value of this node's newest write in the place of everything that it then holds:
+/// of several writes that are under way, the last must stay, whichever of them gets here.
+///
+/// Nothing where that write has been answered already. Its time is over, and to write it again could undo what came
+/// after it; whether what was found came before or after the one that is asked about here, nobody can tell.
 fn write_over(
     node: &mut Node,
     turn: &mut Turn<'_>,
     task: &Task,
-    first: Delta,
+    first: &Delta,
     reports: &[Report],
-) -> Result<(Delta, Commit, (Cell, Found)), RowError> {
-    let Some(Edit { cell, add, .. }) = first.edits.into_iter().next() else {
-        unreachable!("a plain write edits its cell")
-    };
+) -> Result<Option<Rewritten>, RowError> {
+    let Some(Edit { cell, .. }) = first.edits.first().cloned() else { return Ok(None) };
     let replica = node.replicas.entry(task.partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
     for report in reports {
         replica.mend(&cell, &report.found, node.identity.actor, &mut shelf)?;
     }
     let (found, _) = replica.found(&cell, &mut shelf)?;
-    let edit = Edit { cell: cell.clone(), add, removes: found.entries.dots().collect() };
+    let own = found.entries.iter().filter(|entry| entry.dot.actor == node.identity.actor);
+    let newest = own.filter(|entry| matches!(entry.payload, Payload::Plain(_))).max_by_key(|entry| entry.dot);
+    let under_way = newest.filter(|entry| entry.dot == first.dot || node.pending.has_write(entry.dot));
+    let Some(add) = under_way.map(|entry| entry.payload.clone()) else { return Ok(None) };
+    let edit = Edit { cell: cell.clone(), add: Some(add), removes: found.entries.dots().collect() };
     let plan = Plan { edits: vec![edit], ..Plan::default() };
     let (delta, after) = operate(node, turn, task.partition, plan)?;
-    Ok((delta, after, (cell, found)))
+    Ok(Some((delta, after, (cell, found))))
 }
 
 /// Takes note of a stamp, unless it is too far ahead to be believed.

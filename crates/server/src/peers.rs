@@ -24,7 +24,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use wire::peer::frame::{self, Greeting};
-use wire::peer::{Envelope, Message, Ticket};
+use wire::peer::{Envelope, Message};
 
 use crate::letter::Caller;
 use crate::link::Link;
@@ -123,8 +123,11 @@ fn say_alive(shard: &Shard, link: &Link) {
     let layout = shard.layout();
     let count = layout.keyspace().partition_count();
     let partition = u16::try_from(shard.index).ok().filter(|index| u32::from(*index) < count).unwrap_or(0);
-    let message = Message::Unreadable { ticket: Ticket(0) };
-    link.push(&Envelope { epoch: layout.epoch(), partition: PartitionId(partition), message });
+    link.push(&Envelope {
+        epoch: layout.epoch(),
+        partition: PartitionId(partition),
+        message: Message::Alive,
+    });
 }
 
 fn set_up(shard: &Shard, link: &Link, up: bool) {

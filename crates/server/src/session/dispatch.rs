@@ -33,7 +33,7 @@ impl Session {
         self.begun += 1;
         let row = match command::resolve(&words) {
             Ok(row) => row,
-            Err(fault) => return self.unknown(&words, form, fault),
+            Err(fault) => return self.connection.answer(form, Reply::Error(fault)),
         };
         if let Some(fault) = too_large(row, &words) {
             return self.connection.answer(form, Reply::Error(fault));

@@ -8,6 +8,7 @@
 use bytes::Bytes;
 #[cfg(doc)]
 use causal::DATABASES_MAX;
+use placement::Member;
 
 #[cfg(doc)]
 use crate::fault::Fault;
@@ -70,6 +71,19 @@ pub enum Local {
     /// `ARMILLA.LEVEL`: the level of this connection from now on, to be refused with [`Fault::Level`] if it asks for more
     /// owners than there are; none: say which it is.
     Level(Option<Level>),
+    /// `ARMILLA.STATUS`: a map of this node, its members and how it sees them.
+    Status,
+    /// `ARMILLA.JOIN`: a node wants to be a member; the answer is the encoded layout.
+    Join(Box<Member>),
+    /// `ARMILLA.HOLD`: take no writes for a while, for the steward of a join; refused where anything is stored.
+    Hold {
+        /// Names the steward.
+        token: u64,
+        /// How long, in milliseconds; 0 releases.
+        for_ms: u64,
+    },
+    /// `ARMILLA.ADOPT`: go by this encoded layout.
+    Adopt(Bytes),
 }
 
 /// What a client library says of itself.

@@ -33,6 +33,7 @@ mod introspection;
 mod keys;
 pub mod keyspace;
 pub mod local;
+mod membership;
 mod number;
 pub mod own;
 pub mod row;

@@ -84,6 +84,7 @@ impl Message {
                 put_bytes(out, layout);
             }
             Self::LayoutWanted => out.put_u8(11),
+            Self::Alive => out.put_u8(12),
         }
     }
 
@@ -92,6 +93,7 @@ impl Message {
         match tag {
             10 => return Ok(Self::Layout { layout: reader.bytes()? }),
             11 => return Ok(Self::LayoutWanted),
+            12 => return Ok(Self::Alive),
             _ => {}
         }
         let ticket = Ticket(reader.u64()?);

@@ -117,6 +117,8 @@ pub enum Message {
     },
     /// Your epoch is newer than mine: send me your layout.
     LayoutWanted,
+    /// Nothing, but that I am there, and which epoch I go by.
+    Alive,
 }
 
 /// One cell on one replica at one instant.

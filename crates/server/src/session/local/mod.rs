@@ -22,9 +22,12 @@ use wire::{Fault, Reply};
 use super::Session;
 use crate::clock;
 use crate::connection::Form;
+use crate::control::Question;
 
 /// The version of Redis whose answers clients may expect.
 pub(super) const REDIS_VERSION: &str = "7.2.4";
+/// Longest time that a steward may hold writes back, in milliseconds.
+const HOLD_MS_MAX: u64 = 30_000;
 
 impl Session {
     /// Answers, or parks the request where it has to wait for those before it.
@@ -75,6 +78,13 @@ impl Session {
             Local::ClusterMyId => text(cluster::node_name(self.shard.host.me)),
             Local::Wait { .. } => self.waited(),
             Local::Level(level) => self.level(level).into(),
+            Local::Status => own::status(&self.shard.host),
+            Local::Join(member) => return self.ask_control(Question::Join(member), form),
+            Local::Hold { token, for_ms } => {
+                let for_ms = for_ms.min(HOLD_MS_MAX);
+                return self.ask_control(Question::Hold { token, for_ms }, form);
+            }
+            Local::Adopt(layout) => return self.ask_control(Question::Adopt(layout), form),
         };
         self.connection.answer(form, reply);
     }

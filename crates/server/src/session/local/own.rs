@@ -1,11 +1,10 @@
-//! `ARMILLA.STATUS`, and the words by which nodes form a cluster: `ARMILLA.JOIN`, `ARMILLA.HOLD`, `ARMILLA.ADOPT`.
+//! `ARMILLA.STATUS`, and the way to the thread that keeps the layout, for `ARMILLA.JOIN` and its kin.
 //!
-//! Not what joining means: that is `formation`, in the thread that keeps the layout. Here are the words' arguments.
+//! Not what joining means: that is `formation`, in that thread.
 //!
 //! 1. A state is this node's view: another may reach who is not reached from here.
 
-use bytes::Bytes;
-use placement::{Member, NodeId};
+use placement::Member;
 use wire::{Fault, Reply};
 
 use super::{cluster, info, text};
@@ -16,32 +15,9 @@ use crate::host::{Host, ShardFigures};
 use crate::session::Session;
 use crate::shard::Ask;
 
-/// Longest time that a steward may hold writes back, in milliseconds.
-const HOLD_MS_MAX: u64 = 30_000;
-
 impl Session {
-    /// A request that the table of commands does not have: one of ours, or unknown.
-    pub(in crate::session) fn unknown(&mut self, words: &[Bytes], form: Form, fault: Fault) {
-        let name = words[0].to_ascii_lowercase();
-        let question = match (name.as_slice(), words) {
-            (b"armilla.status", [_]) => {
-                let status = status(&self.shard.host);
-                return self.connection.answer(form, status);
-            }
-            (b"armilla.join", [_, name, client, peer, weight, zone]) => {
-                member(name, client, peer, weight, zone).map(|member| Question::Join(Box::new(member)))
-            }
-            (b"armilla.hold", [_, token, for_ms]) => hold(token, for_ms),
-            (b"armilla.adopt", [_, layout]) => Some(Question::Adopt(Bytes::copy_from_slice(layout))),
-            _ => return self.connection.answer(form, Reply::Error(fault)),
-        };
-        match question {
-            Some(question) => self.ask_control(question, form),
-            None => self.connection.answer(form, Reply::Error(Fault::Syntax)),
-        }
-    }
-
-    fn ask_control(&mut self, question: Question, form: Form) {
+    /// Asks the thread that keeps the layout; the answer comes back into the request's slot.
+    pub(super) fn ask_control(&mut self, question: Question, form: Form) {
         let slot = self.connection.open(form, None, 0);
         let ask = Ask { connection: std::rc::Rc::clone(&self.connection), slot, part: 0 };
         let asked = self.shard.enter(ask);
@@ -53,26 +29,8 @@ impl Session {
     }
 }
 
-fn member(name: &Bytes, client: &Bytes, peer: &Bytes, weight: &Bytes, zone: &Bytes) -> Option<Member> {
-    let text = |bytes: &Bytes| std::str::from_utf8(bytes).ok().map(str::to_owned);
-    let name = text(name)?;
-    Some(Member {
-        id: NodeId::of_name(&name),
-        name,
-        client_addr: text(client)?,
-        peer_addr: text(peer)?,
-        weight: text(weight)?.parse().ok()?,
-        zone: text(zone)?.parse().ok()?,
-    })
-}
-
-fn hold(token: &Bytes, for_ms: &Bytes) -> Option<Question> {
-    let number = |bytes: &Bytes| std::str::from_utf8(bytes).ok()?.parse::<u64>().ok();
-    Some(Question::Hold { token: number(token)?, for_ms: number(for_ms)?.min(HOLD_MS_MAX) })
-}
-
 /// What this node knows of itself and the others.
-fn status(host: &Host) -> Reply {
+pub(super) fn status(host: &Host) -> Reply {
     let layout = host.layout();
     let figures = host.figures();
     let port = |offset: u16| i64::from(host.config.client_addr.port()) + i64::from(offset);

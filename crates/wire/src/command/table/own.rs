@@ -7,10 +7,22 @@
 use super::super::flag::{Category, Flag, Group};
 use super::super::keys::{Access, Keys};
 use super::super::row::{Choice, Class, Command};
-use super::super::{own, server};
+use super::super::{membership, own, server};
 
 /// Armilla's own commands.
 pub(super) static ROWS: &[Command] = &[
+    Command {
+        name: "armilla.adopt",
+        arity: 2,
+        flags: &[Flag::Admin, Flag::Noscript],
+        categories: &[Category::Admin],
+        class: Choice::Always(Class::Local(membership::adopt)),
+        summary: "Has this node go by a layout. Nodes ask each other this while one joins.",
+        since: "0.1.0",
+        group: Group::Armilla,
+        syntax: "layout",
+        ..Command::BLANK
+    },
     Command {
         name: "armilla.explain",
         arity: 2,
@@ -24,6 +36,30 @@ pub(super) static ROWS: &[Command] = &[
         complexity: "O(N) where N is the number of owners",
         syntax: "key",
         tips: &["nondeterministic_output"],
+        ..Command::BLANK
+    },
+    Command {
+        name: "armilla.hold",
+        arity: 3,
+        flags: &[Flag::Admin, Flag::Noscript],
+        categories: &[Category::Admin],
+        class: Choice::Always(Class::Local(membership::hold)),
+        summary: "Has this node take no writes for a while, if it holds nothing. Nodes ask each other this while one joins.",
+        since: "0.1.0",
+        group: Group::Armilla,
+        syntax: "token milliseconds",
+        ..Command::BLANK
+    },
+    Command {
+        name: "armilla.join",
+        arity: 6,
+        flags: &[Flag::Admin, Flag::Noscript],
+        categories: &[Category::Admin],
+        class: Choice::Always(Class::Local(membership::join)),
+        summary: "Makes a node a member of a cluster that holds no data yet, and returns the layout.",
+        since: "0.1.0",
+        group: Group::Armilla,
+        syntax: "name client-addr peer-addr weight zone",
         ..Command::BLANK
     },
     Command {
@@ -63,6 +99,18 @@ pub(super) static ROWS: &[Command] = &[
         group: Group::Armilla,
         complexity: "O(N) where N is the number of values",
         syntax: "key",
+        ..Command::BLANK
+    },
+    Command {
+        name: "armilla.status",
+        arity: 1,
+        flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
+        categories: &[],
+        class: Choice::Always(Class::Local(membership::status)),
+        summary: "Tells the node, its epoch, its members and their state as seen from here, and its figures.",
+        since: "0.1.0",
+        group: Group::Armilla,
+        syntax: "",
         ..Command::BLANK
     },
 ];
