@@ -5,7 +5,8 @@
 //!
 //! ```text
 //!   put ---> open batch --seal--> sealed batches --settled--> hot rows      (a row's way)
-//!   get <--- open batch, else     sealed batches, else        hot rows, else the engine
+//!   get <--- open batch, else     sealed batches, else        hot rows, else the engine, unless the
+//!                                                             filter says that it has no such row
 //! ```
 //!
 //! 1. A read gives the newest value put here, settled or not, and names the commit that settles it.
@@ -13,7 +14,10 @@
 //! 3. A row is found in `pending` from its `put` until its newest change is settled; the engine is asked only for
 //!    rows that are not there, so a batch that the committer is just writing is never seen in part.
 //! 4. The cache holds, for a row that is not in `pending`, what the engine holds: a value or its absence.
+//! 5. The filter knows every row that was put here, and those in the engine that it was taught (`learn`): of a row
+//!    that is not in `pending` it says "absent" only if the engine would say so.
 
+mod filter;
 mod hot;
 mod merge;
 mod pending;
@@ -26,14 +30,19 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{Batch, Commit, Engine, StoreError};
+use filter::Filter;
 use hot::Hot;
 use merge::Merge;
 use pending::Pending;
 
+/// The part of the cache's memory that the filter of absent rows may take, as a divisor: at 12 bits a row, some
+/// 700,000 rows for each 16 MiB of cache.
+const FILTER_PART: usize = 16;
+
 /// What a store is told when it is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreOptions {
-    /// Memory for hot rows, bytes, overhead included. 0 caches nothing.
+    /// Memory for hot rows and the filter of absent ones, bytes, overhead included. 0 caches nothing.
     pub cache_bytes: usize,
     /// Key of the hash of row names. Random where clients choose the names, fixed in a simulation.
     pub hash_seed: u64,
@@ -58,6 +67,8 @@ pub struct StoreFigures {
     pub cached_rows: usize,
     /// The cache's share of its budget that is used, bytes.
     pub cached_bytes: usize,
+    /// Memory of the filter of absent rows, bytes.
+    pub filter_bytes: usize,
     /// Reads of a row answered from memory.
     pub reads_hot: u64,
     /// Reads of a row that went to the engine.
@@ -71,6 +82,7 @@ pub struct Store<E: ?Sized> {
     hash_seed: u64,
     pending: Pending,
     hot: Hot,
+    filter: Filter,
     reads_hot: u64,
     reads_cold: u64,
 }
@@ -82,7 +94,8 @@ impl<E: Engine + ?Sized> Store<E> {
             engine,
             hash_seed: options.hash_seed,
             pending: Pending::new(),
-            hot: Hot::new(options.cache_bytes),
+            hot: Hot::new(options.cache_bytes - options.cache_bytes / FILTER_PART),
+            filter: Filter::new(options.cache_bytes / FILTER_PART),
             reads_hot: 0,
             reads_cold: 0,
         }
@@ -108,6 +121,10 @@ impl<E: Engine + ?Sized> Store<E> {
             self.reads_hot += 1;
             return Ok((value.clone(), Commit(0)));
         }
+        if !self.filter.may_hold(hash, row) {
+            self.reads_hot += 1;
+            return Ok((None, Commit(0)));
+        }
         self.get_cold(hash, row)
     }
 
@@ -117,6 +134,27 @@ impl<E: Engine + ?Sized> Store<E> {
         self.reads_cold += 1;
         self.hot.insert(hash, Bytes::copy_from_slice(row), value.clone());
         Ok((value, Commit(0)))
+    }
+
+    /// Reads up to `limit` more names from the engine, so that absent rows among them need not be asked for, and
+    /// tells whether there is more to learn. For whoever opens a store over an engine that nobody writes to yet: a
+    /// scan beside a commit need not see every row. Until all is learned, a row whose turn has not come is asked for.
+    ///
+    /// # Errors
+    /// Those of [`Engine::scan`]; nothing was learned then, and the next call tries again.
+    pub fn learn(&mut self, limit: usize) -> Result<bool, StoreError> {
+        let Some(from) = self.filter.unlearned() else { return Ok(false) };
+        let rows = self.engine.scan(from, b"", limit)?;
+        for (row, _) in &rows {
+            self.filter.note(self.hash(row));
+        }
+        // The next name after one is that one and a zero.
+        let next =
+            rows.last().filter(|_| rows.len() == limit).map(|(last, _)| [last, &[0][..]].concat().into());
+        if limit > 0 {
+            self.filter.learned(next);
+        }
+        Ok(self.filter.unlearned().is_some())
     }
 
     /// Gives a row a value, in the open batch. The row is at most [`Batch::ROW_BYTES_MAX`] long, the value at most
@@ -134,6 +172,9 @@ impl<E: Engine + ?Sized> Store<E> {
     fn change(&mut self, row: Bytes, value: Option<Bytes>) {
         debug_assert!((Batch::ROW_BYTES_MIN..=Batch::ROW_BYTES_MAX).contains(&row.len()));
         let hash = self.hash(&row);
+        if value.is_some() {
+            self.filter.note(hash);
+        }
         self.pending.change(hash, row, value);
     }
 
@@ -193,6 +234,7 @@ impl<E: Engine + ?Sized> Store<E> {
             sealed_batches: self.pending.batches(),
             cached_rows: self.hot.rows(),
             cached_bytes: self.hot.bytes(),
+            filter_bytes: self.filter.bytes(),
             reads_hot: self.reads_hot,
             reads_cold: self.reads_cold,
         }
@@ -205,6 +247,9 @@ impl<E: Engine + ?Sized> Store<E> {
     pub fn check(&self) {
         self.pending.check(|row| self.hash(row));
         self.hot.check();
+        for row in self.pending.rows_put() {
+            assert!(self.filter.may_hold(self.hash(row), row), "the filter denies a row that was put");
+        }
     }
 
     fn hash(&self, row: &[u8]) -> u64 {

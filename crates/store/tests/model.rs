@@ -21,6 +21,7 @@ enum Step {
     Delete(Bytes),
     Get(Bytes),
     Scan(Bytes, Bytes, usize),
+    Learn(usize),
     Seal,
     /// The committer takes up to so many batches.
     Commit {
@@ -49,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => row().prop_map(Step::Delete),
         8 => row().prop_map(Step::Get),
         6 => (bound(), bound(), 0usize..8).prop_map(|(from, to, limit)| Step::Scan(from, to, limit)),
+        3 => (0usize..6).prop_map(Step::Learn),
         5 => Just(Step::Seal),
         4 => (1usize..4, any::<bool>()).prop_map(|(batches, sync)| Step::Commit { batches, sync }),
         1 => (prop_oneof![Just(Fault::Commit), Just(Fault::Sync)], 0usize..5)
@@ -97,6 +99,7 @@ impl World {
             }
             Step::Get(row) => self.get(&row),
             Step::Scan(from, to, limit) => self.scan(&from, &to, limit),
+            Step::Learn(limit) => self.learn(limit),
             Step::Seal => self.seal(),
             Step::Commit { batches, sync } => self.commit(batches, sync),
             Step::Fail(fault, keep) => self.fail(fault, keep),
@@ -113,6 +116,13 @@ impl World {
         let settled = self.history.get(usize::try_from(commit.0).unwrap()).unwrap_or(&self.open);
         let told = if commit == Commit(0) { &self.history[self.settled()] } else { settled };
         assert_eq!(value.as_ref(), told.get(row), "the commit named is the one that made the value");
+    }
+
+    /// Whatever was learned, every row is found as it is.
+    fn learn(&mut self, limit: usize) {
+        self.store.learn(limit).unwrap();
+        let rows: Vec<_> = self.open.keys().cloned().collect();
+        rows.iter().for_each(|row| self.get(row));
     }
 
     fn scan(&mut self, from: &Bytes, to: &Bytes, limit: usize) {

@@ -119,6 +119,13 @@ impl Pending {
         changes
     }
 
+    /// Every row that some batch gives a value.
+    pub(super) fn rows_put(&self) -> impl Iterator<Item = &Bytes> {
+        let sealed = self.batches.sealed.iter().flat_map(|sealed| sealed.batch.rows());
+        let rows = self.batches.open.rows().iter().chain(sealed);
+        rows.filter(|(_, value)| value.is_some()).map(|(row, _)| row)
+    }
+
     fn is_newest(&self, hash: u64, commit: u64, change: usize) -> bool {
         self.index.find(hash, |place| place.is(commit, change)).is_some()
     }

@@ -87,6 +87,37 @@ fn hot_rows_and_absences_are_not_read_again() {
 }
 
 #[test]
+fn absent_rows_are_known_once_all_names_are_learned() {
+    let mut first = store(CACHE_BYTES);
+    for row in 0..100 {
+        first.put(text(&format!("row{row:02}")), text("1"));
+    }
+    settle(&mut first);
+    let mut store = Store::new(first.engine(), StoreOptions { cache_bytes: CACHE_BYTES, hash_seed: 8 });
+    store.engine().fail_next(Fault::Read);
+    assert!(matches!(store.learn(60), Err(StoreError::Read(_))));
+    assert_eq!(store.learn(60), Ok(true));
+    for absent in 0..100 {
+        assert_eq!(store.get(format!("absent{absent}").as_bytes()), Ok((None, Commit(0))));
+    }
+    assert!(store.figures().reads_cold < 10, "names below the sixtieth were learned");
+    assert_eq!(store.get(b"row99").unwrap().0, Some(text("1")), "not learned is not absent");
+    assert_eq!(store.learn(60), Ok(false));
+    assert_eq!(store.learn(60), Ok(false));
+    let cold = store.figures().reads_cold;
+    for absent in 0..100 {
+        assert_eq!(store.get(format!("s{absent}").as_bytes()), Ok((None, Commit(0))));
+        assert_eq!(store.get(format!("row{absent:02}").as_bytes()).unwrap().0, Some(text("1")));
+    }
+    assert!(store.figures().reads_cold < cold + 110, "rows that are there, and a few mistaken ones");
+    store.delete(text("row07"));
+    settle(&mut store);
+    store.put(text("row07"), text("2"));
+    settle(&mut store);
+    assert_eq!(store.get(b"row07").unwrap().0, Some(text("2")));
+}
+
+#[test]
 fn the_cache_keeps_to_its_budget() {
     let mut store = store(20_000);
     for row in 0..1000u32 {
