@@ -79,11 +79,13 @@ pub fn register(key: &str, operations: &[&Operation], owners: Owners) -> Result<
     Ok(())
 }
 
-/// When a read ended and what it gave.
+/// When a read ended and what it gave. A conditional write is a read of what its condition says.
 fn read_of(operation: &Operation) -> Option<(u64, Option<&Bytes>)> {
     match (&operation.ask, &operation.told) {
         (Ask::Get, Some((at, Told::Read(value)))) => Some((*at, value.as_ref())),
-        (Ask::Delete, Some((at, Told::NotDone))) => Some((*at, None)),
+        (Ask::Delete, Some((at, Told::NotDone))) | (Ask::PutAbsent(_), Some((at, Told::Done))) => {
+            Some((*at, None))
+        }
         _ => None,
     }
 }

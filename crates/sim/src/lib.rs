@@ -7,11 +7,12 @@
 //! | `storm`, `weather` | what breaks |
 //! | `machine`, `network` | what it breaks |
 //! | `client`, `history` | what is asked, and what was told |
-//! | `check` | what must hold |
+//! | `check`, `dots` | what must hold |
 //!
 //! `cargo run --release -p sim -- --seeds 1000` plays seeds; `--seed N --trace` replays one and tells everything.
 
 pub mod check;
+pub mod dots;
 pub mod history;
 pub mod run;
 pub mod tally;

@@ -11,6 +11,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use store::{Batch, Commit, Engine, Memory, StoreOptions, commit_group};
 
+/// How many names a store learns at a time: few, so that runs end with some learned and some not.
+const NAMES_LEARNED: usize = 16;
+
 /// A machine and its disk.
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -32,6 +35,8 @@ pub(crate) struct Running {
     pub node: Node,
     /// Its storage.
     pub store: Storage,
+    /// When its next tick comes, in microseconds of virtual time.
+    pub ticks_at: Option<u64>,
     held_back: VecDeque<(Commit, Action)>,
     queued: Vec<(Commit, Arc<Batch>)>,
     writing: Option<Commit>,
@@ -69,7 +74,7 @@ impl Machine {
             Node::open(identity, options, Arc::clone(layout), &mut store).map_err(|e| e.to_string())?;
         self.starts += 1;
         let (held_back, queued) = (VecDeque::new(), Vec::new());
-        self.running = Some(Running { node, store, held_back, queued, writing: None });
+        self.running = Some(Running { node, store, ticks_at: None, held_back, queued, writing: None });
         Ok(())
     }
 
@@ -86,12 +91,26 @@ impl Machine {
         let now = self.now(at_us);
         let Some(running) = &mut self.running else { return Vec::new() };
         let mut out = Outbox::default();
+        // As on a server a name that cannot be learned now is learned later.
+        let _ = running.store.learn(NAMES_LEARNED);
         running.node.handle(now, event, &mut running.store, &mut out);
         if let Some((commit, batch)) = running.store.seal() {
             running.queued.push((commit, batch));
         }
         running.held_back.extend(out.drain());
         running.released()
+    }
+
+    /// When a tick has to be put onto the agenda so that the node's next deadline is not missed; nothing where one
+    /// comes in time anyway. The node is looked at half a millisecond from now at the earliest.
+    pub(crate) fn next_tick(&mut self, now_us: u64) -> Option<u64> {
+        let running = self.running.as_mut()?;
+        let at = (running.node.next_deadline()? * 1000).max(now_us + 500);
+        if running.ticks_at.is_some_and(|planned| planned > now_us && planned <= at) {
+            return None;
+        }
+        running.ticks_at = Some(at);
+        Some(at)
     }
 
     /// Begins to write what waits, if the disk is idle; tells whether it has begun.

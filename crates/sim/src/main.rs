@@ -4,6 +4,7 @@
 
 use sim::tally::Faults;
 use sim::{Outcome, play};
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -53,8 +54,16 @@ fn arguments() -> Result<Arguments, String> {
     Ok(arguments)
 }
 
+/// Plays a seed. An assertion that fails in a node is a violation like any other, and its seed is to be known.
+fn guarded(seed: u64, trace: bool) -> Outcome {
+    catch_unwind(|| play(seed, trace)).unwrap_or_else(|_| Outcome {
+        wrongs: vec!["an assertion failed, as told above".into()],
+        ..Outcome::default()
+    })
+}
+
 fn replay(seed: u64, trace: bool) -> ExitCode {
-    let outcome = play(seed, trace);
+    let outcome = guarded(seed, trace);
     outcome.trace.iter().for_each(|line| println!("{line}"));
     report(seed, &outcome);
     println!("seed {seed}: trace {:016x}, {} operations", outcome.trace_hash, outcome.operations);
@@ -76,7 +85,7 @@ fn many(arguments: &Arguments) -> ExitCode {
     let mut faults = Faults::default();
     let mut played = 0u64;
     for seed in arguments.from..arguments.from + arguments.seeds {
-        let outcome = play(seed, false);
+        let outcome = guarded(seed, false);
         played += 1;
         report(seed, &outcome);
         operations += outcome.operations;

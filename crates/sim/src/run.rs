@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wire::Level;
 
 /// What came of a seed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// What went wrong; nothing should.
     pub wrongs: Vec<String>,

@@ -13,7 +13,8 @@ impl World {
         }
     }
 
-    fn plan_another(&mut self, mean_us: u64, happening: Happening) {
+    /// The next of a fault that comes again and again.
+    pub(crate) fn plan_another(&mut self, mean_us: u64, happening: Happening) {
         if mean_us > 0 {
             let after = self.rng.between(1, 2 * mean_us);
             self.plan(after, happening);
@@ -89,7 +90,6 @@ impl World {
         for machine in victims {
             self.crash(machine);
         }
-        self.plan_another(self.weather.crash_every_us, Happening::Crash);
     }
 
     fn crash(&mut self, machine: usize) {

@@ -34,6 +34,8 @@ pub(crate) struct Weather {
     pub one_way: bool,
     /// The mean time between crashes of a node; 0 for none.
     pub crash_every_us: u64,
+    /// Crashes right after an answer, of a thousand answers: when what was promised is put to the test.
+    pub crash_after_answer: u64,
     /// Whether crashes take all nodes at once.
     pub all_at_once: bool,
     /// How far clocks go wrong, in milliseconds.
@@ -58,10 +60,11 @@ impl Weather {
             duplication: some(400, 1, 150),
             cut_every_us: some(500, 200_000, 2_000_000),
             crash_every_us: some(500, 300_000, 3_000_000),
+            crash_after_answer: some(300, 1, 20),
             skew_ms: some(500, 1, 2_500),
             reorders: rng.chance(500),
             one_way: rng.chance(500),
-            all_at_once: rng.chance(200),
+            all_at_once: rng.chance(400),
             jumps: rng.chance(200),
             levels: rng.chance(500),
             nodes: rng.pick(&[1, 2, 3, 3, 3, 3, 4, 5]),
@@ -70,7 +73,7 @@ impl Weather {
             clients: rng.between(2, 8),
             keys: rng.between(1, 5),
             delay_us: rng.pick(&[200, 1_000, 5_000, 50_000]),
-            sync_us: rng.pick(&[100, 1_000, 20_000]),
+            sync_us: rng.pick(&[100, 1_000, 20_000, 100_000]),
             cache_bytes: rng.pick(&[0, 0, 1_000, 1_000_000]),
         }
     }

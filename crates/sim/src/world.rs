@@ -12,6 +12,7 @@
 //! every key is read from all owners.
 
 use crate::client::{self, Wish};
+use crate::dots::Dots;
 use crate::history::Operation;
 use crate::machine::Machine;
 use crate::network::Network;
@@ -21,7 +22,7 @@ use crate::trace::Trace;
 use crate::weather::Weather;
 use bytes::{Bytes, BytesMut};
 use node::{Action, Event, Options, RequestId};
-use placement::{Layout, Member, NodeId, PartitionId, Zone};
+use placement::{Layout, Member, NodeId, Zone};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::Reply;
@@ -38,6 +39,7 @@ pub(crate) enum Happening {
     Cut,
     Mend { a: usize, b: usize },
     Crash,
+    CrashAfterAnswer,
     Start { machine: usize },
     Jump,
 }
@@ -61,7 +63,7 @@ pub(crate) struct World {
     planned: u64,
     /// The operation that a request stands for, the client that waits for it, and the machine that it was sent to.
     open: BTreeMap<RequestId, (usize, Option<usize>, usize)>,
-    dots: BTreeMap<(PartitionId, causal::Dot), causal::Delta>,
+    dots: Dots,
 }
 
 impl World {
@@ -92,7 +94,7 @@ impl World {
             agenda: BTreeMap::new(),
             planned: 0,
             open: BTreeMap::new(),
-            dots: BTreeMap::new(),
+            dots: Dots::default(),
         };
         for machine in 0..world.machines.len() {
             world.skew(machine);
@@ -134,9 +136,14 @@ impl World {
             Happening::Tick { .. } | Happening::Synced { .. } => {}
             Happening::Link { at, peer, up } => self.link(at, peer, up),
             Happening::Wish { client } => self.wish(client),
-            Happening::Cut | Happening::Crash | Happening::Jump if !self.storming => {}
+            Happening::Cut | Happening::Crash | Happening::CrashAfterAnswer | Happening::Jump
+                if !self.storming => {}
             Happening::Cut => self.cut_some(),
-            Happening::Crash => self.crash_some(),
+            Happening::Crash => {
+                self.crash_some();
+                self.plan_another(self.weather.crash_every_us, Happening::Crash);
+            }
+            Happening::CrashAfterAnswer => self.crash_some(),
             Happening::Jump => self.jump_some(),
             Happening::Mend { a, b } => self.mend(a, b),
             Happening::Start { machine } => self.start(machine),
@@ -157,17 +164,15 @@ impl World {
         let starts = self.machines[machine].starts;
         match self.machines[machine].begin_writing() {
             Ok(true) => {
-                let takes = self.rng.between(10, self.weather.sync_us);
+                let longest = if self.storming { self.weather.sync_us } else { 100 };
+                let takes = self.rng.between(10, longest);
                 self.plan(takes, Happening::Synced { machine, starts });
             }
             Ok(false) => {}
             Err(error) => self.wrongs.push(format!("disk of node {machine}: {error}")),
         }
-        let deadline =
-            self.machines[machine].running.as_ref().and_then(|running| running.node.next_deadline());
-        if let Some(deadline) = deadline {
-            let after = (deadline * 1000).saturating_sub(self.now).max(500);
-            self.plan(after, Happening::Tick { machine, starts });
+        if let Some(at) = self.machines[machine].next_tick(self.now) {
+            self.plan(at - self.now, Happening::Tick { machine, starts });
         }
     }
 
@@ -198,15 +203,12 @@ impl World {
         }
     }
 
-    /// No dot is ever made twice: whoever sends one says the same of it.
     fn watch_dots(&mut self, envelope: &Envelope) {
-        let Message::Apply { deltas, .. } = &envelope.message else { return };
-        for delta in deltas {
-            let first = self.dots.entry((envelope.partition, delta.dot)).or_insert_with(|| delta.clone());
-            if first != delta {
-                self.wrongs.push(format!("dot {} was made twice: {first:?} and {delta:?}", delta.dot));
-            }
-        }
+        let (Message::Apply { deltas, .. } | Message::Mend { deltas, .. }) = &envelope.message else {
+            return;
+        };
+        let dots = &mut self.dots;
+        self.wrongs.extend(deltas.iter().filter_map(|delta| dots.see(envelope.partition, delta).err()));
     }
 
     fn arrive(&mut self, from: usize, to: usize, bytes: Bytes) {
@@ -274,6 +276,10 @@ impl World {
         self.trace.line(self.now, format_args!("operation {at} is told {reply:?}"));
         let operation = &mut self.history[at];
         operation.told = Some((self.now, client::told(&operation.ask, reply)));
+        if self.storming && self.rng.chance(self.weather.crash_after_answer) {
+            let after = self.rng.between(1, 1_000);
+            self.plan(after, Happening::CrashAfterAnswer);
+        }
         self.wish_again(client);
     }
 

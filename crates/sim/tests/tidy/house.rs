@@ -60,7 +60,7 @@ pub(crate) fn sources() -> Vec<Source> {
     let rust = files().into_iter().filter(|path| path.ends_with(".rs"));
     let mut sources: Vec<Source> = rust.map(|path| Source::new(&path, &read(&path))).collect();
     set_test_modules_aside(&mut sources);
-    assert!(sources.iter().any(|source| source.in_src()), "no sources found under {}", root().display());
+    assert!(sources.iter().any(Source::in_src), "no sources found under {}", root().display());
     sources
 }
 
