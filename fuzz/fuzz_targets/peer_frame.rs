@@ -19,8 +19,8 @@ static MEMORY: PeakAlloc = PeakAlloc;
 /// How many bytes of memory one byte off the wire may take while it is read. The dearest is a byte that stands for an
 /// empty word of 32 bytes, in a list that doubles as it grows.
 const MEMORY_PER_BYTE_MAX: usize = 100;
-/// What any reading may take: the first buffers, and the nodes of the first tree.
-const MEMORY_BYTES_MIN: usize = 4096;
+/// What any reading may take: the first nodes of a tree, and the 32 KiB that the decoder of replies reserves ahead.
+const MEMORY_BYTES_MIN: usize = 40 * 1024;
 
 /// Reads, and fails if that takes more memory than the bytes pay for.
 fn frugal<T>(bytes: usize, read: impl FnOnce() -> T) -> T {
