@@ -1,11 +1,18 @@
 //! The network between nodes: who can reach whom, and what the weather does to a message.
 //!
 //! 1. A cut stops every message of its direction, those on their way included.
-//! 2. Without reordering, messages of one direction arrive in the order in which they were sent.
+//! 2. Without reordering, messages of one direction arrive in the order in which they were sent, but for late ones.
+//! 3. A late message is not one that was sent twice: a node remembers what it heard for a while, not for ever.
 
 use crate::rng::Rng;
 use crate::weather::Weather;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How late a late message is at most, in microseconds: later than any request waits for an answer.
+const LATE_US_MAX: u64 = 3_000_000;
+
+/// How much later a message is sent for the second time at most, in microseconds: less than a node remembers.
+const AGAIN_US_MAX: u64 = 200_000;
 
 /// The links between nodes, by their numbers.
 #[derive(Debug, Default)]
@@ -50,8 +57,15 @@ impl Network {
         if !self.reaches(from, to) || (!self.calm && rng.chance(weather.loss)) {
             return Vec::new();
         }
-        let copies = if !self.calm && rng.chance(weather.duplication) { 2 } else { 1 };
-        (0..copies).map(|_| self.arrival(from, to, now, weather, rng)).collect()
+        if !self.calm && rng.chance(weather.late) {
+            return vec![now + rng.between(weather.delay_us, LATE_US_MAX)];
+        }
+        let first = self.arrival(from, to, now, weather, rng);
+        if self.calm || !rng.chance(weather.duplication) {
+            return vec![first];
+        }
+        let again = if weather.reorders { now + rng.below(AGAIN_US_MAX) } else { now };
+        vec![first, self.arrival(from, to, again, weather, rng)]
     }
 
     fn arrival(&mut self, from: usize, to: usize, now: u64, weather: &Weather, rng: &mut Rng) -> u64 {

@@ -103,7 +103,9 @@ impl World {
         for peer in (0..self.machines.len()).filter(|peer| *peer != machine) {
             self.notice(peer, machine);
         }
-        let down = self.rng.between(1_000, 1_500_000);
+        // Some are back before their peers have noticed anything.
+        let longest = self.rng.pick(&[5_000, 100_000, 1_500_000]);
+        let down = self.rng.between(1_000, longest);
         self.plan(down, Happening::Start { machine });
     }
 

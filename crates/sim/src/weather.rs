@@ -24,6 +24,8 @@ pub(crate) struct Weather {
     pub duplication: u64,
     /// Whether messages overtake each other.
     pub reorders: bool,
+    /// Messages that take far longer than others, of a thousand: they come when everybody has gone on without them.
+    pub late: u64,
     /// The longest that a message takes.
     pub delay_us: u64,
     /// The longest that a sync takes.
@@ -58,6 +60,7 @@ impl Weather {
         Self {
             loss: some(400, 1, 150),
             duplication: some(400, 1, 150),
+            late: some(300, 1, 20),
             cut_every_us: some(500, 200_000, 2_000_000),
             crash_every_us: some(500, 300_000, 3_000_000),
             crash_after_answer: some(300, 1, 20),

@@ -31,7 +31,7 @@ use wire::peer::{Envelope, Message};
 /// What can happen.
 #[derive(Clone, Debug)]
 pub(crate) enum Happening {
-    Arrive { from: usize, to: usize, bytes: Bytes },
+    Arrive { from: usize, to: usize, starts: u64, bytes: Bytes },
     Tick { machine: usize, starts: u64 },
     Synced { machine: usize, starts: u64 },
     Link { at: usize, peer: usize, up: bool },
@@ -125,7 +125,7 @@ impl World {
 
     fn step(&mut self, happening: Happening) {
         match happening {
-            Happening::Arrive { from, to, bytes } => self.arrive(from, to, bytes),
+            Happening::Arrive { from, to, starts, bytes } => self.arrive(from, to, starts, bytes),
             Happening::Tick { machine, starts } if self.machines[machine].starts == starts => {
                 self.handle(machine, Event::Tick);
             }
@@ -199,7 +199,8 @@ impl World {
             _ => self.faults.duplicated += 1,
         }
         for at in arrivals {
-            self.plan(at - self.now, Happening::Arrive { from, to, bytes: bytes.clone() });
+            let starts = self.machines[to].starts;
+            self.plan(at - self.now, Happening::Arrive { from, to, starts, bytes: bytes.clone() });
         }
     }
 
@@ -211,13 +212,18 @@ impl World {
         self.wrongs.extend(deltas.iter().filter_map(|delta| dots.see(envelope.partition, delta).err()));
     }
 
-    fn arrive(&mut self, from: usize, to: usize, bytes: Bytes) {
+    /// Operations may come however late. A request that is passed on dies with the connection, when the process that it
+    /// was sent to stops: one that comes twice is told apart by whoever has heard it, and it forgets what it has heard.
+    fn arrive(&mut self, from: usize, to: usize, starts: u64, bytes: Bytes) {
         if !self.network.reaches(from, to) {
             self.faults.lost += 1;
             return;
         }
         let sender = self.machines[from].id;
         match Envelope::decode(bytes) {
+            Ok(Envelope { message: Message::Ask { .. }, .. }) if self.machines[to].starts != starts => {
+                self.faults.lost += 1;
+            }
             Ok(envelope) => {
                 self.trace.line(self.now, format_args!("{from} -> {to} {:?}", envelope.message));
                 self.handle(to, Event::Message { from: sender, envelope });

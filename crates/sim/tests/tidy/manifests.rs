@@ -40,7 +40,7 @@ const PURE_CRATES: [&str; 10] = [
 ];
 
 /// Crates of others that only tests and benches use.
-const TEST_CRATES: [&str; 3] = ["criterion", "goldenscript", "proptest"];
+const TEST_CRATES: [&str; 4] = ["allocation-counter", "criterion", "goldenscript", "proptest"];
 
 /// What of std a pure crate does not touch. (Hash maps of std are ordered by chance.)
 const IMPURE_STD: [&str; 16] = [
