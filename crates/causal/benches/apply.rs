@@ -1,7 +1,8 @@
 //! What applying one operation costs the map itself, with rows in memory: plain sets of a key, and counters.
 
 use bytes::Bytes;
-use causal::{Actor, Amount, Cell, Change, Delta, Dot, Entries, Key, Map, Rows, Scope, Stamp, string};
+use causal::map::{Map, Rows};
+use causal::{Actor, Amount, Cell, Change, Delta, Dot, Entries, Key, Scope, Stamp, string};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -5,10 +5,11 @@
 //! 2. It edits a cell at most once.
 //! 3. It edits cells or sweeps, never both.
 
+use crate::cell::DATABASES_MAX;
 use crate::codec::{Malformed, Reader, put_varint};
 use crate::context::Context;
 use crate::entry::{Entry, Payload};
-use crate::{Cell, DATABASES_MAX, Dot, Stamp};
+use crate::{Cell, Dot, Stamp};
 use bytes::{BufMut, BytesMut};
 
 /// The version of sent and stored deltas.

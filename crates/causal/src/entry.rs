@@ -4,11 +4,12 @@
 //! 1. Ascending by dot, no dot twice.
 //! 2. An entry never changes: two entries of one dot in one cell are equal, everywhere.
 
+use crate::Cell;
+use crate::cell::VALUE_BYTES_MAX;
 use crate::codec::{Malformed, Reader, put_bytes, put_varint};
 use crate::dot::Dot;
 use crate::stamp::Stamp;
 use crate::value::Amount;
-use crate::{Cell, VALUE_BYTES_MAX};
 use bytes::{BufMut, Bytes, BytesMut};
 use rust_decimal::Decimal;
 use xxhash_rust::xxh3::xxh3_64_with_seed;

@@ -7,6 +7,7 @@
 
 pub mod codec;
 pub mod context;
+pub mod limits;
 pub mod map;
 pub mod string;
 
@@ -18,12 +19,11 @@ mod entry;
 mod stamp;
 mod value;
 
-pub use cell::{Cell, DATABASES_MAX, KEY_BYTES_MAX, Key, Kind, VALUE_BYTES_MAX};
+pub use cell::{Cell, Key, Kind};
 pub use context::Context;
 pub use delta::{Delta, Edit, Scope, Sweep};
-pub use dot::{Actor, DOT_N_MAX, Dot};
+pub use dot::{Actor, Dot};
 pub use early::Early;
 pub use entry::{Entries, Entry, Payload};
-pub use map::{Applied, Knowledge, Map, Rows};
-pub use stamp::{Clock, STAMP_AHEAD_MS_MAX, Stamp};
+pub use stamp::{Clock, Stamp};
 pub use value::{Amount, Change, Value};

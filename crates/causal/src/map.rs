@@ -238,7 +238,6 @@ impl Map {
 
     fn edit<R: Rows>(&mut self, delta: &Delta, edit: &Edit, mut entries: Entries, rows: &mut R) {
         let cell = &edit.cell;
-        let mut changed = false;
         if let Some(payload) = &edit.add
             && !self.knowledge.early.contains(cell, delta.dot)
         {
@@ -246,16 +245,13 @@ impl Map {
             let fingerprint = entry.fingerprint(cell);
             if entries.insert(entry) {
                 self.digest = self.digest.wrapping_add(fingerprint);
-                changed = true;
             }
         }
         for removed in edit.removes.iter().filter_map(|dot| entries.remove(*dot)) {
             self.digest = self.digest.wrapping_sub(removed.fingerprint(cell));
-            changed = true;
         }
-        if changed {
-            rows.set_entries(cell, entries);
-        }
+        // Even where nothing changed: a reader waits for the row, and what it is told rests on this operation too.
+        rows.set_entries(cell, entries);
     }
 
     /// The operation is in the context from now on, and early holds what it removed of operations still to come.

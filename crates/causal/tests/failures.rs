@@ -3,9 +3,8 @@
 mod memory;
 
 use bytes::Bytes;
-use causal::{
-    Actor, Applied, Cell, Delta, Dot, Edit, Entries, Key, Knowledge, Map, Payload, Rows, Scope, Stamp, Sweep,
-};
+use causal::map::{Applied, Knowledge, Map, Rows};
+use causal::{Actor, Cell, Delta, Dot, Edit, Entries, Key, Payload, Scope, Stamp, Sweep};
 use memory::{MemoryRows, Unreadable};
 
 fn cell(name: &'static str) -> Cell {

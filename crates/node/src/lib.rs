@@ -36,6 +36,7 @@ mod recent;
 mod replica;
 mod report;
 mod request;
+mod row_names;
 mod rows;
 mod serve;
 mod siblings;

@@ -8,11 +8,13 @@
 //! 2. What is stored is what is in memory: a batch holds a row's change, its actor's context and early together.
 
 use crate::recent::Recent;
-use crate::rows::{RowError, Shelf, context_row, early_row, taken_row};
+use crate::row_names::{context_row, early_row, taken_row};
+use crate::rows::{RowError, Shelf, everything};
 use bytes::{BufMut, Bytes, BytesMut};
 use causal::codec::{Malformed, Reader, put_varint};
 use causal::context::Intervals;
-use causal::{Actor, Applied, Cell, Context, Delta, Dot, Early, Entries, Knowledge, Map};
+use causal::map::{Applied, Knowledge, Map};
+use causal::{Actor, Cell, Context, Delta, Dot, Early, Entries};
 use std::collections::BTreeMap;
 use store::Commit;
 use wire::peer::Found;
@@ -116,7 +118,8 @@ impl Replica {
         let mended = self.map.mend(cell, &found.entries, &found.knowledge, shelf)?;
         match mended {
             Applied::Deferred => return Ok(None),
-            Applied::Known => return Ok(Some(shelf.after)),
+            // What was noted when it was mended first may still be on its way to the disk.
+            Applied::Known => return Ok(Some(everything(shelf.store))),
             Applied::Fresh => {}
         }
         if let Some(seen) = self.map.knowledge().early.taken_of(cell) {
@@ -131,7 +134,7 @@ impl Replica {
         self.map.check(rows.iter().map(|(cell, entries)| (cell, entries)));
         let digest = self.shares.values().fold(0u64, |sum, share| sum.wrapping_add(share.digest));
         assert_eq!(digest, self.map.digest(), "the shares do not add up to the digest");
-        for database in 0..causal::DATABASES_MAX {
+        for database in 0..causal::limits::DATABASES_MAX {
             let keys = rows.iter().filter(|(cell, _)| cell.key.database == database).count();
             assert_eq!(i64::try_from(keys), Ok(self.keys(database)), "keys of database {database}");
         }

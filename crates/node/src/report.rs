@@ -11,7 +11,8 @@
 
 use crate::replica::Replica;
 use bytes::{BufMut, BytesMut};
-use causal::{Cell, Context, Entries, Knowledge};
+use causal::map::Knowledge;
+use causal::{Cell, Context, Entries};
 use wire::peer::Report;
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -86,7 +86,7 @@ fn admit(node: &Node, turn: &Turn<'_>, partition: PartitionId, kind: Kind) -> Re
     }
     match node.ahead {
         Some((until, ahead_ms)) if turn.now.monotonic_ms < until => {
-            Err(Fault::ClockAhead { ahead_ms, allowed_ms: causal::STAMP_AHEAD_MS_MAX })
+            Err(Fault::ClockAhead { ahead_ms, allowed_ms: causal::limits::STAMP_AHEAD_MS_MAX })
         }
         _ => Ok(()),
     }

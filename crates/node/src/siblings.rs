@@ -21,7 +21,7 @@ pub(crate) fn render(entries: &Entries) -> Reply {
 /// # Errors
 /// [`Fault::Context`] where the token is not one of ours.
 pub(crate) fn resolve(cell: Cell, token: &[u8], value: Bytes) -> Result<Edit, Fault> {
-    if value.len() > causal::VALUE_BYTES_MAX {
+    if value.len() > causal::limits::VALUE_BYTES_MAX {
         return Err(Fault::StringLength);
     }
     let removes = dots(token).ok_or(Fault::Context)?;

@@ -10,6 +10,7 @@ use crate::pending::Pending;
 use crate::queues::Queues;
 use crate::replica::Replica;
 use crate::report::dots_hash;
+use crate::row_names;
 use crate::rows::{self, RowError, Shelf, Storage};
 use bytes::Bytes;
 use causal::{Actor, Cell, Clock};
@@ -158,7 +159,7 @@ impl Node {
     }
 
     /// Each replica's context, digest, and whether some row may run ahead of the context.
-    pub fn replicas(&self) -> impl Iterator<Item = (PartitionId, &causal::Map)> {
+    pub fn replicas(&self) -> impl Iterator<Item = (PartitionId, &causal::map::Map)> {
         self.replicas.iter().map(|(partition, replica)| (*partition, replica.map()))
     }
 
@@ -187,20 +188,20 @@ impl Node {
 }
 
 fn stored_replicas(store: &mut Storage) -> Result<BTreeMap<PartitionId, Replica>, RowError> {
-    let (mut from, to) = rows::context_space();
+    let (mut from, to) = row_names::context_space();
     let mut contexts: BTreeMap<PartitionId, Vec<(Actor, Bytes)>> = BTreeMap::new();
     loop {
         let (found, _) = store.scan(&from, &to, rows::SCAN_ROWS)?;
         let Some((last, _)) = found.last() else { break };
         from = [last.as_ref(), &[0]].concat().into();
         for (row, value) in found {
-            let (partition, actor) = rows::decode_context_row(row)?;
+            let (partition, actor) = row_names::decode_context_row(row)?;
             contexts.entry(partition).or_default().push((actor, value));
         }
     }
     let mut replicas = BTreeMap::new();
     for (partition, contexts) in contexts {
-        let early = store.get(&rows::early_row(partition))?.0;
+        let early = store.get(&row_names::early_row(partition))?.0;
         let taken = stored_taken(partition, store)?;
         replicas.insert(partition, Replica::restore(contexts, early, taken)?);
     }
@@ -208,14 +209,14 @@ fn stored_replicas(store: &mut Storage) -> Result<BTreeMap<PartitionId, Replica>
 }
 
 fn stored_taken(partition: PartitionId, store: &mut Storage) -> Result<Vec<(Cell, Bytes)>, RowError> {
-    let (mut from, to) = rows::taken_space(partition);
+    let (mut from, to) = row_names::taken_space(partition);
     let mut taken = Vec::new();
     loop {
         let (found, _) = store.scan(&from, &to, rows::SCAN_ROWS)?;
         let Some((last, _)) = found.last() else { return Ok(taken) };
         from = [last.as_ref(), &[0]].concat().into();
         for (row, value) in found {
-            taken.push((rows::decode_taken_row(row)?, value));
+            taken.push((row_names::decode_taken_row(row)?, value));
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn change(
 ) {
     let plain = matches!(change, Change::Put(_));
     if let Change::Put(bytes) = &change
-        && bytes.len() > causal::VALUE_BYTES_MAX
+        && bytes.len() > causal::limits::VALUE_BYTES_MAX
     {
         return refuse(node, turn, task, Fault::StringLength);
     }

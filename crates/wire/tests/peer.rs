@@ -3,9 +3,9 @@
 //! With `ARMILLA_SEEDS=<folder>` the envelopes are also written there, as seeds of the fuzz target `peer_frame`.
 
 use bytes::{Bytes, BytesMut};
+use causal::map::Knowledge;
 use causal::{
-    Actor, Amount, Cell, Context, Delta, Dot, Early, Edit, Entries, Entry, Key, Knowledge, Payload, Scope,
-    Stamp, Sweep,
+    Actor, Amount, Cell, Context, Delta, Dot, Early, Edit, Entries, Entry, Key, Payload, Scope, Stamp, Sweep,
 };
 use placement::{NodeId, PartitionId, Position};
 use wire::peer::frame::{self, FRAME_BYTES_MAX, GREETING_BYTES, Greeting};

@@ -5,7 +5,8 @@
 
 use bytes::{Bytes, BytesMut};
 use causal::codec::Reader;
-use causal::{Applied, Delta, Scope};
+use causal::map::Applied;
+use causal::{Delta, Scope};
 
 use super::rng::Rng;
 use super::truth::Truth;

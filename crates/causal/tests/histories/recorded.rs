@@ -4,7 +4,8 @@
 //! the specification's replica held: entries, number of early removals, number of operations applied.
 
 use bytes::Bytes;
-use causal::{Actor, Delta, Dot, Edit, Entries, Knowledge, Map, Payload, Stamp};
+use causal::map::{Knowledge, Map};
+use causal::{Actor, Delta, Dot, Edit, Entries, Payload, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::{Place, cell_at, place_of};

@@ -3,7 +3,8 @@
 //! An operation adds entries, and each entry is removed by some later operations; a replica is the set of operations
 //! that reached it. An entry is due where its operation did and none of those that remove it.
 
-use causal::{Delta, Dot, Map, Scope};
+use causal::map::Map;
+use causal::{Delta, Dot, Scope};
 
 use super::world::{Place, database_of, place_of};
 use crate::memory::MemoryRows;

@@ -5,10 +5,8 @@
 
 use bytes::{Bytes, BytesMut};
 use causal::codec::Reader;
-use causal::{
-    Actor, Applied, Cell, Context, Delta, Dot, Early, Edit, Key, Kind, Knowledge, Map, Payload, Rows, Scope,
-    Stamp, Sweep,
-};
+use causal::map::{Applied, Knowledge, Map, Rows};
+use causal::{Actor, Cell, Context, Delta, Dot, Early, Edit, Key, Kind, Payload, Scope, Stamp, Sweep};
 
 use super::truth::Reached;
 use crate::memory::MemoryRows;

@@ -3,7 +3,8 @@
 //! 1. No row is kept without entries.
 //! 2. Once the reads allowed are used up, every read fails.
 
-use causal::{Cell, Entries, Rows, Scope};
+use causal::map::Rows;
+use causal::{Cell, Entries, Scope};
 use std::collections::BTreeMap;
 
 /// A read that was made to fail.

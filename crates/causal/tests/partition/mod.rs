@@ -1,9 +1,9 @@
 //! The replicas that a golden script talks about, and how they are shown.
 
 use bytes::Bytes;
+use causal::map::{Applied, Knowledge, Map, Rows};
 use causal::{
-    Actor, Amount, Applied, Cell, Change, Delta, Dot, Entries, Entry, Key, Knowledge, Map, Payload, Rows,
-    Scope, Stamp, Sweep, Value, string,
+    Actor, Amount, Cell, Change, Delta, Dot, Entries, Entry, Key, Payload, Scope, Stamp, Sweep, Value, string,
 };
 use std::collections::BTreeMap;
 use std::error::Error;

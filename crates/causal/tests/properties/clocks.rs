@@ -1,7 +1,8 @@
 //! The two invariants of the hybrid clock.
 
 use super::arbitrary::stamp;
-use causal::{Actor, Clock, STAMP_AHEAD_MS_MAX, Stamp};
+use causal::limits::STAMP_AHEAD_MS_MAX;
+use causal::{Actor, Clock, Stamp};
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, prop_oneof, proptest};
 

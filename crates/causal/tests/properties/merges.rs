@@ -5,9 +5,8 @@
 use super::arbitrary::amount;
 use crate::memory::MemoryRows;
 use bytes::Bytes;
-use causal::{
-    Actor, Cell, Change, Delta, Dot, Entries, Key, Knowledge, Map, Rows, Stamp, map::merge, string,
-};
+use causal::map::{Knowledge, Map, Rows};
+use causal::{Actor, Cell, Change, Delta, Dot, Entries, Key, Stamp, map::merge, string};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 

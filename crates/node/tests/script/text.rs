@@ -2,7 +2,8 @@
 
 use crate::script::cluster::EPOCH_MS;
 use crate::script::machine::actor_text;
-use causal::{Actor, Amount, Cell, Context, Delta, Dot, Entries, Entry, Knowledge, Payload};
+use causal::map::Knowledge;
+use causal::{Actor, Amount, Cell, Context, Delta, Dot, Entries, Entry, Payload};
 use placement::Layout;
 use wire::Reply;
 use wire::peer::{Found, Job, Message, Report, Request, Verdict};

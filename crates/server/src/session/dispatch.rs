@@ -12,7 +12,8 @@
 //! 2. What a write keeps for longer than its request does not share memory with the read buffer.
 
 use bytes::Bytes;
-use causal::{KEY_BYTES_MAX, Key, VALUE_BYTES_MAX};
+use causal::Key;
+use causal::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use placement::{PartitionId, Position};
 use wire::command::own::Own;
 use wire::command::{self, Class, Command, Each};

@@ -42,7 +42,7 @@ use committer::Committer;
 use held::Held;
 
 /// Databases that figures are published of.
-const DATABASES: u8 = causal::DATABASES_MAX;
+const DATABASES: u8 = causal::limits::DATABASES_MAX;
 
 /// Batches on their way to the disk beyond which clients are not read any further.
 const BATCHES_UNSETTLED_MAX: u64 = 256;

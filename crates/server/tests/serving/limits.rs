@@ -43,18 +43,24 @@ fn keys_and_values_have_their_limits_and_the_connection_stays() {
     let place = Place::new();
     let server = Running::alone(&place);
     let mut client = server.client();
-    let key = "k".repeat(causal::KEY_BYTES_MAX);
+    let key = "k".repeat(causal::limits::KEY_BYTES_MAX);
     client.expect(&["SET", &key, "v"], "+OK");
     client.expect(&["GET", &key], "\"v\"");
     let longer = key + "k";
-    let refused =
-        format!("-TOOLARGE {} bytes where at most {} are allowed", longer.len(), causal::KEY_BYTES_MAX);
+    let refused = format!(
+        "-TOOLARGE {} bytes where at most {} are allowed",
+        longer.len(),
+        causal::limits::KEY_BYTES_MAX
+    );
     client.expect(&["GET", &longer], &refused);
     client.expect(&["MSET", "a", "1", &longer, "1"], &refused);
     client.expect(&["GET", "a"], "nil");
-    let value = "v".repeat(causal::VALUE_BYTES_MAX + 1);
-    let refused =
-        format!("-TOOLARGE {} bytes where at most {} are allowed", value.len(), causal::VALUE_BYTES_MAX);
+    let value = "v".repeat(causal::limits::VALUE_BYTES_MAX + 1);
+    let refused = format!(
+        "-TOOLARGE {} bytes where at most {} are allowed",
+        value.len(),
+        causal::limits::VALUE_BYTES_MAX
+    );
     client.expect(&["SET", "k", &value], &refused);
     client.expect(&["SET", "k", &value[..1 << 20]], "+OK");
     client.expect(&["STRLEN", "k"], ":1048576");

@@ -5,7 +5,7 @@
 //! 1. While no password can be set, `AUTH` answers as a Redis without one.
 
 use bytes::Bytes;
-use causal::DATABASES_MAX;
+use causal::limits::DATABASES_MAX;
 
 use super::local::{Clients, Library, Local};
 use super::number;

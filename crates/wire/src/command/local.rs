@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 #[cfg(doc)]
-use causal::DATABASES_MAX;
+use causal::limits::DATABASES_MAX;
 use placement::Member;
 
 #[cfg(doc)]

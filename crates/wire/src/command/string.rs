@@ -6,7 +6,8 @@
 //! 2. A command that would leave the string as it is asks for no change.
 
 use bytes::{Bytes, BytesMut};
-use causal::{Change, VALUE_BYTES_MAX, Value};
+use causal::limits::VALUE_BYTES_MAX;
+use causal::{Change, Value};
 
 use super::number;
 use crate::fault::Fault;

@@ -8,7 +8,8 @@ use crate::resp::{self, Protocol, ReplyDecoder};
 use crate::{Level, Reply};
 use bytes::{BufMut, Bytes, BytesMut};
 use causal::codec::{Malformed, Reader, put_bytes, put_varint};
-use causal::{Cell, Context, Delta, Dot, Early, Entries, Key, Knowledge, Scope};
+use causal::map::Knowledge;
+use causal::{Cell, Context, Delta, Dot, Early, Entries, Key, Scope};
 use placement::{PartitionId, Position};
 
 /// The version of envelopes.

@@ -7,8 +7,8 @@
 
 use super::Envelope;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use causal::VALUE_BYTES_MAX;
 use causal::codec::{Malformed, Reader};
+use causal::limits::VALUE_BYTES_MAX;
 use placement::NodeId;
 
 /// The longest envelope, in bytes: the longest value, twice for siblings, and room for everything around it.

@@ -24,7 +24,8 @@ mod codec;
 
 use crate::{Level, Reply};
 use bytes::Bytes;
-use causal::{Cell, Context, Delta, Entries, Key, Knowledge, Scope};
+use causal::map::Knowledge;
+use causal::{Cell, Context, Delta, Entries, Key, Scope};
 use placement::{PartitionId, Position};
 
 /// The number by which an answer finds its question. Numbers of one process start at a random place, so that

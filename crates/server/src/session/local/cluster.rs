@@ -1,8 +1,10 @@
 //! `CLUSTER ...`: the layout in Redis Cluster's words, so that its clients go straight to an owner.
 //!
 //! ```text
-//!   home of a partition  ─▶ master of its slots          other owners ─▶ its replicas
+//!   first live owner of a partition  ─▶ master of its slots          other owners ─▶ its replicas
 //! ```
+//!
+//! Owners that cannot be reached from here come last, for clients send their requests to the master alone.
 //!
 //! Not a promise that others refuse: any node serves any key, and none ever answers `MOVED`.
 //!
@@ -18,7 +20,7 @@ use wire::Reply;
 use super::text;
 use crate::host::Host;
 
-/// A run of slots with its owners, the home first.
+/// A run of slots with its owners: those that can be reached first, else in the order of the layout.
 struct Run {
     first: u16,
     last: u16,
@@ -34,7 +36,7 @@ pub(super) fn node_name(id: NodeId) -> String {
 /// `CLUSTER SLOTS`
 pub(super) fn slots(host: &Host) -> Reply {
     let layout = host.layout();
-    let shown = runs(&layout).into_iter().map(|run| {
+    let shown = runs(host, &layout).into_iter().map(|run| {
         let mut row = vec![Reply::Integer(run.first.into()), Reply::Integer(run.last.into())];
         row.extend(run.owners.iter().filter_map(|owner| layout.member(*owner)).map(|member| {
             let (host, port) = host_and_port(&member.client_addr);
@@ -54,7 +56,7 @@ pub(super) fn slots(host: &Host) -> Reply {
 pub(super) fn shards(host: &Host) -> Reply {
     let layout = host.layout();
     let mut sets: Vec<(Vec<NodeId>, Vec<Reply>)> = Vec::new();
-    for Run { first, last, owners } in runs(&layout) {
+    for Run { first, last, owners } in runs(host, &layout) {
         let range = [Reply::Integer(first.into()), Reply::Integer(last.into())];
         match sets.iter_mut().find(|(known, _)| *known == owners) {
             Some((_, ranges)) => ranges.extend(range),
@@ -89,7 +91,7 @@ fn shard_node(host: &Host, member: &Member, is_home: bool) -> Reply {
 /// `CLUSTER NODES`: a line a member; the slots are those that it is the home of.
 pub(super) fn nodes(host: &Host) -> String {
     let layout = host.layout();
-    let runs = runs(&layout);
+    let runs = runs(host, &layout);
     let mut lines = String::new();
     for member in layout.members() {
         let (ip, port) = host_and_port(&member.client_addr);
@@ -126,13 +128,16 @@ pub(super) fn is_up(host: &Host, member: NodeId) -> bool {
     member == host.me || links().any(|link| link.peer == member && link.is_up)
 }
 
-fn runs(layout: &Layout) -> Vec<Run> {
+fn runs(host: &Host, layout: &Layout) -> Vec<Run> {
+    let members = layout.members().iter().map(|member| member.id);
+    let up: Vec<NodeId> = members.filter(|member| is_up(host, *member)).collect();
     let mut runs: Vec<Run> = Vec::new();
     for partition in layout.keyspace().partitions() {
-        let (slots, owners) = (layout.keyspace().slots(partition), layout.owners(partition));
+        let (slots, mut owners) = (layout.keyspace().slots(partition), layout.owners(partition).to_vec());
+        owners.sort_by_key(|owner| !up.contains(owner));
         match runs.last_mut().filter(|run| run.owners == owners) {
             Some(run) => run.last = *slots.end(),
-            None => runs.push(Run { first: *slots.start(), last: *slots.end(), owners: owners.to_vec() }),
+            None => runs.push(Run { first: *slots.start(), last: *slots.end(), owners }),
         }
     }
     runs

@@ -74,7 +74,7 @@ fn settings(host: &Host) -> Vec<(&'static str, String)> {
         ("armilla.zone", config.zone.to_string()),
         ("bind", config.client_addr.ip().to_string()),
         ("cluster-enabled", "yes".to_owned()),
-        ("databases", causal::DATABASES_MAX.to_string()),
+        ("databases", causal::limits::DATABASES_MAX.to_string()),
         ("dir", config.dir.display().to_string()),
         ("maxclients", host.clients_max().to_string()),
         ("port", config.client_addr.port().to_string()),

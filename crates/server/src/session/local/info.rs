@@ -127,7 +127,7 @@ fn cluster(_: &Session, _: &[ShardFigures], out: &mut String) {
 }
 
 fn keyspace(_: &Session, figures: &[ShardFigures], out: &mut String) {
-    for database in 0..usize::from(causal::DATABASES_MAX) {
+    for database in 0..usize::from(causal::limits::DATABASES_MAX) {
         let keys: i64 = figures.iter().filter_map(|shard| shard.keys.get(database)).sum();
         if keys > 0 {
             field(out, &format!("db{database}"), format_args!("keys={keys},expires=0,avg_ttl=0"));
