@@ -138,7 +138,7 @@ impl Node {
         Hashes { held: dots_hash(held), applied: applied.unwrap_or_default() }
     }
 
-    /// When the next [`Event::Tick`] is due, by the monotonic clock.
+    /// When the next [`crate::Event::Tick`] is due, by the monotonic clock.
     pub fn next_deadline(&self) -> Option<u64> {
         self.pending.next_visit()
     }

@@ -2,7 +2,7 @@
 //!
 //! Every node holds one, and passes it on whole. It is never edited: a change makes a new layout with the next
 //! epoch. Owners are stored in it and not computed from the members, so that nodes of two releases agree even
-//! if the releases would choose differently; how they are chosen is told in [`assign`].
+//! if the releases would choose differently; how they are chosen is told in `assign`.
 //!
 //! ```text
 //! epoch 7   members    a  b  c  d                    by id
