@@ -21,6 +21,13 @@ pub struct Early {
     taken: BTreeMap<Cell, Context>,
 }
 
+/// The cell, without keeping in memory whatever large frame its names are part of.
+fn kept(cell: &Cell) -> Cell {
+    let own = Bytes::copy_from_slice;
+    let key = Key { name: own(&cell.key.name), ..cell.key.clone() };
+    Cell { key, kind: cell.kind, subkey: own(&cell.subkey) }
+}
+
 impl Early {
     /// Whether the entry of `dot` in `cell` was removed.
     pub fn contains(&self, cell: &Cell, dot: Dot) -> bool {
@@ -39,8 +46,19 @@ impl Early {
     }
 
     /// Notes one removal.
-    pub fn insert(&mut self, cell: Cell, dot: Dot) {
-        self.single.insert((dot, cell));
+    pub fn insert(&mut self, cell: &Cell, dot: Dot) {
+        self.single.insert((dot, kept(cell)));
+    }
+
+    /// Whether this one removal is noted.
+    pub fn is_noted(&self, cell: &Cell, dot: Dot) -> bool {
+        !self.single.is_empty() && self.single.contains(&(dot, cell.clone()))
+    }
+
+    /// The cells of which the entry of `dot` was removed, of each by itself.
+    pub fn cells_of(&self, dot: Dot) -> impl Iterator<Item = &Cell> {
+        let least = (dot, Cell::string(Key::new(0, Bytes::new())));
+        self.single.range(least..).take_while(move |(of, _)| *of == dot).map(|(_, cell)| cell)
     }
 
     /// Notes a sweep, but for what `applied` holds.
@@ -53,9 +71,26 @@ impl Early {
 
     /// Notes that, of the operations in `seen`, a cell taken from a peer has all that there is.
     pub fn insert_taken(&mut self, cell: &Cell, seen: &Context) {
-        if !seen.is_empty() {
-            self.taken.entry(cell.clone()).or_default().unite(seen);
+        match self.taken.get_mut(cell) {
+            _ if seen.is_empty() => {}
+            Some(noted) => noted.unite(seen),
+            None => {
+                self.taken.insert(kept(cell), seen.clone());
+            }
         }
+    }
+
+    /// Forgets what `applied` says by now of one cell that was taken from a peer; tells whether that is anything.
+    pub fn prune_taken(&mut self, cell: &Cell, applied: &Context) -> bool {
+        let Some(noted) = self.taken.get_mut(cell) else { return false };
+        let left = noted.without(applied);
+        let is_less = left != *noted;
+        if left.is_empty() {
+            self.taken.remove(cell);
+        } else {
+            *noted = left;
+        }
+        is_less
     }
 
     /// The cells that were taken from a peer, with the operations that they had not to wait for.
@@ -68,10 +103,10 @@ impl Early {
         self.taken.get(cell)
     }
 
-    /// Everything but the cells that were taken, which whoever stores this keeps cell by cell.
+    /// The sweeps alone, for whoever keeps each of the rest in a place of its own.
     #[must_use]
-    pub fn without_taken(&self) -> Self {
-        Self { single: self.single.clone(), swept: self.swept.clone(), taken: BTreeMap::new() }
+    pub fn swept_alone(&self) -> Self {
+        Self { swept: self.swept.clone(), ..Self::default() }
     }
 
     /// Every operation of which nothing is awaited in `cell`.
@@ -97,10 +132,8 @@ impl Early {
         if self.is_empty() {
             return;
         }
-        let least = (dot, Cell::string(Key::new(0, Bytes::new())));
-        let of_dot = self.single.range(least..).take_while(|(d, _)| *d == dot);
-        for removal in of_dot.cloned().collect::<Vec<_>>() {
-            self.single.remove(&removal);
+        for cell in self.cells_of(dot).cloned().collect::<Vec<_>>() {
+            self.single.remove(&(dot, cell));
         }
         let applied = Context::from_iter([dot]);
         for seen in self.swept.values_mut().filter(|seen| seen.contains(dot)) {
@@ -175,7 +208,7 @@ impl Early {
         let mut early = Self::default();
         for _ in 0..reader.count(Cell::BYTES_MIN + Dot::BYTES_MIN)? {
             let cell = Cell::decode(reader)?;
-            early.insert(cell, Dot::decode(reader)?);
+            early.insert(&cell, Dot::decode(reader)?);
         }
         for _ in 0..reader.count(2)? {
             let scope = Scope::decode(reader)?;

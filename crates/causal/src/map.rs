@@ -260,8 +260,11 @@ impl Map {
         context.insert(delta.dot);
         early.forget(delta.dot);
         for edit in &delta.edits {
+            early.prune_taken(&edit.cell, context);
+        }
+        for edit in &delta.edits {
             for dot in edit.removes.iter().filter(|dot| !context.contains(**dot)) {
-                early.insert(edit.cell.clone(), *dot);
+                early.insert(&edit.cell, *dot);
             }
         }
         if let Some(sweep) = &delta.sweep {

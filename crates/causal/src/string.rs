@@ -23,14 +23,19 @@ use rust_decimal::Decimal;
 
 /// What the entries of a string's cell say, all together; nothing where there are none.
 pub fn value(entries: &Entries) -> Option<Value> {
-    let base = newest_plain(entries);
-    let sum = newest_increments(entries).map(|(_, by)| by).reduce(add);
-    match (base, sum) {
+    let sum = newest_increments(entries).map(|(_, by)| by).reduce(Amount::plus);
+    match (newest_plain(entries), sum) {
         (None, None) => None,
         (Some(bytes), None) => Some(Value::String(bytes.clone())),
         (None, Some(sum)) => Some(Value::String(render(sum))),
         (Some(bytes), Some(sum)) => Some(Value::String(plus(bytes, sum))),
     }
+}
+
+/// What they say once `by` has been added.
+pub fn value_with(entries: &Entries, by: Amount) -> Value {
+    let sum = newest_increments(entries).map(|(_, by)| by).fold(by, Amount::plus);
+    Value::String(newest_plain(entries).map_or_else(|| render(sum), |bytes| plus(bytes, sum)))
 }
 
 /// Every value that a reader of siblings sees: the plain ones, newest first, or the counter alone.
@@ -59,7 +64,7 @@ pub fn edit(cell: Cell, change: Change, entries: &Entries, actor: Actor) -> Opti
         Change::Add(by) => {
             let before =
                 newest_increments(entries).find(|(dot, _)| dot.actor == actor).map(|(_, before)| before);
-            let sum = before.map_or(by, |before| add(before, by));
+            let sum = before.map_or(by, |before| before.plus(by));
             let mine = entries.iter().filter(|entry| entry.dot.actor == actor && !is_plain(entry));
             let removes = mine.map(|entry| entry.dot).collect();
             Some(Edit { cell, add: Some(Payload::Increment(sum)), removes })
@@ -98,22 +103,6 @@ fn newest_plain(entries: &Entries) -> Option<&Bytes> {
     plain.max_by_key(|(stamp, _)| *stamp).map(|(_, bytes)| bytes)
 }
 
-/// A sum of integers that leaves 64 bits goes on as a decimal: a base of the other sign may bring it back.
-fn add(a: Amount, b: Amount) -> Amount {
-    let exact = match (a, b) {
-        (Amount::Integer(a), Amount::Integer(b)) => a.checked_add(b).map(Amount::Integer),
-        _ => None,
-    };
-    exact.unwrap_or_else(|| Amount::Decimal(decimal(a).saturating_add(decimal(b))))
-}
-
-fn decimal(amount: Amount) -> Decimal {
-    match amount {
-        Amount::Integer(by) => Decimal::from(by),
-        Amount::Decimal(by) => by,
-    }
-}
-
 fn render(amount: Amount) -> Bytes {
     match amount {
         Amount::Integer(sum) => Bytes::from(sum.to_string()),
@@ -128,5 +117,5 @@ fn plus(base: &Bytes, sum: Amount) -> Bytes {
     let number = number.or_else(|_| {
         text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(text)).map(Amount::Decimal)
     });
-    number.map_or_else(|_| base.clone(), |number| render(add(number, sum)))
+    number.map_or_else(|_| base.clone(), |number| render(number.plus(sum)))
 }

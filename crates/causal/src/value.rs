@@ -33,3 +33,23 @@ pub enum Amount {
     /// By `INCRBYFLOAT`: decimal, so that a tenth added ten times is one.
     Decimal(Decimal),
 }
+
+impl Amount {
+    /// Both together. A sum of integers that leaves 64 bits goes on as a decimal: more of the other sign may bring it
+    /// back.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let exact = match (self, other) {
+            (Self::Integer(a), Self::Integer(b)) => a.checked_add(b).map(Self::Integer),
+            _ => None,
+        };
+        exact.unwrap_or_else(|| Self::Decimal(self.decimal().saturating_add(other.decimal())))
+    }
+
+    fn decimal(self) -> Decimal {
+        match self {
+            Self::Integer(by) => Decimal::from(by),
+            Self::Decimal(by) => by,
+        }
+    }
+}

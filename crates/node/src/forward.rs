@@ -23,8 +23,7 @@ pub(crate) fn pass(
     let ticket = node.pending.ticket();
     turn.send(node, to, task.partition, Message::Ask { ticket, request: request.clone() });
     let now = turn.now.monotonic_ms;
-    let deadline = now + node.options.request_timeout_ms;
-    let passed = Passed { task, kind, to, request, deadline };
+    let passed = Passed { task, kind, to, request };
     node.pending.insert(ticket, Work::Passed(Box::new(passed)), now + node.options.retry_ms);
 }
 
@@ -40,7 +39,7 @@ pub(crate) fn answered(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, rep
 /// No answer yet.
 pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, passed: Box<Passed>) {
     let now = turn.now.monotonic_ms;
-    if now >= passed.deadline {
+    if now >= passed.task.deadline {
         return give_up(node, turn, *passed);
     }
     if passed.kind == Kind::Read {

@@ -23,16 +23,20 @@
 //! What this crate does not know: bytes on a wire, connections, files, how long an fsync takes.
 
 mod dispatch;
+mod evaluate;
 mod event;
 mod explain;
 mod forward;
 mod heard;
 mod list;
+mod meta;
+mod meta_names;
 mod pending;
 mod queue;
 mod queues;
 mod read;
 mod recent;
+mod repair;
 mod replica;
 mod report;
 mod request;
@@ -41,6 +45,7 @@ mod rows;
 mod serve;
 mod siblings;
 mod state;
+mod stored;
 mod tally;
 mod task;
 mod work;

@@ -4,31 +4,40 @@
 //! home. Under a network cut two nodes may each take themselves for the home; increments still add up then, and
 //! of two `SETNX` both may win.
 
-use crate::queues::WAITING_MAX;
+use crate::queues::Entered;
 use crate::read;
 use crate::state::{Node, Turn};
 use crate::task::refuse;
 use crate::work::{Purpose, Task};
 use bytes::Bytes;
 use causal::Key;
-use std::collections::VecDeque;
 use wire::Fault;
+
+/// The part of a request's time that is left for carrying it out, as a divisor: one that has waited longer than the
+/// rest is refused while its client, or the node that passed it on, still listens.
+const TIME_PART: u64 = 4;
 
 /// Begins an update, or has it wait for its turn.
 pub(crate) fn enter(node: &mut Node, turn: &mut Turn<'_>, task: Task, key: Key, words: Vec<Bytes>) {
-    let Some(waiting) = node.queues.waiting.get_mut(&key) else {
-        node.queues.waiting.insert(key.clone(), VecDeque::new());
-        return read::begin(node, turn, Task { queued: Some(key), ..task }, Purpose::Update { words });
-    };
-    if waiting.len() >= WAITING_MAX {
-        return refuse(node, turn, task, Fault::Busy);
+    match node.queues.enter(&key, task, words) {
+        Entered::Turn(task, words) => {
+            let task = Task { queued: Some(key), ..task };
+            read::begin(node, turn, task, Purpose::Update { words, waiting: 0 });
+        }
+        Entered::Waits => {}
+        Entered::Full(task) => refuse(node, turn, task, Fault::Busy),
     }
-    waiting.push_back((Task { queued: Some(key), ..task }, words));
 }
 
 /// Begins those whose turn has come. A loop, because beginning one may end it and make the next ready.
 pub(crate) fn run_ready(node: &mut Node, turn: &mut Turn<'_>) {
-    while let Some((task, words)) = node.queues.ready.pop_front() {
-        read::begin(node, turn, task, Purpose::Update { words });
+    while let Some((task, words)) = node.queues.next_ready() {
+        let time = node.options.request_timeout_ms / TIME_PART;
+        if turn.now.monotonic_ms + time > task.deadline {
+            refuse(node, turn, task, Fault::Busy);
+        } else {
+            let waiting = task.queued.as_ref().map_or(0, |key| node.queues.waiting(key));
+            read::begin(node, turn, task, Purpose::Update { words, waiting });
+        }
     }
 }

@@ -5,29 +5,20 @@
 //!
 //! Invariants, kept by [`Replica::check`]:
 //! 1. The shares of all actors add up to the map's digest and to the number of keys.
-//! 2. What is stored is what is in memory: a batch holds a row's change, its actor's context and early together.
+//! 2. What is stored is what is in memory: a batch holds a row's change, its actor's context and what is early together.
 
+use crate::meta::{META_VERSION, Share, encode_context, encode_sweeps, encode_taken};
+use crate::meta_names::{context_row, removal_row, sweeps_row, taken_row};
 use crate::recent::Recent;
-use crate::row_names::{context_row, early_row, taken_row};
 use crate::rows::{RowError, Shelf, everything};
-use bytes::{BufMut, Bytes, BytesMut};
-use causal::codec::{Malformed, Reader, put_varint};
+use bytes::Bytes;
 use causal::context::Intervals;
 use causal::map::{Applied, Knowledge, Map};
 use causal::{Actor, Cell, Context, Delta, Dot, Early, Entries};
+use placement::PartitionId;
 use std::collections::BTreeMap;
 use store::Commit;
 use wire::peer::Found;
-
-/// The version of stored contexts and early removals.
-const META_VERSION: u8 = 1;
-
-/// What one actor's operations (and, for the own actor, mended cells) have added to the partition's sums.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Share {
-    digest: u64,
-    keys: BTreeMap<u8, i64>,
-}
 
 /// One replica of one partition.
 #[derive(Debug, Default)]
@@ -35,29 +26,28 @@ pub(crate) struct Replica {
     map: Map,
     shares: BTreeMap<Actor, Share>,
     recent: Recent,
+    /// What the row of early sweeps holds: it is written when it changes, and not with every operation.
+    stored_sweeps: Bytes,
 }
 
 impl Replica {
-    /// Puts a replica together from the rows that [`Replica::apply`] stored.
+    /// A replica as it was stored: what was applied of each actor with its share of the sums, what is early, and
+    /// whether any cell may run ahead of the context.
     pub(crate) fn restore(
-        contexts: Vec<(Actor, Bytes)>,
-        early: Option<Bytes>,
-        taken: Vec<(Cell, Bytes)>,
-    ) -> Result<Self, Malformed> {
+        contexts: impl IntoIterator<Item = (Actor, Intervals, Share)>,
+        early: Early,
+        ahead: bool,
+    ) -> Self {
         let mut context = Context::default();
         let mut shares = BTreeMap::new();
-        for (actor, value) in contexts {
-            let (intervals, share) = decode_context(value)?;
+        for (actor, intervals, share) in contexts {
             context.insert_all(actor, &intervals);
             shares.insert(actor, share);
         }
-        let (mut early, ahead) = early.map_or(Ok((Early::default(), false)), decode_early)?;
-        for (cell, value) in taken {
-            early.insert_taken(&cell, &decode_taken(value)?);
-        }
         let digest = shares.values().fold(0u64, |sum, share| sum.wrapping_add(share.digest));
         let map = Map::restore(Knowledge { context, early }, digest, ahead);
-        Ok(Self { map, shares, recent: Recent::default() })
+        let stored_sweeps = encode_sweeps(&map);
+        Self { map, shares, recent: Recent::default(), stored_sweeps }
     }
 
     /// The causal map.
@@ -94,13 +84,18 @@ impl Replica {
         delta: &Delta,
         shelf: &mut Shelf<'_>,
     ) -> Result<(Applied, Commit), RowError> {
-        let before = (self.map.digest(), self.has_early());
+        let before = self.map.digest();
+        let come = self.removal_rows(delta.dot, shelf.partition);
+        let noted = self.noted_cells(delta);
         let applied = self.map.apply(delta, shelf)?;
         let row = context_row(shelf.partition, delta.dot.actor);
         if applied != Applied::Fresh {
             return Ok((applied, shelf.store.get(&row)?.1));
         }
         self.recent.push(delta);
+        come.into_iter().for_each(|row| shelf.store.delete(row));
+        noted.into_iter().for_each(|cell| self.store_taken(cell, shelf));
+        self.store_removals(delta, shelf);
         self.store_sums(delta.dot.actor, before, shelf);
         Ok((applied, shelf.store.open_commit()))
     }
@@ -114,7 +109,7 @@ impl Replica {
         own_actor: Actor,
         shelf: &mut Shelf<'_>,
     ) -> Result<Option<Commit>, RowError> {
-        let before = (self.map.digest(), self.has_early());
+        let before = self.map.digest();
         let mended = self.map.mend(cell, &found.entries, &found.knowledge, shelf)?;
         match mended {
             Applied::Deferred => return Ok(None),
@@ -122,8 +117,8 @@ impl Replica {
             Applied::Known => return Ok(Some(everything(shelf.store))),
             Applied::Fresh => {}
         }
-        if let Some(seen) = self.map.knowledge().early.taken_of(cell) {
-            shelf.store.put(taken_row(shelf.partition, cell), encode_taken(seen));
+        if self.map.knowledge().early.taken_of(cell).is_some() {
+            self.store_taken(cell, shelf);
         }
         self.store_sums(own_actor, before, shelf);
         Ok(Some(shelf.store.open_commit()))
@@ -140,77 +135,50 @@ impl Replica {
         }
     }
 
-    fn has_early(&self) -> bool {
-        self.map.is_ahead() || !self.map.knowledge().early.is_empty()
+    /// The rows of the removals that waited for this operation.
+    fn removal_rows(&self, dot: Dot, partition: PartitionId) -> Vec<Bytes> {
+        let early = &self.map.knowledge().early;
+        early.cells_of(dot).map(|cell| removal_row(partition, cell, dot)).collect()
     }
 
-    fn store_sums(&mut self, actor: Actor, before: (u64, bool), shelf: &mut Shelf<'_>) {
+    /// The cells that the operation touches and of which something is noted.
+    fn noted_cells<'a>(&self, delta: &'a Delta) -> Vec<&'a Cell> {
+        let early = &self.map.knowledge().early;
+        let cells = delta.edits.iter().map(|edit| &edit.cell);
+        cells.filter(|cell| early.taken_of(cell).is_some()).collect()
+    }
+
+    /// Stores the removals of what is still to come, a row each.
+    fn store_removals(&self, delta: &Delta, shelf: &mut Shelf<'_>) {
+        let early = &self.map.knowledge().early;
+        for edit in &delta.edits {
+            for dot in edit.removes.iter().filter(|dot| early.is_noted(&edit.cell, **dot)) {
+                let row = removal_row(shelf.partition, &edit.cell, *dot);
+                shelf.store.put(row, Bytes::from_static(&[META_VERSION]));
+            }
+        }
+    }
+
+    fn store_taken(&self, cell: &Cell, shelf: &mut Shelf<'_>) {
+        let row = taken_row(shelf.partition, cell);
+        match self.map.knowledge().early.taken_of(cell) {
+            Some(seen) => shelf.store.put(row, encode_taken(seen)),
+            None => shelf.store.delete(row),
+        }
+    }
+
+    fn store_sums(&mut self, actor: Actor, before: u64, shelf: &mut Shelf<'_>) {
         let share = self.shares.entry(actor).or_default();
-        share.digest = share.digest.wrapping_add(self.map.digest().wrapping_sub(before.0));
+        share.digest = share.digest.wrapping_add(self.map.digest().wrapping_sub(before));
         for (database, keys) in std::mem::take(&mut shelf.keys) {
             *share.keys.entry(database).or_default() += keys;
         }
         let value = encode_context(self.map.context().of(actor), share);
         shelf.store.put(context_row(shelf.partition, actor), value);
-        if before.1 || self.has_early() {
-            shelf.store.put(early_row(shelf.partition), encode_early(&self.map));
+        let sweeps = encode_sweeps(&self.map);
+        if sweeps != self.stored_sweeps {
+            shelf.store.put(sweeps_row(shelf.partition), sweeps.clone());
+            self.stored_sweeps = sweeps;
         }
     }
-}
-
-fn encode_context(intervals: Option<&Intervals>, share: &Share) -> Bytes {
-    let mut out = BytesMut::with_capacity(32);
-    out.put_u8(META_VERSION);
-    intervals.unwrap_or(&Intervals::default()).encode(&mut out);
-    out.put_u64(share.digest);
-    put_varint(&mut out, share.keys.len() as u64);
-    for (database, keys) in &share.keys {
-        out.put_u8(*database);
-        out.put_i64(*keys);
-    }
-    out.freeze()
-}
-
-fn decode_context(value: Bytes) -> Result<(Intervals, Share), Malformed> {
-    let mut reader = Reader::new(value, "stored context");
-    reader.version(META_VERSION)?;
-    let intervals = Intervals::decode(&mut reader)?;
-    let mut share = Share { digest: reader.u64()?, keys: BTreeMap::new() };
-    for _ in 0..reader.count(9)? {
-        share.keys.insert(reader.u8()?, reader.u64()?.cast_signed());
-    }
-    reader.end()?;
-    Ok((intervals, share))
-}
-
-fn encode_early(map: &Map) -> Bytes {
-    let mut out = BytesMut::new();
-    out.put_u8(META_VERSION);
-    out.put_u8(u8::from(map.is_ahead()));
-    map.knowledge().early.without_taken().encode(&mut out);
-    out.freeze()
-}
-
-fn decode_early(value: Bytes) -> Result<(Early, bool), Malformed> {
-    let mut reader = Reader::new(value, "stored early removals");
-    reader.version(META_VERSION)?;
-    let ahead = reader.u8()? != 0;
-    let early = Early::decode(&mut reader)?;
-    reader.end()?;
-    Ok((early, ahead))
-}
-
-fn encode_taken(seen: &Context) -> Bytes {
-    let mut out = BytesMut::new();
-    out.put_u8(META_VERSION);
-    seen.encode(&mut out);
-    out.freeze()
-}
-
-fn decode_taken(value: Bytes) -> Result<Context, Malformed> {
-    let mut reader = Reader::new(value, "what is noted of a taken cell");
-    reader.version(META_VERSION)?;
-    let seen = Context::decode(&mut reader)?;
-    reader.end()?;
-    Ok(seen)
 }

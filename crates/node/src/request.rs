@@ -6,6 +6,7 @@
 //!            └ otherwise ─▶ coordinate: read, write, or read and then write
 //! ```
 
+use crate::evaluate;
 use crate::forward;
 use crate::list;
 use crate::queue;
@@ -31,7 +32,8 @@ pub(crate) fn accept(
     partition: PartitionId,
     request: Request,
 ) {
-    let task = Task { origin, partition, level: request.level, queued: None };
+    let deadline = turn.now.monotonic_ms + node.options.request_timeout_ms;
+    let task = Task { origin, partition, level: request.level, deadline, queued: None };
     let kind = match kind_of(&request.job) {
         Ok(kind) => kind,
         Err(fault) => return refuse(node, turn, task, fault),
@@ -75,7 +77,7 @@ fn admit(node: &Node, turn: &Turn<'_>, partition: PartitionId, kind: Kind) -> Re
     if u32::from(partition.0) >= node.layout.keyspace().partition_count() {
         return Err(Fault::Forming);
     }
-    if node.pending.len() >= node.options.requests_max {
+    if node.pending.len() + node.queues.len() >= node.options.requests_max {
         return Err(Fault::Busy);
     }
     if kind == Kind::Read {
@@ -137,12 +139,10 @@ fn coordinate(node: &mut Node, turn: &mut Turn<'_>, task: Task, kind: Kind, job:
 
 /// A command that writes without looking, a plain `SET`.
 fn write_blind(node: &mut Node, turn: &mut Turn<'_>, task: Task, key: Key, words: &[Bytes]) {
-    let ran = command::resolve(words).and_then(|row| match row.class(words).run() {
-        Some(run) => run(words, None),
-        None => Err(Fault::Syntax),
-    });
-    match ran {
-        Ok((reply, change)) => write::change(node, turn, task, Cell::string(key), change, reply),
+    match evaluate::run(words, None) {
+        Ok((reply, change)) => {
+            write::change(node, turn, task, Cell::string(key), change, (reply, Vec::new()));
+        }
         Err(fault) => refuse(node, turn, task, fault),
     }
 }

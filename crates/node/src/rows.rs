@@ -3,7 +3,8 @@
 //! ```text
 //! 'c' partition actor                              what was applied of that actor, and its share of the sums
 //! 'd' position database length key kind subkey     the entries of one cell
-//! 'e' partition                                    early removals, and whether any row may run ahead
+//! 'e' partition                                    early sweeps, and whether any row may run ahead
+//! 'r' partition actor n cell                       one early removal
 //! 't' partition cell                               what a cell that was taken from a peer need not wait for
 //! ```
 //!

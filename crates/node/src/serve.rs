@@ -158,7 +158,10 @@ fn look(
     cell: &Cell,
     asker: Hashes,
 ) -> Result<(Commit, Option<Report>), RowError> {
-    let Some(replica) = node.replicas.get(&partition) else { return Ok((Commit::default(), None)) };
+    let Some(replica) = node.replicas.get(&partition) else {
+        // Nothing was ever applied here, which is not the same as whatever the asker has.
+        return Ok((Commit::default(), Some(Report::default())));
+    };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let entries = shelf.get(cell)?;
     if node.hashes(partition, &entries) == asker {

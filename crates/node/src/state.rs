@@ -10,9 +10,8 @@ use crate::pending::Pending;
 use crate::queues::Queues;
 use crate::replica::Replica;
 use crate::report::dots_hash;
-use crate::row_names;
-use crate::rows::{self, RowError, Shelf, Storage};
-use bytes::Bytes;
+use crate::rows::{RowError, Shelf, Storage};
+use crate::stored;
 use causal::{Actor, Cell, Clock};
 use placement::{Layout, NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,7 +103,7 @@ impl Node {
             identity,
             options,
             clock: Clock::new(identity.actor),
-            replicas: stored_replicas(store)?,
+            replicas: stored::replicas(store)?,
             pending: Pending::new(identity.actor.0.rotate_left(32)),
             queues: Queues::default(),
             heard: Heard::default(),
@@ -184,39 +183,5 @@ impl Node {
             replica.check(&self.rows(*partition, store)?);
         }
         Ok(())
-    }
-}
-
-fn stored_replicas(store: &mut Storage) -> Result<BTreeMap<PartitionId, Replica>, RowError> {
-    let (mut from, to) = row_names::context_space();
-    let mut contexts: BTreeMap<PartitionId, Vec<(Actor, Bytes)>> = BTreeMap::new();
-    loop {
-        let (found, _) = store.scan(&from, &to, rows::SCAN_ROWS)?;
-        let Some((last, _)) = found.last() else { break };
-        from = [last.as_ref(), &[0]].concat().into();
-        for (row, value) in found {
-            let (partition, actor) = row_names::decode_context_row(row)?;
-            contexts.entry(partition).or_default().push((actor, value));
-        }
-    }
-    let mut replicas = BTreeMap::new();
-    for (partition, contexts) in contexts {
-        let early = store.get(&row_names::early_row(partition))?.0;
-        let taken = stored_taken(partition, store)?;
-        replicas.insert(partition, Replica::restore(contexts, early, taken)?);
-    }
-    Ok(replicas)
-}
-
-fn stored_taken(partition: PartitionId, store: &mut Storage) -> Result<Vec<(Cell, Bytes)>, RowError> {
-    let (mut from, to) = row_names::taken_space(partition);
-    let mut taken = Vec::new();
-    loop {
-        let (found, _) = store.scan(&from, &to, rows::SCAN_ROWS)?;
-        let Some((last, _)) = found.last() else { return Ok(taken) };
-        from = [last.as_ref(), &[0]].concat().into();
-        for (row, value) in found {
-            taken.push((row_names::decode_taken_row(row)?, value));
-        }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Task {
     pub(crate) origin: Origin,
     pub(crate) partition: PartitionId,
     pub(crate) level: Level,
+    /// When its client is told, whatever has come of it by then.
+    pub(crate) deadline: u64,
     /// The key whose turn it is having: the next in its queue comes when this one ends.
     pub(crate) queued: Option<Key>,
 }
@@ -57,7 +59,6 @@ pub(crate) struct Passed {
     pub(crate) kind: Kind,
     pub(crate) to: NodeId,
     pub(crate) request: Request,
-    pub(crate) deadline: u64,
 }
 
 /// What an operation is to do.
@@ -69,6 +70,8 @@ pub(crate) struct Plan {
     pub(crate) plain: bool,
     /// What its maker has just read and nothing has changed since.
     pub(crate) seen: Option<Seen>,
+    /// The answers of those whose changes are part of it, beside its first.
+    pub(crate) joined: Vec<(Task, Reply)>,
 }
 
 /// A write that is not yet on enough owners.
@@ -76,6 +79,8 @@ pub(crate) struct Plan {
 pub(crate) struct Write {
     pub(crate) task: Task,
     pub(crate) reply: Reply,
+    pub(crate) joined: Vec<(Task, Reply)>,
+    pub(crate) plain: bool,
     pub(crate) delta: Delta,
     pub(crate) after: Commit,
     pub(crate) tally: Tally,
@@ -83,7 +88,6 @@ pub(crate) struct Write {
     pub(crate) mend: Option<(Cell, Found)>,
     pub(crate) reports: Vec<Report>,
     pub(crate) ahead_ms: Option<u64>,
-    pub(crate) deadline: u64,
 }
 
 /// What a read is for.
@@ -97,6 +101,8 @@ pub(crate) enum Purpose {
     /// The first half of an update of the task's queued key.
     Update {
         words: Vec<Bytes>,
+        /// How many waited for the same key when this read began.
+        waiting: usize,
     },
     Siblings(Key),
     Explain(Key),
@@ -117,8 +123,11 @@ pub(crate) struct Read {
     pub(crate) same: Vec<NodeId>,
     pub(crate) reports: Vec<(NodeId, Report)>,
     pub(crate) repair: Option<Repair>,
-    pub(crate) asker: Option<Hashes>,
-    pub(crate) deadline: u64,
+    /// How many repairs were not enough.
+    pub(crate) rounds: u32,
+    /// What was held and known here when the others were asked, where some may have answered "the same" by the time
+    /// that another differs.
+    pub(crate) base: Option<Box<Report>>,
 }
 
 /// The owners that are behind and what they were sent.
@@ -126,4 +135,9 @@ pub(crate) struct Read {
 pub(crate) struct Repair {
     pub(crate) tally: Tally,
     pub(crate) sent: Vec<(NodeId, Message)>,
+    /// What all of them are to hold and know, and its hashes.
+    pub(crate) merged: Report,
+    pub(crate) asker: Hashes,
+    /// What the first that was counted shows.
+    pub(crate) shown: Option<Entries>,
 }

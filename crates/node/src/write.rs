@@ -5,7 +5,8 @@
 //!          apply it here; send it to every other owner
 //! applied  an owner holds it durably: count it
 //!          W hold it ─▶ answer, once it is durable here too
-//!          W hold it, but not all agree on the cell ─▶ write it again over all of it, once, then answer
+//!          it holds what is known here to be gone ─▶ send it the cell, then count it
+//!          W hold it, but not all agree on the cell ─▶ a plain one is written again over all of it, once
 //! visit    ask those again that have not answered; past the deadline the outcome is unknown
 //! ```
 //!
@@ -15,17 +16,18 @@
 //!    after it was deleted: an owner that holds something that the write has not removed, or knows of something
 //!    that its maker does not (`report`), says so with its acknowledgement, and a second operation removes all of
 //!    it before the client hears of success. Once is enough, because what appears later was concurrent.
+//! 3. An owner that counts for a delete or an increment holds nothing that its maker knew to be gone.
 
 use crate::report::{self, View};
-use crate::rows::{RowError, Shelf};
+use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
 use crate::task::{finish, is_live, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Task, Work, Write};
-use causal::{Cell, Change, Clock, Delta, Edit, Entries, Payload, Stamp, string};
+use causal::{Cell, Change, Clock, Delta, Edit, Payload, Stamp, string};
 use placement::{NodeId, PartitionId};
 use store::Commit;
-use wire::peer::{Found, Message, Report, Ticket, Verdict};
+use wire::peer::{Found, Hashes, Message, Report, Ticket, Verdict};
 use wire::{Fault, Reply};
 
 /// How long a node whose clock was found to run ahead leaves writes to others, in milliseconds.
@@ -38,20 +40,22 @@ pub(crate) fn change(
     task: Task,
     cell: Cell,
     change: Change,
-    reply: Reply,
+    (reply, joined): (Reply, Vec<(Task, Reply)>),
 ) {
     let plain = matches!(change, Change::Put(_));
     if let Change::Put(bytes) = &change
         && bytes.len() > causal::limits::VALUE_BYTES_MAX
     {
-        return refuse(node, turn, task, Fault::StringLength);
+        return refuse_all(node, turn, task, joined, &Fault::StringLength);
     }
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
-    let Ok(seen) = shelf.see(&cell) else { return refuse(node, turn, task, Fault::Storage) };
+    let Ok(seen) = shelf.see(&cell) else {
+        return refuse_all(node, turn, task, joined, &Fault::Storage);
+    };
     let after = shelf.after;
     match string::edit(cell, change, &seen.entries, node.identity.actor) {
         Some(edit) => {
-            let plan = Plan { edits: vec![edit], sweep: None, plain, seen: Some(seen) };
+            let plan = Plan { edits: vec![edit], plain, seen: Some(seen), joined, ..Plan::default() };
             begin(node, turn, task, plan, reply);
         }
         None => finish(node, turn, after, task, reply),
@@ -59,27 +63,54 @@ pub(crate) fn change(
 }
 
 /// Makes the operation, applies it here and sends it to the other owners.
-pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, plan: Plan, reply: Reply) {
+pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: Plan, reply: Reply) {
     let owners = node.layout.owners(task.partition);
     let need = task.level.write(owners.len());
     // The only owner has nobody to send to or to wait for.
     let others = (*owners != [node.identity.node]).then(|| owners.to_vec());
-    if owners.iter().filter(|owner| is_live(node, **owner)).count() < need {
-        let fault = no_quorum(node, &task, Kind::Write);
-        return refuse(node, turn, task, fault);
+    let is_short = owners.iter().filter(|owner| is_live(node, **owner)).count() < need;
+    let joined = std::mem::take(&mut plan.joined);
+    // A request may have been admitted before a member began to join.
+    if is_short || turn.now.monotonic_ms < node.held_until {
+        let fault = if is_short { no_quorum(node, &task, Kind::Write) } else { Fault::Forming };
+        return refuse_all(node, turn, task, joined, &fault);
     }
     let plain = plan.plain;
     let Ok((delta, after)) = operate(node, turn, task.partition, plan) else {
-        return refuse(node, turn, task, Fault::Storage);
+        return refuse_all(node, turn, task, joined, &Fault::Storage);
     };
-    let Some(owners) = others else { return finish(node, turn, after, task, reply) };
-    let deadline = turn.now.monotonic_ms + node.options.request_timeout_ms;
+    let Some(owners) = others else { return finish_all(node, turn, after, (task, reply), joined) };
     let tally = Tally::new(owners, need);
-    let alone = Entries::from_iter(delta.edits.first().and_then(|edit| Some(delta.entry(edit.add.clone()?))));
-    let asker = plain.then(|| node.hashes(task.partition, &alone));
+    let asker = expected(node, turn, task.partition, &delta);
     let (reports, ahead_ms, mend) = (Vec::new(), None, None);
-    let write = Write { task, reply, delta, after, tally, asker, mend, reports, ahead_ms, deadline };
+    let write = Write { task, reply, joined, plain, delta, after, tally, asker, mend, reports, ahead_ms };
     send(node, turn, Box::new(write));
+}
+
+/// What an owner that is in step with this one holds and knows of the cell, once it has applied the operation.
+fn expected(node: &Node, turn: &mut Turn<'_>, partition: PartitionId, delta: &Delta) -> Option<Hashes> {
+    let cell = &delta.edits.first()?.cell;
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    let held = shelf.get(cell).ok()?;
+    Some(node.hashes(partition, &held))
+}
+
+fn finish_all(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    after: Commit,
+    first: (Task, Reply),
+    joined: Vec<(Task, Reply)>,
+) {
+    for (task, reply) in std::iter::once(first).chain(joined) {
+        finish(node, turn, after, task, reply);
+    }
+}
+
+fn refuse_all(node: &mut Node, turn: &mut Turn<'_>, task: Task, joined: Vec<(Task, Reply)>, fault: &Fault) {
+    for task in std::iter::once(task).chain(joined.into_iter().map(|(task, _)| task)) {
+        refuse(node, turn, task, fault.clone());
+    }
 }
 
 /// Makes and applies an operation of this node.
@@ -107,7 +138,7 @@ fn send(node: &mut Node, turn: &mut Turn<'_>, mut write: Box<Write>) {
     let standing = write.tally.ack(node.identity.node);
     send_to_waiting(node, turn, ticket, &write);
     if standing == Standing::Met {
-        return finish(node, turn, write.after, write.task, write.reply);
+        return finish_all(node, turn, write.after, (write.task, write.reply), write.joined);
     }
     node.pending.insert(ticket, Work::Write(write), turn.now.monotonic_ms + node.options.retry_ms);
 }
@@ -133,10 +164,15 @@ pub(crate) fn applied(
     verdict: &Verdict,
 ) {
     let standing = match verdict {
-        Verdict::Held { report } => {
-            note_report(node, turn, &mut write, report.as_deref());
+        Verdict::Held { report: Some(report) } if write.plain => {
+            note_report(node, turn, &mut write, report);
             write.tally.ack(from)
         }
+        Verdict::Held { report: Some(report) } if is_stale(node, turn, &write, report) => {
+            bring_along(node, turn, ticket, &write, from);
+            Standing::Open
+        }
+        Verdict::Held { .. } => write.tally.ack(from),
         Verdict::StampAhead { ahead_ms } => {
             write.ahead_ms = Some(*ahead_ms);
             write.tally.fail(from)
@@ -146,7 +182,7 @@ pub(crate) fn applied(
     match standing {
         Standing::Open => node.pending.put_back(ticket, Work::Write(write)),
         Standing::Met if !write.reports.is_empty() => rise(node, turn, write),
-        Standing::Met => finish(node, turn, write.after, write.task, write.reply),
+        Standing::Met => finish_all(node, turn, write.after, (write.task, write.reply), write.joined),
         Standing::Lost => {
             node.ahead = write.ahead_ms.map(|ahead_ms| (turn.now.monotonic_ms + CLOCK_AHEAD_MS, ahead_ms));
             give_up(node, turn, *write);
@@ -156,10 +192,8 @@ pub(crate) fn applied(
 
 /// Keeps a report of an owner that holds something beside the write, or knows something that is not known here, or
 /// the other way round. What merely differs by operations on other cells is no matter.
-fn note_report(node: &Node, turn: &mut Turn<'_>, write: &mut Write, report: Option<&Report>) {
-    let (Some(report), Some(_), Some(edit)) = (report, write.asker, write.delta.edits.first()) else {
-        return;
-    };
+fn note_report(node: &Node, turn: &mut Turn<'_>, write: &mut Write, report: &Report) {
+    let (Some(_), Some(edit)) = (write.asker, write.delta.edits.first()) else { return };
     let Some(replica) = node.replicas.get(&write.task.partition) else { return };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), write.task.partition);
     let mine = shelf.get(&edit.cell).map(|entries| report::report(replica, &edit.cell, entries));
@@ -171,16 +205,42 @@ fn note_report(node: &Node, turn: &mut Turn<'_>, write: &mut Write, report: Opti
     }
 }
 
+/// Whether an owner still holds what is known here to be gone: an operation that was acknowledged at a lower level may
+/// have removed it, and has not come there. To read there what was deleted is what the level of this one excludes.
+fn is_stale(node: &Node, turn: &mut Turn<'_>, write: &Write, report: &Report) -> bool {
+    let Some(edit) = write.delta.edits.first() else { return false };
+    let Some(replica) = node.replicas.get(&write.task.partition) else { return false };
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), write.task.partition);
+    let knowledge = replica.map().knowledge();
+    shelf.get(&edit.cell).is_ok_and(|mine| {
+        let is_gone = |dot| mine.get(dot).is_none() && knowledge.covers(&edit.cell, dot);
+        report.found.entries.dots().any(is_gone)
+    })
+}
+
+/// Sends an owner the cell as it is here, with the operation; it counts once it holds that.
+fn bring_along(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write, owner: NodeId) {
+    let (Some(edit), Some(replica)) = (write.delta.edits.first(), node.replicas.get(&write.task.partition))
+    else {
+        return;
+    };
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), write.task.partition);
+    let Ok((found, _)) = replica.found(&edit.cell, &mut shelf) else { return };
+    let deltas = vec![write.delta.clone()];
+    let message = Message::Mend { ticket, cell: edit.cell.clone(), found, deltas, asker: None };
+    turn.send_after(everything(turn.store), node, owner, write.task.partition, message);
+}
+
 /// Takes in what was reported, writes the value again over all of it, and has the owners know as much. This counts
 /// them anew and happens once.
 fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
-    let Write { task, reply, delta, after, tally, reports, deadline, .. } = *write;
+    let Write { task, reply, joined, plain, delta, after, tally, reports, .. } = *write;
     for entry in reports.iter().flat_map(|report| report.found.entries.iter()) {
         observe(node, turn, &entry.stamp);
     }
     let (delta, later, mend) = match write_over(node, turn, &task, &delta, &reports) {
         Ok(Some(written)) => written,
-        Ok(None) | Err(_) => return unknown(node, turn, task, &tally),
+        Ok(None) | Err(_) => return unknown(node, turn, task, joined, &tally),
     };
     let owners = node.layout.owners(task.partition).to_vec();
     let tally = Tally::new(owners, tally.need());
@@ -189,18 +249,18 @@ fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
     send(
         node,
         turn,
-        Box::new(Write { task, reply, delta, after, tally, asker, mend, reports, ahead_ms, deadline }),
+        Box::new(Write { task, reply, joined, plain, delta, after, tally, asker, mend, reports, ahead_ms }),
     );
 }
 
 /// The second operation, the commit that makes it durable here, and the cell as it was before.
 type Rewritten = (Delta, Commit, (Cell, Found));
 
-/// Mends the cell here and puts the value of this node's newest write in the place of everything that it then holds:
-/// of several writes that are under way, the last must stay, whichever of them gets here.
+/// Mends the cell here and puts a value in the place of everything that it then holds: that of this node's newest
+/// write, because of several that are under way the last must stay, whichever of them gets here.
 ///
-/// Nothing where that write has been answered already. Its time is over, and to write it again could undo what came
-/// after it; whether what was found came before or after the one that is asked about here, nobody can tell.
+/// Where that one has been answered already, or is gone, the first itself is written again. Its client still waits, so
+/// it may come after all that is there; to repeat one that was answered could undo what came after it.
 fn write_over(
     node: &mut Node,
     turn: &mut Turn<'_>,
@@ -218,7 +278,8 @@ fn write_over(
     let own = found.entries.iter().filter(|entry| entry.dot.actor == node.identity.actor);
     let newest = own.filter(|entry| matches!(entry.payload, Payload::Plain(_))).max_by_key(|entry| entry.dot);
     let under_way = newest.filter(|entry| entry.dot == first.dot || node.pending.has_write(entry.dot));
-    let Some(add) = under_way.map(|entry| entry.payload.clone()) else { return Ok(None) };
+    let own = || first.edits.first().and_then(|edit| edit.add.clone());
+    let Some(add) = under_way.map(|entry| entry.payload.clone()).or_else(own) else { return Ok(None) };
     let edit = Edit { cell: cell.clone(), add: Some(add), removes: found.entries.dots().collect() };
     let plan = Plan { edits: vec![edit], ..Plan::default() };
     let (delta, after) = operate(node, turn, task.partition, plan)?;
@@ -235,7 +296,7 @@ pub(crate) fn observe(node: &mut Node, turn: &Turn<'_>, stamp: &Stamp) {
 /// Some have not answered yet.
 pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, write: Box<Write>) {
     let now = turn.now.monotonic_ms;
-    if now >= write.deadline {
+    if now >= write.task.deadline {
         return give_up(node, turn, *write);
     }
     send_to_waiting(node, turn, ticket, &write);
@@ -244,10 +305,10 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, write:
 }
 
 fn give_up(node: &mut Node, turn: &mut Turn<'_>, write: Write) {
-    unknown(node, turn, write.task, &write.tally);
+    unknown(node, turn, write.task, write.joined, &write.tally);
 }
 
-fn unknown(node: &mut Node, turn: &mut Turn<'_>, task: Task, tally: &Tally) {
+fn unknown(node: &mut Node, turn: &mut Turn<'_>, task: Task, joined: Vec<(Task, Reply)>, tally: &Tally) {
     let fault = Fault::Unknown { held: number(tally.acked()), needed: number(tally.need()) };
-    refuse(node, turn, task, fault);
+    refuse_all(node, turn, task, joined, &fault);
 }

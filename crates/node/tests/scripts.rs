@@ -47,8 +47,8 @@ scripts! {
     write_at_quorum write_with_an_owner_down write_refused write_unknown
     read_where_all_agree read_repair reads_never_go_back one_owner_only
     clock_behind clock_ahead
-    increments increments_under_a_cut one_after_another
-    deletes flush siblings
+    increments increments_under_a_cut one_after_another joined
+    deletes brought_along flush siblings hot_key
     passed_on restart newer_layout
     explain keys
 }

@@ -55,7 +55,7 @@ fn found() -> Found {
     .into_iter()
     .collect();
     let mut early = Early::default();
-    early.insert(cell(), dot(7, 8));
+    early.insert(&cell(), dot(7, 8));
     early.insert_sweep(&Sweep { scope: Scope::All, seen: [dot(9, 4)].into_iter().collect() }, &context());
     early.insert_taken(&cell(), &[dot(6, 6), dot(6, 7)].into_iter().collect());
     Found { entries, knowledge: Knowledge { context: context(), early } }

@@ -67,7 +67,7 @@ fn scope() -> impl Strategy<Value = Scope> {
 pub(crate) fn early() -> impl Strategy<Value = Early> {
     (vec((cell(), dot()), 0..6), vec((scope(), context()), 0..3)).prop_map(|(single, sweeps)| {
         let mut early = Early::default();
-        single.into_iter().for_each(|(cell, dot)| early.insert(cell, dot));
+        single.into_iter().for_each(|(cell, dot)| early.insert(&cell, dot));
         for (scope, seen) in sweeps {
             early.insert_sweep(&Sweep { scope, seen }, &Context::default());
         }

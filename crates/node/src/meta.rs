@@ -1,0 +1,86 @@
+//! What is stored of a partition beside its cells: the values of those rows.
+//!
+//! Every one opens with its version. What no version of this program wrote is an error, never "nothing there".
+
+use bytes::{BufMut, Bytes, BytesMut};
+use causal::codec::{Malformed, Reader, put_varint};
+use causal::context::Intervals;
+use causal::map::Map;
+use causal::{Context, Early};
+use std::collections::BTreeMap;
+
+/// The version of stored contexts and of what is early.
+pub(crate) const META_VERSION: u8 = 1;
+
+/// What one actor's operations (and, for the own actor, mended cells) have added to the partition's sums.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) digest: u64,
+    /// Keys of each database.
+    pub(crate) keys: BTreeMap<u8, i64>,
+}
+
+pub(crate) fn encode_context(intervals: Option<&Intervals>, share: &Share) -> Bytes {
+    let mut out = BytesMut::with_capacity(32);
+    out.put_u8(META_VERSION);
+    intervals.unwrap_or(&Intervals::default()).encode(&mut out);
+    out.put_u64(share.digest);
+    put_varint(&mut out, share.keys.len() as u64);
+    for (database, keys) in &share.keys {
+        out.put_u8(*database);
+        out.put_i64(*keys);
+    }
+    out.freeze()
+}
+
+pub(crate) fn decode_context(value: Bytes) -> Result<(Intervals, Share), Malformed> {
+    let mut reader = Reader::new(value, "stored context");
+    reader.version(META_VERSION)?;
+    let intervals = Intervals::decode(&mut reader)?;
+    let mut share = Share { digest: reader.u64()?, keys: BTreeMap::new() };
+    for _ in 0..reader.count(9)? {
+        share.keys.insert(reader.u8()?, reader.u64()?.cast_signed());
+    }
+    reader.end()?;
+    Ok((intervals, share))
+}
+
+/// The sweeps that wait for operations, and whether any cell may run ahead; nothing where there is nothing to say.
+pub(crate) fn encode_sweeps(map: &Map) -> Bytes {
+    let sweeps = map.knowledge().early.swept_alone();
+    if sweeps.is_empty() && !map.is_ahead() {
+        return Bytes::new();
+    }
+    let mut out = BytesMut::new();
+    out.put_u8(META_VERSION);
+    out.put_u8(u8::from(map.is_ahead()));
+    sweeps.encode(&mut out);
+    out.freeze()
+}
+
+pub(crate) fn decode_sweeps(value: Bytes) -> Result<(Early, bool), Malformed> {
+    if value.is_empty() {
+        return Ok((Early::default(), false));
+    }
+    let mut reader = Reader::new(value, "stored early sweeps");
+    reader.version(META_VERSION)?;
+    let ahead = reader.u8()? != 0;
+    let early = Early::decode(&mut reader)?;
+    reader.end()?;
+    Ok((early, ahead))
+}
+
+pub(crate) fn encode_taken(seen: &Context) -> Bytes {
+    let mut out = BytesMut::new();
+    out.put_u8(META_VERSION);
+    seen.encode(&mut out);
+    out.freeze()
+}
+
+pub(crate) fn decode_taken(value: Bytes) -> Result<Context, Malformed> {
+    let mut reader = Reader::new(value, "what is noted of a taken cell");
+    reader.version(META_VERSION)?;
+    let seen = Context::decode(&mut reader)?;
+    reader.end()?;
+    Ok(seen)
+}
