@@ -236,7 +236,7 @@ fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
         Purpose::Update { words, waiting } => {
             return update(node, turn, task, cell, (&words, waiting), after);
         }
-        Purpose::Siblings(_) => Ok(siblings::render(&held)),
+        Purpose::Siblings(key) => Ok(siblings::render(node.layout.keyspace(), &key, &held)),
         Purpose::Explain(key) => Ok(explain::render(node, &task, &key, &held, &same, &reports)),
         Purpose::Flush(scope) => return flush(node, turn, task, scope, &reports),
     };

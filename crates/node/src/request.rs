@@ -128,12 +128,13 @@ fn coordinate(node: &mut Node, turn: &mut Turn<'_>, task: Task, kind: Kind, job:
                 Err(_) => refuse(node, turn, task, Fault::Storage),
             }
         }
-        Job::Resolve { key, token, value } => match siblings::resolve(Cell::string(key), &token, value) {
-            Ok(edit) => {
-                write::begin(node, turn, task, Plan { edits: vec![edit], ..Plan::default() }, Reply::ok());
+        Job::Resolve { key, token, value } => {
+            let plan = |edit| Plan { edits: vec![edit], ..Plan::default() };
+            match siblings::resolve(node.layout.keyspace(), key, &token, value).map(plan) {
+                Ok(plan) => write::begin(node, turn, task, plan, Reply::ok()),
+                Err(fault) => refuse(node, turn, task, fault),
             }
-            Err(fault) => refuse(node, turn, task, fault),
-        },
+        }
     }
 }
 
