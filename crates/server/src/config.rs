@@ -17,12 +17,17 @@ use placement::layout::REPLICAS_DEFAULT;
 use placement::member::WEIGHT_DEFAULT;
 use wire::Level;
 
+use crate::error::StartError;
+
 /// The HTTP port is the client port plus this. Reserved: nothing listens there yet.
 pub const HTTP_PORT_OFFSET: u16 = 1000;
 /// The gRPC port is the client port plus this. Reserved: nothing listens there yet.
 pub const GRPC_PORT_OFFSET: u16 = 2000;
 /// The peer port is the client port plus this, unless it is given.
 pub const PEER_PORT_OFFSET: u16 = 3000;
+/// The least time that a setting can name: the node counts in milliseconds, and one that asks again after none of them
+/// does nothing else.
+const TIME_MIN: Duration = Duration::from_millis(1);
 /// Clients at once, unless configured otherwise (as Redis).
 pub const CLIENTS_MAX_DEFAULT: usize = 10_000;
 
@@ -137,6 +142,26 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether a server can run by it.
+    ///
+    /// # Errors
+    /// [`StartError::Config`] with the setting that leaves its bounds, and why it has them.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        let times = [
+            (self.retry, "retry: at least 1 ms, for a node that asks again at once does nothing else"),
+            (self.request_timeout, "request timeout: at least 1 ms, for nobody answers in less"),
+            (self.sync_interval(), "fsync: at least 1 ms between two syncs, or `always`"),
+        ];
+        match times.into_iter().find(|(time, _)| *time < TIME_MIN) {
+            Some((_, why)) => Err(StartError::Config(why.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    fn sync_interval(&self) -> Duration {
+        if let Fsync::Interval(every) = self.fsync { every } else { Duration::MAX }
+    }
+
     /// The peer address, given or derived; `None` if the derived port does not exist.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.peer_addr.or_else(|| self.offset(PEER_PORT_OFFSET))

@@ -91,6 +91,7 @@ pub fn run_until(config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<()
 }
 
 async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(), StartError> {
+    config.check()?;
     let clock = Clock::start();
     let me = member(&config)?;
     let directory = Directory::open(&config.dir)?;

@@ -151,6 +151,7 @@ fn values_that_are_not_good_are_refused_with_their_source() {
         "FILE: fsync: \"sometimes\": `sometimes` is no fsync policy: write always, never, or interval:<milliseconds>"
     );
     assert_eq!(refusal("weight = -1", &[]), "FILE: weight: \"-1\": -1 is not in 1..=65535");
+    assert_eq!(refusal("retry-ms = 0", &[]), "FILE: retry-ms: \"0\": 0 is not in 1..=3600000");
     assert_eq!(refusal("weight = 1.5", &[]), "FILE: weight: a setting is text or a whole number, not float");
     assert_eq!(
         refusal("", &[("ARMILLA_CACHE_BYTES", "lots")]),

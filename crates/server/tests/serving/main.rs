@@ -11,3 +11,4 @@ mod limits;
 mod order;
 mod restart;
 mod running;
+mod starts;
