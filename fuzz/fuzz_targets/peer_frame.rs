@@ -56,7 +56,7 @@ fn assert_same(a: &[Envelope], b: &[Envelope]) {
 
 fn written(envelopes: &[Envelope]) -> BytesMut {
     let mut out = BytesMut::new();
-    envelopes.iter().for_each(|envelope| frame::encode(envelope, &mut out));
+    envelopes.iter().for_each(|envelope| frame::encode(envelope, &mut out).expect("it was read from a frame"));
     out
 }
 

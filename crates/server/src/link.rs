@@ -7,6 +7,7 @@
 //! 2. At most [`LINK_BYTES_MAX`] wait, and a message more: what comes on top is dropped and counted. Whoever waits for an
 //!    answer asks again.
 //! 3. Nothing waits while there is no connection: what was pushed then would come late and out of order.
+//! 4. A message that the peer would give the link up for is dropped here, and the link stays.
 
 use std::cell::{Cell, RefCell};
 use std::io::{Error, ErrorKind};
@@ -38,6 +39,8 @@ pub(crate) struct Link {
     /// When the connection came about, in milliseconds of the monotonic clock.
     since_ms: Cell<u64>,
     dropped: Cell<u64>,
+    /// Bytes of the last message that was too long for a frame, until somebody has told of it.
+    too_long: Cell<Option<usize>>,
     waker: RefCell<Option<Waker>>,
     /// The peer is no member any more, or the shard ends.
     closed: Cell<bool>,
@@ -53,6 +56,7 @@ impl Link {
             up: Cell::new(false),
             since_ms: Cell::new(0),
             dropped: Cell::new(0),
+            too_long: Cell::new(None),
             waker: RefCell::default(),
             closed: Cell::new(false),
         }
@@ -62,10 +66,18 @@ impl Link {
     pub(crate) fn push(&self, envelope: &Envelope) {
         let mut out = self.out.borrow_mut();
         if self.writer.borrow().is_none() || out.len() > LINK_BYTES_MAX {
-            self.dropped.set(self.dropped.get() + 1);
-            return;
+            return self.dropped.set(self.dropped.get() + 1);
         }
-        frame::encode(envelope, &mut out);
+        if let Err(error) = frame::encode(envelope, &mut out) {
+            self.dropped.set(self.dropped.get() + 1);
+            self.too_long.set(Some(error.bytes));
+        }
+    }
+
+    /// How long the last message was that was too long for a frame, in bytes; nothing if there was none since the last
+    /// time this was asked. Such a message is made again with each retry, so who logs it should ask now and then.
+    pub(crate) fn take_too_long(&self) -> Option<usize> {
+        self.too_long.take()
     }
 
     /// Sends what can be sent without waiting. A failure is found by the task.
@@ -174,5 +186,34 @@ fn advance(out: &mut BytesMut, sent: usize) {
         *out = BytesMut::new();
     } else if out.is_empty() {
         out.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Link;
+    use bytes::{Bytes, BytesMut};
+    use causal::limits::VALUE_BYTES_MAX;
+    use placement::{NodeId, PartitionId};
+    use tokio::net::{TcpListener, TcpStream};
+    use wire::Reply;
+    use wire::peer::{Envelope, Message, Ticket};
+
+    #[tokio::test]
+    async fn a_message_too_long_for_the_peer_leaves_the_link_as_it_was() {
+        let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (reader, writer) = TcpStream::connect(door.local_addr().unwrap()).await.unwrap().into_split();
+        let link = Link::new(NodeId(1));
+        link.connected(writer, BytesMut::new());
+        let say = |message| link.push(&Envelope { epoch: 1, partition: PartitionId(0), message });
+        let value = Reply::bulk(Bytes::from(vec![b'v'; VALUE_BYTES_MAX]));
+        let reply = Reply::Array(vec![value.clone(), value.clone(), value]);
+        say(Message::Answer { ticket: Ticket(1), reply });
+        assert_eq!((link.figures().waiting_bytes, link.figures().dropped), (0, 1));
+        assert!(link.take_too_long().is_some_and(|bytes| bytes > 3 * VALUE_BYTES_MAX));
+        assert_eq!(link.take_too_long(), None, "it is told once");
+        say(Message::Alive);
+        assert!(link.figures().waiting_bytes > 0 && link.is_connected());
+        drop(reader);
     }
 }

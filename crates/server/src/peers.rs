@@ -110,6 +110,9 @@ pub(crate) async fn watch(shard: Rc<Shard>) {
         for link in shard.links() {
             say_alive(&shard, &link);
             link.flush();
+            if let Some(bytes) = link.take_too_long() {
+                tracing::warn!(peer = %link.peer, bytes, max = frame::FRAME_BYTES_MAX, "a message to a peer was too long");
+            }
             let heard = shard.host.heard(link.peer).unwrap_or(0);
             let recently = now.saturating_sub(heard.max(link.since_ms())) <= SILENT_MS_MAX;
             set_up(&shard, &link, link.is_connected() && recently);

@@ -3,6 +3,7 @@
 //! With `ARMILLA_SEEDS=<folder>` the envelopes are also written there, as seeds of the fuzz target `peer_frame`.
 
 use bytes::{Bytes, BytesMut};
+use causal::limits::VALUE_BYTES_MAX;
 use causal::map::Knowledge;
 use causal::{
     Actor, Amount, Cell, Context, Delta, Dot, Early, Edit, Entries, Entry, Key, Payload, Scope, Stamp, Sweep,
@@ -168,7 +169,7 @@ fn received(bytes: &[u8], piece: usize) -> Vec<Envelope> {
 
 fn written(envelopes: &[Envelope]) -> BytesMut {
     let mut bytes = BytesMut::new();
-    envelopes.iter().for_each(|envelope| frame::encode(envelope, &mut bytes));
+    envelopes.iter().for_each(|envelope| frame::encode(envelope, &mut bytes).expect("a short one"));
     bytes
 }
 
@@ -222,6 +223,23 @@ fn a_frame_that_claims_too_much_is_refused_before_it_comes() {
     assert!(claim(0).is_err(), "an envelope has at least its version");
 }
 
+/// Three siblings of the greatest length are more than a peer takes in one frame.
+#[test]
+fn a_frame_that_would_be_refused_is_not_written() {
+    let value = Bytes::from(vec![b'v'; VALUE_BYTES_MAX]);
+    let apply = |count: u64| {
+        let deltas = (1..=count).map(|n| delta(n, Some(Payload::Plain(value.clone())))).collect();
+        envelope(Message::Apply { ticket: TICKET, deltas, asker: None })
+    };
+    let mut link = BytesMut::from(&b"before"[..]);
+    let refused = frame::encode(&apply(3), &mut link).expect_err("it is too long");
+    assert!(refused.bytes > 3 * VALUE_BYTES_MAX);
+    assert_eq!(&link[..], b"before", "the link is as it was");
+    link.clear();
+    frame::encode(&apply(2), &mut link).expect("two fit");
+    assert_eq!(frame::decode(&mut link), Ok(Some(apply(2))));
+}
+
 #[test]
 fn a_greeting_is_read_as_it_was_written() {
     let greeting = Greeting { cluster: 1, from: NodeId(2), to: NodeId(u64::MAX) };
@@ -243,7 +261,7 @@ fn seeds_of_the_fuzz_target() {
         envelope.encode(&mut seed);
         seeds.push((name, seed));
         if name.ends_with("command") || name.starts_with("applied") {
-            frame::encode(&envelope, &mut link);
+            frame::encode(&envelope, &mut link).expect("a short one");
         }
     }
     seeds.push(("link", link));

@@ -60,13 +60,34 @@ impl Greeting {
     }
 }
 
+/// An envelope that is longer than a frame may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message of {bytes} bytes, and a peer takes up to {FRAME_BYTES_MAX}")]
+pub struct FrameTooLong {
+    /// How long it is, in bytes.
+    pub bytes: usize,
+}
+
 /// Appends an envelope in its frame.
-pub fn encode(envelope: &Envelope, out: &mut BytesMut) {
+///
+/// # Errors
+/// Where it is longer than [`FRAME_BYTES_MAX`]: then nothing is appended. The peer would give the whole link up for it,
+/// and again each time it is sent.
+pub fn encode(envelope: &Envelope, out: &mut BytesMut) -> Result<(), FrameTooLong> {
     let at = out.len();
     out.put_u32(0);
     envelope.encode(out);
-    let length = u32::try_from(out.len() - at - LENGTH_BYTES).unwrap_or(u32::MAX);
-    out[at..at + LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
+    let bytes = out.len() - at - LENGTH_BYTES;
+    match u32::try_from(bytes) {
+        Ok(length) if bytes <= FRAME_BYTES_MAX => {
+            out[at..at + LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
+            Ok(())
+        }
+        _ => {
+            out.truncate(at);
+            Err(FrameTooLong { bytes })
+        }
+    }
 }
 
 /// Takes the next whole frame off `buffer`, if it is all there.
