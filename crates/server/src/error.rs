@@ -46,6 +46,23 @@ pub enum StartError {
         /// Why not.
         reason: String,
     },
+    /// What is on the disk is not all that was synced: a file was damaged, or taken from an older copy. A node that went on
+    /// would say that it has applied what it has not.
+    #[error(
+        "the directory {} has lost data: shard {shard} holds {commits} commits, and {synced} had been synced. The other \
+         owners still hold what they held. Bring the directory back as it was, or start with an empty one under a new --id",
+        dir.display()
+    )]
+    Lost {
+        /// The node's directory.
+        dir: PathBuf,
+        /// Which shard of it.
+        shard: usize,
+        /// Commits that its rows hold.
+        commits: u64,
+        /// Commits that were synced at least.
+        synced: u64,
+    },
     /// The cluster does not take this node.
     #[error("cannot join the cluster at {addr}: {reason}")]
     Join {

@@ -107,7 +107,7 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
     directory.keep(&layout)?;
     let (control, controls) = mpsc::channel(CONTROLS_MAX);
     let host = Arc::new(Host::new(config, clock, Arc::new(layout), control));
-    let workers = open(&host, &directory).await?;
+    let workers = open(&host, stores(&host, &directory)?).await?;
     let register = Arc::new(Register::new(Arc::clone(&host), directory));
     tracing::info!(id = host.config.id, addr = %host.config.client_addr, shards, "serving");
     ready();
@@ -173,20 +173,40 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<Lay
     founded.map_err(|error| StartError::Config(error.to_string()))
 }
 
-async fn open(host: &Arc<Host>, directory: &Directory) -> Result<Vec<JoinHandle<()>>, StartError> {
-    let mut workers = Vec::new();
+/// The store of each shard.
+///
+/// # Errors
+/// Where one cannot be read, or has lost what was acknowledged.
+fn stores(host: &Host, directory: &Directory) -> Result<Vec<Arc<Lsm>>, StartError> {
+    let mut engines = Vec::new();
     for index in 0..host.shards() {
         let path = directory.shard(index);
-        let cache_bytes = (host.config.cache_bytes / ENGINE_CACHE_PART / host.shards()) as u64;
         let options = LsmOptions {
-            cache_bytes,
+            cache_bytes: (host.config.cache_bytes / ENGINE_CACHE_PART / host.shards()) as u64,
             memtable_bytes: MEMTABLE_BYTES,
             workers: WORKERS,
             ..LsmOptions::default()
         };
         let unreadable =
             |error: store::StoreError| StartError::Stored { path: path.clone(), reason: error.to_string() };
-        let engine = Arc::new(Lsm::open(&path, options).map_err(unreadable)?);
+        let engine = Lsm::open(&path, options).map_err(unreadable)?;
+        let figures = engine.figures().map_err(unreadable)?;
+        if figures.commits_lost > 0 {
+            return Err(StartError::Lost {
+                dir: host.config.dir.clone(),
+                shard: index,
+                commits: figures.commits,
+                synced: figures.commits + figures.commits_lost,
+            });
+        }
+        engines.push(Arc::new(engine));
+    }
+    Ok(engines)
+}
+
+async fn open(host: &Arc<Host>, engines: Vec<Arc<Lsm>>) -> Result<Vec<JoinHandle<()>>, StartError> {
+    let mut workers = Vec::new();
+    for (index, engine) in engines.into_iter().enumerate() {
         let (told, opened) = oneshot::channel();
         let shared = Arc::clone(host);
         let thread = std::thread::Builder::new().name(format!("shard-{index}"));
