@@ -45,6 +45,11 @@ pub(crate) struct Directory {
     stored: Option<Identity>,
 }
 
+/// Whether the directory is that of a member of a cluster: a node starts there without being taken in by anybody.
+pub fn is_of_member(dir: &Path) -> bool {
+    dir.join(LAYOUT_FILE).exists()
+}
+
 impl Directory {
     /// Takes the directory, making it if it does not exist.
     ///

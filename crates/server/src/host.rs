@@ -36,6 +36,8 @@ pub(crate) struct Host {
     figures: Vec<Mutex<ShardFigures>>,
     /// When each peer was last heard, by the monotonic clock in milliseconds.
     heard: Mutex<BTreeMap<NodeId, u64>>,
+    /// How many shards have their link to each peer.
+    linked: Mutex<BTreeMap<NodeId, usize>>,
     pub(crate) clients_refused: AtomicU64,
 }
 
@@ -84,6 +86,7 @@ impl Host {
             layout: Mutex::new(layout),
             figures: (0..shards).map(|_| Mutex::default()).collect(),
             heard: Mutex::default(),
+            linked: Mutex::default(),
             clients_refused: AtomicU64::new(0),
             config,
         }
@@ -124,6 +127,24 @@ impl Host {
     /// When a peer was last heard, by the monotonic clock in milliseconds.
     pub(crate) fn heard(&self, peer: NodeId) -> Option<u64> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).copied()
+    }
+
+    /// Notes that a shard has its link to a peer now, or has it no more.
+    pub(crate) fn note_link(&self, peer: NodeId, up: bool) {
+        let mut linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner);
+        let shards = linked.entry(peer).or_default();
+        *shards = if up { *shards + 1 } else { shards.saturating_sub(1) };
+    }
+
+    /// Whether a majority of the members, this one among them, can be asked by every shard and can answer.
+    pub(crate) fn reaches_majority(&self) -> bool {
+        let linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let layout = self.layout();
+        let is_reached = |member: NodeId| {
+            member == self.me || linked.get(&member) == Some(&self.shards()) && self.heard(member).is_some()
+        };
+        let reached = layout.members().iter().filter(|member| is_reached(member.id)).count();
+        reached > layout.members().len() / 2
     }
 
     pub(crate) fn clients_max(&self) -> usize {

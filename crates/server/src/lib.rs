@@ -22,6 +22,7 @@ pub mod config;
 mod connection;
 mod control;
 mod directory;
+mod ending;
 mod error;
 mod formation;
 mod host;
@@ -34,5 +35,6 @@ mod shard;
 mod worker;
 
 pub use config::{Config, Fsync};
+pub use directory::is_of_member;
 pub use error::StartError;
 pub use run::{Stop, run, run_until};

@@ -13,11 +13,14 @@ use std::cell::{Cell, RefCell};
 use std::io::{Error, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use placement::NodeId;
 use tokio::io::AsyncWrite;
 use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 use wire::peer::{Envelope, frame};
 
 use crate::host::LinkFigures;
@@ -42,6 +45,8 @@ pub(crate) struct Link {
     /// Bytes of the last message that was too long for a frame, until somebody has told of it.
     too_long: Cell<Option<usize>>,
     waker: RefCell<Option<Waker>>,
+    /// Ends a rest between two attempts to connect.
+    call: Notify,
     /// The peer is no member any more, or the shard ends.
     closed: Cell<bool>,
 }
@@ -58,6 +63,7 @@ impl Link {
             dropped: Cell::new(0),
             too_long: Cell::new(None),
             waker: RefCell::default(),
+            call: Notify::new(),
             closed: Cell::new(false),
         }
     }
@@ -156,6 +162,18 @@ impl Link {
     /// Notes when a connection came about: the peer has some time to be heard from then on.
     pub(crate) fn note_since(&self, now_ms: u64) {
         self.since_ms.set(now_ms);
+    }
+
+    /// Waits between two attempts to connect, unless there is reason to believe that the next one succeeds.
+    pub(crate) async fn rest(&self, at_most: Duration) {
+        let _ = timeout(at_most, self.call.notified()).await;
+    }
+
+    /// Ends the rest, where there is no connection.
+    pub(crate) fn dial_now(&self) {
+        if !self.is_connected() {
+            self.call.notify_one();
+        }
     }
 
     pub(crate) fn close(&self) {

@@ -53,7 +53,7 @@ pub(crate) async fn dial(shard: Rc<Shard>, link: Rc<Link>) {
             }
             Err(error) => tracing::debug!(peer = %link.peer, %error, "a peer cannot be reached"),
         }
-        sleep(back_off).await;
+        link.rest(back_off).await;
         back_off = (back_off * 2).min(BACK_OFF_MAX);
     }
 }
@@ -137,6 +137,7 @@ fn set_up(shard: &Shard, link: &Link, up: bool) {
     if link.set_up(up) {
         tracing::info!(peer = %link.peer, shard = shard.index, up, "a peer's state has changed");
         shard.push(Event::Link { peer: link.peer, up });
+        shard.host.note_link(link.peer, up);
     }
 }
 
@@ -144,6 +145,7 @@ fn set_up(shard: &Shard, link: &Link, up: bool) {
 pub(crate) async fn listen(shard: Rc<Shard>, caller: Caller) {
     let Caller { stream, from, read: mut buffer } = caller;
     let Ok(mut stream) = TcpStream::from_std(stream) else { return };
+    shard.called_by(from);
     loop {
         loop {
             match frame::decode(&mut buffer) {

@@ -4,13 +4,16 @@
 //! prepare    the configuration, the directory, both ports
 //! place      the stored layout, or that of the cluster to join, or a new one
 //! open       a thread a shard
+//! link       the other members, or a grace
 //! serve      newcomers to their shards, questions about the layout, until told to stop
 //! close      shards bring everything to the disk
 //! ```
 //!
 //! 1. Nothing is served before every shard is open, and nothing is acknowledged after its store is closed.
+//! 2. Whatever it waits for, a word to end ends it.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -23,7 +26,7 @@ use store::{Lsm, LsmOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use wire::Reply;
 use wire::peer::frame::{GREETING_BYTES, Greeting};
 
@@ -31,6 +34,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{Control, Question};
 use crate::directory::Directory;
+use crate::ending::Ending;
 use crate::error::StartError;
 use crate::formation::{self, Register};
 use crate::host::Host;
@@ -50,6 +54,10 @@ const MEMTABLE_BYTES: u64 = 32 << 20;
 const WORKERS: usize = 1;
 /// Connections that the system keeps for a door that is busy.
 const BACKLOG: u32 = 1024;
+/// How long a node that starts waits for links to a majority of the members before it takes clients.
+const LINKS_GRACE: Duration = Duration::from_secs(1);
+/// How often it looks at them.
+const LINKS_LOOK: Duration = Duration::from_millis(5);
 /// What a client beyond the limit reads, as from Redis.
 const CLIENTS_TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 /// After a failure to accept (no file descriptors left), the door rests this long.
@@ -100,18 +108,20 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
         return Err(StartError::Config(format!("{shards} shards: there are from 1 to {SHARDS_MAX}")));
     }
     config.shards = Some(shards);
+    let mut ending = Ending::listen(stop.0.subscribe())?;
     let clients = listen("clients", config.client_addr)?;
     let peers = listen("peers", peer_addr(&config)?)?;
-    let layout = place(&directory, &config, me).await?;
+    let layout = tokio::select! {
+        layout = place(&directory, &config, me) => layout?,
+        () = ending.come() => return Ok(()),
+    };
     directory.settle(&config, shards)?;
     directory.keep(&layout)?;
     let (control, controls) = mpsc::channel(CONTROLS_MAX);
     let host = Arc::new(Host::new(config, clock, Arc::new(layout), control));
     let workers = open(&host, stores(&host, &directory)?).await?;
     let register = Arc::new(Register::new(Arc::clone(&host), directory));
-    tracing::info!(id = host.config.id, addr = %host.config.client_addr, shards, "serving");
-    ready();
-    let ended = serve(&host, &register, clients, peers, controls, stop).await;
+    let ended = serve(&host, &register, clients, peers, controls, &mut ending, ready).await;
     host.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::Stop));
     for worker in workers {
         let _ = worker.join();
@@ -226,19 +236,19 @@ async fn serve(
     clients: TcpListener,
     peers: TcpListener,
     mut controls: mpsc::Receiver<Control>,
-    stop: &Stop,
+    ending: &mut Ending,
+    ready: impl FnOnce(),
 ) -> Result<(), StartError> {
-    let door = tokio::spawn(accept_clients(Arc::clone(host), clients));
-    let back_door = tokio::spawn(accept_peers(Arc::clone(host), peers));
-    let signal = |kind| {
-        let listened = tokio::signal::unix::signal(kind);
-        listened.map_err(|error| StartError::System { what: "signals", error })
-    };
-    let mut interrupt = signal(tokio::signal::unix::SignalKind::interrupt())?;
-    let mut terminate = signal(tokio::signal::unix::SignalKind::terminate())?;
-    let mut stopped = stop.0.subscribe();
+    let mut doors = vec![tokio::spawn(accept_peers(Arc::clone(host), peers))];
+    let mut closed = Some((clients, ready));
+    let mut linked = pin!(linked(host));
     let ended = loop {
         tokio::select! {
+            () = &mut linked, if closed.is_some() => if let Some((clients, ready)) = closed.take() {
+                doors.push(tokio::spawn(accept_clients(Arc::clone(host), clients)));
+                tracing::info!(id = host.config.id, addr = %host.config.client_addr, "serving");
+                ready();
+            },
             Some(control) = controls.recv() => match control {
                 Control::Failed(reason) => break Err(StartError::Storage(reason)),
                 Control::Newer(layout) => {
@@ -250,17 +260,28 @@ async fn serve(
                     tokio::spawn(answer(Arc::clone(host), Arc::clone(register), id, question));
                 }
             },
-            _ = interrupt.recv() => break Ok(()),
-            _ = terminate.recv() => break Ok(()),
-            _ = stopped.wait_for(|stopped| *stopped) => break Ok(()),
+            () = ending.come() => break Ok(()),
         }
     };
     // Awaited, so that both ports are free at once and not only when the disks are done.
-    for door in [door, back_door] {
+    for door in doors {
         door.abort();
         let _ = door.await;
     }
     ended
+}
+
+/// Waits for links to a majority of the members, so that the first clients are not told that there is no quorum; but not
+/// for long, for a node serves what it can alone.
+async fn linked(host: &Host) {
+    let linking = async {
+        while !host.reaches_majority() {
+            sleep(LINKS_LOOK).await;
+        }
+    };
+    if timeout(LINKS_GRACE, linking).await.is_err() {
+        tracing::warn!("most members are not reached yet; clients are taken nevertheless");
+    }
 }
 
 async fn answer(host: Arc<Host>, register: Arc<Register>, id: node::RequestId, question: Question) {
@@ -298,7 +319,7 @@ async fn accept(door: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
         Ok(accepted) => Some(accepted),
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
-            tokio::time::sleep(ACCEPT_REST).await;
+            sleep(ACCEPT_REST).await;
             None
         }
     }

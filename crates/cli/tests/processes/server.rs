@@ -3,7 +3,9 @@
 use crate::stage::{Client, Directory, Process, armilla, free_ports, run, told, until};
 use std::fs;
 use std::io::Write;
+use std::net::TcpListener;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 use wire::Reply;
 
 fn start(port: u16, dir: &str, more: &[&str]) -> Process {
@@ -104,6 +106,20 @@ fn nodes_join_while_there_is_no_data_and_not_after() {
     assert!(line.contains("this cluster holds data already"), "{line}");
     assert_eq!(late.wait().code(), Some(2));
     assert_eq!(Client::connect(port).ask("GET k"), Reply::bulk("v"));
+}
+
+#[test]
+fn a_node_that_waits_to_join_stops_when_it_is_told() {
+    let (port, dir) = (free_ports(1), Directory::new("waits"));
+    // A door that nobody opens: the question is never answered.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let join = silent.local_addr().unwrap().to_string();
+    let mut node = start(port, &dir.join("a"), &["--id", "a", "--join", &join]);
+    let (_question, _) = silent.accept().unwrap();
+    let asked = Instant::now();
+    node.signal("TERM");
+    assert!(node.wait().success());
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 }
 
 #[test]

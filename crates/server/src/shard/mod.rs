@@ -246,6 +246,13 @@ impl Shard {
         self.links.borrow().values().cloned().collect()
     }
 
+    /// A peer has called: it is there, so it is dialed at once if it was not reached.
+    pub(crate) fn called_by(&self, peer: NodeId) {
+        if let Some(link) = self.links.borrow().get(&peer) {
+            link.dial_now();
+        }
+    }
+
     /// Whether the shard has been told to end.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.get()

@@ -1,11 +1,12 @@
 //! How a server starts, and what it does not start with.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::running::{Place, Running, config};
-use server::{Config, Fsync};
+use server::{Config, Fsync, Stop, run_until};
 
 /// Why a server does not start.
 fn refusal(config: Config) -> String {
@@ -63,4 +64,57 @@ fn a_directory_that_lost_what_was_synced_is_refused() {
     fs::rename(place.join("newer"), &rows).unwrap();
     let node = Running::start(told.clone()).unwrap();
     node.client().expect(&["GET", "k"], "\"2\"");
+}
+
+#[test]
+fn a_member_that_starts_again_serves_its_first_client() {
+    let place = Place::new();
+    let founder = Running::start(config("one", &place.join("one"))).unwrap();
+    let join = |id: &str| Config { join: Some(founder.addr.to_string()), ..config(id, &place.join(id)) };
+    let two = join("two");
+    let (mut second, third) = (Running::start(two.clone()).unwrap(), Running::start(join("three")).unwrap());
+    for node in [&founder, &second, &third] {
+        node.client().until(&["SET", "k", "0"], "+OK");
+    }
+    for round in 1..=5 {
+        second.stop();
+        second = Running::start(two.clone()).unwrap();
+        for key in 0..20 {
+            second.client().expect(&["SET", &format!("k{key}"), &round.to_string()], "+OK");
+        }
+    }
+}
+
+#[test]
+fn a_member_whose_others_are_gone_starts_after_a_grace() {
+    let place = Place::new();
+    let first = Running::start(config("one", &place.join("one"))).unwrap();
+    let two = Config { join: Some(first.addr.to_string()), ..config("two", &place.join("two")) };
+    let second = Running::start(two.clone()).unwrap();
+    second.client().until(&["SET", "k", "v"], "+OK");
+    second.stop();
+    first.stop();
+    let began = Instant::now();
+    let second = Running::start(two).unwrap();
+    assert!((1..5).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    let mut client = second.client();
+    client.expect(&["ARMILLA.LEVEL", "one"], "+OK");
+    client.expect(&["GET", "k"], "\"v\"");
+}
+
+#[test]
+fn a_node_that_waits_to_join_can_be_stopped() {
+    let place = Place::new();
+    // A door that nobody opens: the question is never answered.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let join = Some(silent.local_addr().unwrap().to_string());
+    let told = Config { join, ..config("waiting", &place.join("waiting")) };
+    let stop = Stop::default();
+    let stopped = stop.clone();
+    let thread = std::thread::spawn(move || run_until(told, &stopped, || panic!("it does not serve")));
+    let (_question, _) = silent.accept().unwrap();
+    let asked = Instant::now();
+    stop.stop();
+    thread.join().unwrap().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }
