@@ -79,10 +79,13 @@ impl fmt::Display for Fsync {
 pub struct Config {
     /// The node's name, which it keeps for life.
     pub id: String,
-    /// Where clients reach it; other nodes are told this address.
+    /// Where it listens for clients. Unless `announce` says otherwise, this is where others are told that it is.
     pub client_addr: SocketAddr,
-    /// Where other nodes reach it; `None`: the client address with its port plus [`PEER_PORT_OFFSET`].
+    /// Where it listens for other nodes; `None`: the client address with its port plus [`PEER_PORT_OFFSET`].
     pub peer_addr: Option<SocketAddr>,
+    /// Where clients and other nodes are told that clients reach it, `host:port`, where that is not where it listens. Other
+    /// nodes reach it at the same host: at the port of `peer_addr`, or at this port plus [`PEER_PORT_OFFSET`].
+    pub announce: Option<String>,
     /// Reserved for the HTTP door; `None`: the client port plus [`HTTP_PORT_OFFSET`]. Nothing listens there yet.
     pub http_addr: Option<SocketAddr>,
     /// Reserved for the gRPC door; `None`: the client port plus [`GRPC_PORT_OFFSET`]. Nothing listens there yet.
@@ -122,6 +125,7 @@ impl Default for Config {
             id: "server1".to_owned(),
             client_addr: SocketAddr::from(([127, 0, 0, 1], 7001)),
             peer_addr: None,
+            announce: None,
             http_addr: None,
             grpc_addr: None,
             dir: PathBuf::from("armilla-data"),
@@ -152,9 +156,47 @@ impl Config {
             (self.request_timeout, "request timeout: at least 1 ms, for nobody answers in less"),
             (self.sync_interval(), "fsync: at least 1 ms between two syncs, or `always`"),
         ];
-        match times.into_iter().find(|(time, _)| *time < TIME_MIN) {
-            Some((_, why)) => Err(StartError::Config(why.to_owned())),
-            None => Ok(()),
+        if let Some((_, why)) = times.into_iter().find(|(time, _)| *time < TIME_MIN) {
+            return Err(StartError::Config(why.to_owned()));
+        }
+        self.check_announced()
+    }
+
+    /// Others must be told an address that leads here. Only a node that founds a cluster may leave that open: whoever
+    /// asks it knows where it is.
+    fn check_announced(&self) -> Result<(), StartError> {
+        let announced = self.announced();
+        let why = match &self.announce {
+            Some(announce) if port_of(announce).is_none() => {
+                format!("announce {announce}: write it as HOST:PORT")
+            }
+            Some(_) if is_unspecified(&announced) => {
+                format!(
+                    "announce {announced}: that is every address of a machine, and others need one of them"
+                )
+            }
+            None if is_unspecified(&announced) && self.join.is_some() => format!(
+                "{announced} is every address of this machine, and the other members need one that leads here: \
+                 give it with --announce HOST:PORT"
+            ),
+            _ => return Ok(()),
+        };
+        Err(StartError::Config(why))
+    }
+
+    /// Where others are told that clients reach this node.
+    pub(crate) fn announced(&self) -> String {
+        self.announce.clone().unwrap_or_else(|| self.client_addr.to_string())
+    }
+
+    /// Where others are told that nodes reach this one; `None` if the derived port does not exist.
+    pub(crate) fn announced_peer(&self) -> Option<String> {
+        let announced = self.announced();
+        let (host, _) = announced.rsplit_once(':')?;
+        match self.peer_addr {
+            Some(addr) if !addr.ip().is_unspecified() => Some(addr.to_string()),
+            Some(addr) => Some(format!("{host}:{}", addr.port())),
+            None => Some(format!("{host}:{}", port_of(&announced)?.checked_add(PEER_PORT_OFFSET)?)),
         }
     }
 
@@ -183,9 +225,19 @@ impl Config {
     }
 }
 
+/// Whether an address is every address of a machine, so that it leads nobody there.
+pub(crate) fn is_unspecified(addr: &str) -> bool {
+    addr.parse().is_ok_and(|addr: SocketAddr| addr.ip().is_unspecified())
+}
+
+fn port_of(addr: &str) -> Option<u16> {
+    let (host, port) = addr.rsplit_once(':')?;
+    port.parse().ok().filter(|port| *port > 0 && !host.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Config, Fsync};
+    use super::{Config, Fsync, is_unspecified};
     use std::time::Duration;
 
     #[test]
@@ -207,5 +259,51 @@ mod tests {
         assert_eq!(config.peer_addr().unwrap().port(), 10001);
         config.client_addr.set_port(65000);
         assert_eq!(config.peer_addr(), None);
+    }
+
+    #[test]
+    fn others_are_told_where_the_node_is() {
+        let told = |addr: &str, peer: Option<&str>, announce: Option<&str>| {
+            let config = Config {
+                client_addr: addr.parse().unwrap(),
+                peer_addr: peer.map(|peer| peer.parse().unwrap()),
+                announce: announce.map(str::to_owned),
+                ..Config::default()
+            };
+            (config.announced(), config.announced_peer().unwrap())
+        };
+        let pair = |client: &str, peer: &str| (client.to_owned(), peer.to_owned());
+        let all = "0.0.0.0:7001";
+        assert_eq!(told("10.0.0.1:7001", None, None), pair("10.0.0.1:7001", "10.0.0.1:10001"));
+        assert_eq!(told("10.0.0.1:7001", Some("0.0.0.0:9"), None), pair("10.0.0.1:7001", "10.0.0.1:9"));
+        assert_eq!(told(all, None, Some("a.example:17001")), pair("a.example:17001", "a.example:20001"));
+        assert_eq!(told(all, Some("0.0.0.0:9"), Some("a.example:1")), pair("a.example:1", "a.example:9"));
+        assert_eq!(told(all, Some("10.0.0.2:9"), Some("a.example:1")), pair("a.example:1", "10.0.0.2:9"));
+        assert_eq!(
+            told("[::]:7001", None, Some("[fd00::1]:7001")),
+            pair("[fd00::1]:7001", "[fd00::1]:10001")
+        );
+        assert!(is_unspecified("0.0.0.0:1") && is_unspecified("[::]:1"));
+        assert!(!is_unspecified("127.0.0.1:1") && !is_unspecified("a.example:1"));
+    }
+
+    #[test]
+    fn what_leads_nowhere_is_not_announced() {
+        let refusal = |announce: Option<&str>, join: Option<&str>| {
+            let config = Config {
+                client_addr: "0.0.0.0:7001".parse().unwrap(),
+                announce: announce.map(str::to_owned),
+                join: join.map(str::to_owned),
+                ..Config::default()
+            };
+            config.check().map_err(|error| error.to_string())
+        };
+        assert_eq!(refusal(None, None), Ok(()));
+        assert_eq!(refusal(Some("a.example:7001"), Some("b.example:7001")), Ok(()));
+        assert!(refusal(None, Some("b.example:7001")).unwrap_err().contains("give it with --announce"));
+        assert!(refusal(Some("0.0.0.0:7001"), None).unwrap_err().contains("others need one of them"));
+        for bad in ["a.example", "a.example:", ":7001", "a.example:0", "a.example:x"] {
+            assert!(refusal(Some(bad), None).unwrap_err().contains("write it as HOST:PORT"), "{bad}");
+        }
     }
 }

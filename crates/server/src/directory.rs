@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use placement::Layout;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Config, is_unspecified};
 use crate::error::StartError;
 
 /// The version of the directory's form.
@@ -80,10 +80,14 @@ impl Directory {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let Some(stored) = &self.stored else { return Ok(config.shards.unwrap_or(cores)) };
         let wanted = identity(config, config.shards.unwrap_or(stored.shards));
+        // Others were never told an address that leads nowhere, so it may change.
+        let told = |addr| !is_unspecified(addr);
+        let client_addr = Some(&stored.client_addr).filter(|addr| told(addr)).unwrap_or(&wanted.client_addr);
+        let peer_addr = Some(&stored.peer_addr).filter(|addr| told(addr)).unwrap_or(&wanted.peer_addr);
         let differs = [
             ("id", &stored.id, &wanted.id),
-            ("client address", &stored.client_addr, &wanted.client_addr),
-            ("peer address", &stored.peer_addr, &wanted.peer_addr),
+            ("client address", client_addr, &wanted.client_addr),
+            ("peer address", peer_addr, &wanted.peer_addr),
             ("number of shards", &stored.shards.to_string(), &wanted.shards.to_string()),
         ];
         match differs.into_iter().find(|(_, stored, wanted)| stored != wanted) {
@@ -101,10 +105,11 @@ impl Directory {
     /// # Errors
     /// Where the directory cannot be written.
     pub(crate) fn settle(&self, config: &Config, shards: usize) -> Result<(), StartError> {
-        if self.stored.is_some() {
+        let identity = identity(config, shards);
+        if self.stored.as_ref() == Some(&identity) {
             return Ok(());
         }
-        let text = toml::to_string(&identity(config, shards)).map_err(|error| StartError::Directory {
+        let text = toml::to_string(&identity).map_err(|error| StartError::Directory {
             dir: self.path.clone(),
             error: io::Error::other(error),
         })?;
@@ -158,8 +163,8 @@ fn identity(config: &Config, shards: usize) -> Identity {
     Identity {
         format_version: FORMAT_VERSION,
         id: config.id.clone(),
-        client_addr: config.client_addr.to_string(),
-        peer_addr: config.peer_addr().map(|addr| addr.to_string()).unwrap_or_default(),
+        client_addr: config.announced(),
+        peer_addr: config.announced_peer().unwrap_or_default(),
         shards,
     }
 }

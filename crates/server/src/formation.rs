@@ -26,6 +26,7 @@ use tokio::time::{sleep, timeout};
 use wire::resp::{ReplyDecoder, encode_request};
 use wire::{Fault, Reply};
 
+use crate::config::is_unspecified;
 use crate::directory::Directory;
 use crate::host::Host;
 use crate::letter::Letter;
@@ -42,6 +43,7 @@ const BACK_OFF_MS_MAX: u64 = 500;
 
 const HOLDS_DATA: &str = "ERR this cluster holds data already: moving data on a join comes in a later release; \
                           start the node before the first write";
+const NOWHERE: &str = "which leads nobody there: start it again with --announce HOST:PORT";
 const HELD: &str = "TRYAGAIN another node is joining: try again in a moment";
 
 /// The layout of this process, and who may change it.
@@ -145,6 +147,10 @@ impl Register {
     async fn try_join(&self, member: &Member) -> Result<Reply, String> {
         let layout = self.host.layout();
         let next = layout.with_member(member.clone()).map_err(|error| format!("ERR {error}"))?;
+        if let Some(nowhere) = next.members().iter().find(|member| is_unspecified(&member.client_addr)) {
+            let (name, addr) = (&nowhere.name, &nowhere.client_addr);
+            return Err(format!("ERR the member {name} is at {addr}, {NOWHERE}"));
+        }
         let token = getrandom::u64().map_err(|error| format!("ERR {error}"))?;
         // A member that comes back with an empty directory is not asked: it has nothing and does not serve yet.
         let asked: Vec<Member> =

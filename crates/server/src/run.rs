@@ -31,7 +31,7 @@ use wire::Reply;
 use wire::peer::frame::{GREETING_BYTES, Greeting};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, is_unspecified};
 use crate::control::{Control, Question};
 use crate::directory::Directory;
 use crate::ending::Ending;
@@ -137,19 +137,20 @@ fn member(config: &Config) -> Result<Member, StartError> {
     Ok(Member {
         id: NodeId::of_name(&config.id),
         name: config.id.clone(),
-        client_addr: config.client_addr.to_string(),
-        peer_addr: peer_addr(config)?.to_string(),
+        client_addr: config.announced(),
+        peer_addr: config.announced_peer().ok_or_else(|| no_peer_port(config))?,
         weight: config.weight,
         zone: config.zone.clone(),
     })
 }
 
 fn peer_addr(config: &Config) -> Result<SocketAddr, StartError> {
-    let none = || {
-        let port = config.client_addr.port();
-        StartError::Config(format!("the client port {port} leaves no room for a peer port: give one"))
-    };
-    config.peer_addr().ok_or_else(none)
+    config.peer_addr().ok_or_else(|| no_peer_port(config))
+}
+
+fn no_peer_port(config: &Config) -> StartError {
+    let addr = config.announced();
+    StartError::Config(format!("the client address {addr} leaves no room for a peer port above it: give one"))
 }
 
 fn listen(what: &'static str, addr: SocketAddr) -> Result<TcpListener, StartError> {
@@ -166,11 +167,7 @@ fn listen(what: &'static str, addr: SocketAddr) -> Result<TcpListener, StartErro
 /// The layout to go by: stored, that of a cluster to join, or that of a cluster founded here.
 async fn place(directory: &Directory, config: &Config, me: Member) -> Result<Layout, StartError> {
     if let Some(layout) = directory.layout()? {
-        return if layout.member(me.id).is_some() {
-            Ok(layout)
-        } else {
-            Err(StartError::Identity(format!("the stored layout does not have the node {}", me.name)))
-        };
+        return stored(layout, me);
     }
     if let Some(addr) = &config.join {
         let failed = |reason| StartError::Join { addr: addr.clone(), reason };
@@ -180,6 +177,22 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<Lay
         |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
     let (cluster, seed) = (getrandom::u64().map_err(random)?, getrandom::u64().map_err(random)?);
     let founded = Layout::found(cluster, seed, config.partitions, config.replicas, me);
+    founded.map_err(|error| StartError::Config(error.to_string()))
+}
+
+/// The stored layout. One that has this node alone, at no address that leads anywhere, was shown to nobody: it is founded
+/// again where the node is now.
+fn stored(layout: Layout, me: Member) -> Result<Layout, StartError> {
+    let Some(stored) = layout.member(me.id) else {
+        return Err(StartError::Identity(format!("the stored layout does not have the node {}", me.name)));
+    };
+    if !is_unspecified(&stored.client_addr) || layout.members().len() > 1 {
+        return Ok(layout);
+    }
+    let me = Member { client_addr: me.client_addr, peer_addr: me.peer_addr, ..stored.clone() };
+    let keyspace = layout.keyspace();
+    let (seed, partitions) = (keyspace.seed(), keyspace.partition_count());
+    let founded = Layout::found(layout.cluster(), seed, partitions, layout.replicas_wanted(), me);
     founded.map_err(|error| StartError::Config(error.to_string()))
 }
 

@@ -18,8 +18,15 @@ use anyhow::Context;
 use super::plan::{Plan, PlannedNode};
 
 /// Settings that differ from node to node, so that a variable for all of them would be wrong.
-const OWN_VARIABLES: [&str; 6] =
-    ["ARMILLA_ID", "ARMILLA_ADDR", "ARMILLA_PEER_ADDR", "ARMILLA_DIR", "ARMILLA_JOIN", "ARMILLA_CONFIG"];
+const OWN_VARIABLES: [&str; 7] = [
+    "ARMILLA_ID",
+    "ARMILLA_ADDR",
+    "ARMILLA_PEER_ADDR",
+    "ARMILLA_ANNOUNCE",
+    "ARMILLA_DIR",
+    "ARMILLA_JOIN",
+    "ARMILLA_CONFIG",
+];
 /// Lines of a log that are shown when a node dies before all are ready.
 const LAST_WORDS_LINES: usize = 8;
 

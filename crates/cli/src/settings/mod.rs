@@ -61,12 +61,18 @@ pub(crate) struct Settings {
     /// The node's name, kept for life and unique in its cluster. [default: server1]
     #[arg(long, value_name = "NAME")]
     id: Option<String>,
-    /// Where clients reach this node; other nodes are told so too. [default: 127.0.0.1:7001]
+    /// Where this node listens for clients. Others are told so too, unless --announce says otherwise.
+    /// [default: 127.0.0.1:7001]
     #[arg(long, value_name = "HOST:PORT", value_parser = value::address)]
     addr: Option<SocketAddr>,
-    /// Where other nodes reach this one. [default: the client address, its port plus 3000]
+    /// Where this node listens for other nodes. [default: the client address, its port plus 3000]
     #[arg(long, value_name = "HOST:PORT", value_parser = value::address)]
     peer_addr: Option<SocketAddr>,
+    /// Where clients and other nodes are told that clients reach this node: needed where that is not where it listens,
+    /// as with --addr 0.0.0.0:7001 or behind a port mapping. Other nodes reach it at the same host, at the port of
+    /// --peer-addr or else 3000 above this port. [default: the client address]
+    #[arg(long, value_name = "HOST:PORT", value_parser = value::host_and_port)]
+    announce: Option<String>,
     /// Where the data is; made if missing. [default: armilla-data]
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -227,6 +233,7 @@ impl Settings {
             id: self.id.or(below.id),
             addr: self.addr.or(below.addr),
             peer_addr: self.peer_addr.or(below.peer_addr),
+            announce: self.announce.or(below.announce),
             dir: self.dir.or(below.dir),
             join: self.join.or(below.join),
             fsync: self.fsync.or(below.fsync),
@@ -251,6 +258,7 @@ impl Settings {
             id: self.id.unwrap_or(default.id),
             client_addr: self.addr.unwrap_or(default.client_addr),
             peer_addr: self.peer_addr,
+            announce: self.announce,
             dir: self.dir.unwrap_or(default.dir),
             join: self.join,
             shards: self.shards,

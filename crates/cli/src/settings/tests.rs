@@ -77,6 +77,7 @@ fn every_setting_reaches_the_server_from_every_source() {
         ("id", "n"),
         ("addr", "127.0.0.2:1"),
         ("peer-addr", "127.0.0.3:2"),
+        ("announce", "h:4"),
         ("dir", "d"),
         ("join", "h:3"),
         ("fsync", "never"),
@@ -109,6 +110,7 @@ fn every_setting_reaches_the_server_from_every_source() {
         (config.id.as_str(), config.client_addr.port(), config.peer_addr.unwrap().port()),
         ("n", 1, 2)
     );
+    assert_eq!(config.announce.as_deref(), Some("h:4"));
     assert_eq!((config.dir, config.join.as_deref(), config.fsync), ("d".into(), Some("h:3"), Fsync::Never));
     assert_eq!((config.level, config.shards), (Level::Exact { read: 1, write: 2 }, Some(5)));
     assert_eq!((config.replicas, config.partitions, config.weight), (6, 8, 9));
@@ -130,8 +132,8 @@ fn unknown_keys_are_refused_by_name() {
     );
     assert_eq!(
         refusal("\"\" = 1", &[]),
-        "FILE: there is no setting \"\"; there are id, addr, peer-addr, dir, join, fsync, level, shards, replicas, \
-         partitions, weight, zone, request-timeout-ms, retry-ms, maxclients, cache-bytes, log"
+        "FILE: there is no setting \"\"; there are id, addr, peer-addr, announce, dir, join, fsync, level, shards, \
+         replicas, partitions, weight, zone, request-timeout-ms, retry-ms, maxclients, cache-bytes, log"
     );
     let text = refusal("", &[("ARMILLA_XYZZY", "2")]);
     assert!(

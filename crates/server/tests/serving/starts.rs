@@ -1,11 +1,11 @@
 //! How a server starts, and what it does not start with.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::running::{Place, Running, config};
+use crate::running::{Client, Place, Running, config, shown, text};
 use server::{Config, Fsync, Stop, run_until};
 
 /// Why a server does not start.
@@ -117,4 +117,76 @@ fn a_node_that_waits_to_join_can_be_stopped() {
     stop.stop();
     thread.join().unwrap().unwrap();
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+}
+
+/// A node that listens everywhere.
+fn everywhere(id: &str, place: &Place) -> Config {
+    let config = config(id, &place.join(id));
+    let at = |addr: SocketAddr| SocketAddr::from(([0, 0, 0, 0], addr.port()));
+    Config { client_addr: at(config.client_addr), peer_addr: config.peer_addr.map(at), ..config }
+}
+
+/// The same, and others are told of loopback.
+fn announced(told: Config) -> Config {
+    Config { announce: Some(format!("127.0.0.1:{}", told.client_addr.port())), ..told }
+}
+
+#[test]
+fn a_node_alone_may_listen_everywhere_and_shows_an_address_that_leads_there() {
+    let place = Place::new();
+    let told = everywhere("alone", &place);
+    let (client, peer) = (told.client_addr.port(), told.peer_addr.unwrap().port());
+    let node = Running::start(told.clone()).unwrap();
+    let mut here = Client::connect(SocketAddr::from(([127, 0, 0, 1], client)));
+    let slots = shown(&here.ask(&["CLUSTER", "SLOTS"]));
+    assert!(slots.starts_with(&format!("[[:0 :16383 [\"127.0.0.1\" :{client} ")), "{slots}");
+    for words in [["CLUSTER", "NODES"].as_slice(), &["CLUSTER", "SHARDS"], &["ARMILLA.STATUS"]] {
+        let told = shown(&here.ask(words));
+        assert!(!told.contains("0.0.0.0") && told.contains("127.0.0.1"), "{told}");
+    }
+    let status = shown(&here.ask(&["ARMILLA.STATUS"]));
+    assert!(status.contains(&format!("127.0.0.1:{peer}")), "{status}");
+    let late = Config { join: Some(format!("127.0.0.1:{client}")), ..config("late", &place.join("late")) };
+    let error = refusal(late);
+    assert!(error.contains("the member alone is at 0.0.0.0:"), "{error}");
+    assert!(error.contains("start it again with --announce HOST:PORT"), "{error}");
+    here.expect(&["SET", "k", "v"], "+OK");
+    drop(here);
+    node.stop();
+    let node = Running::start(announced(told)).unwrap();
+    Client::connect(SocketAddr::from(([127, 0, 0, 1], client))).expect(&["GET", "k"], "\"v\"");
+    node.stop();
+}
+
+#[test]
+fn a_node_that_listens_everywhere_announces_where_it_is() {
+    let place = Place::new();
+    let (one, two) = (everywhere("one", &place), everywhere("two", &place));
+    let first = Running::start(one.clone()).unwrap();
+    let addr = SocketAddr::from(([127, 0, 0, 1], first.addr.port()));
+    let cluster = |addr| {
+        let info = text(&Client::connect(addr).ask(&["INFO", "armilla"]));
+        info.lines().find(|line| line.starts_with("cluster:")).unwrap().to_owned()
+    };
+    let before = cluster(addr);
+    first.stop();
+    // Nobody was told of the old address, so the same cluster goes on.
+    let first = Running::start(announced(one.clone())).unwrap();
+    assert_eq!(cluster(addr), before);
+    let nowhere = refusal(Config { join: Some(addr.to_string()), ..two.clone() });
+    assert!(nowhere.contains("give it with --announce HOST:PORT"), "{nowhere}");
+    let two = Config { join: Some(addr.to_string()), ..announced(two) };
+    let second = Running::start(two.clone()).unwrap();
+    let there = SocketAddr::from(([127, 0, 0, 1], second.addr.port()));
+    Client::connect(there).until(&["SET", "k", "w"], "+OK");
+    Client::connect(addr).expect(&["GET", "k"], "\"w\"");
+    for client in [addr, there] {
+        let nodes = shown(&Client::connect(client).ask(&["CLUSTER", "NODES"]));
+        assert!(nodes.contains(&format!(" {addr}@")) && nodes.contains(&format!(" {there}@")), "{nodes}");
+    }
+    second.stop();
+    let moved = Config { announce: Some("127.0.0.1:1".to_owned()), ..two.clone() };
+    assert!(refusal(moved).contains("whose client address is"), "others were told of it");
+    Running::start(two).unwrap().stop();
+    drop(first);
 }

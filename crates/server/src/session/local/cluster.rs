@@ -12,6 +12,7 @@
 //! 2. A node's name is 40 hexadecimal digits that follow from its id.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 
 use placement::slot::SLOTS;
 use placement::{Layout, Member, NodeId};
@@ -33,13 +34,13 @@ pub(super) fn node_name(id: NodeId) -> String {
     twice + &half[..8]
 }
 
-/// `CLUSTER SLOTS`
-pub(super) fn slots(host: &Host) -> Reply {
+/// `CLUSTER SLOTS`, for a client that has reached this node at `here`.
+pub(super) fn slots(host: &Host, here: SocketAddr) -> Reply {
     let layout = host.layout();
     let shown = runs(host, &layout).into_iter().map(|run| {
         let mut row = vec![Reply::Integer(run.first.into()), Reply::Integer(run.last.into())];
         row.extend(run.owners.iter().filter_map(|owner| layout.member(*owner)).map(|member| {
-            let (host, port) = host_and_port(&member.client_addr);
+            let (host, port) = host_and_port(&reachable(&member.client_addr, here));
             Reply::Array(vec![
                 text(host),
                 Reply::Integer(port),
@@ -53,7 +54,7 @@ pub(super) fn slots(host: &Host) -> Reply {
 }
 
 /// `CLUSTER SHARDS`: owners that are together in some slots, with those slots.
-pub(super) fn shards(host: &Host) -> Reply {
+pub(super) fn shards(host: &Host, here: SocketAddr) -> Reply {
     let layout = host.layout();
     let mut sets: Vec<(Vec<NodeId>, Vec<Reply>)> = Vec::new();
     for Run { first, last, owners } in runs(host, &layout) {
@@ -66,7 +67,7 @@ pub(super) fn shards(host: &Host) -> Reply {
     let shown = sets.into_iter().map(|(owners, ranges)| {
         let members =
             owners.iter().enumerate().filter_map(|(place, owner)| Some((place, layout.member(*owner)?)));
-        let nodes = members.map(|(place, member)| shard_node(host, member, place == 0));
+        let nodes = members.map(|(place, member)| shard_node(host, member, here, place == 0));
         Reply::Map(vec![
             (text("slots"), Reply::Array(ranges)),
             (text("nodes"), Reply::Array(nodes.collect())),
@@ -75,8 +76,8 @@ pub(super) fn shards(host: &Host) -> Reply {
     Reply::Array(shown.collect())
 }
 
-fn shard_node(host: &Host, member: &Member, is_home: bool) -> Reply {
-    let (ip, port) = host_and_port(&member.client_addr);
+fn shard_node(host: &Host, member: &Member, here: SocketAddr, is_home: bool) -> Reply {
+    let (ip, port) = host_and_port(&reachable(&member.client_addr, here));
     Reply::Map(vec![
         (text("id"), text(node_name(member.id))),
         (text("port"), Reply::Integer(port)),
@@ -89,12 +90,12 @@ fn shard_node(host: &Host, member: &Member, is_home: bool) -> Reply {
 }
 
 /// `CLUSTER NODES`: a line a member; the slots are those that it is the home of.
-pub(super) fn nodes(host: &Host) -> String {
+pub(super) fn nodes(host: &Host, here: SocketAddr) -> String {
     let layout = host.layout();
     let runs = runs(host, &layout);
     let mut lines = String::new();
     for member in layout.members() {
-        let (ip, port) = host_and_port(&member.client_addr);
+        let (ip, port) = host_and_port(&reachable(&member.client_addr, here));
         let (_, bus) = host_and_port(&member.peer_addr);
         let myself = if member.id == host.me { "myself,master" } else { "master" };
         let state = if is_up(host, member.id) { "connected" } else { "disconnected" };
@@ -153,6 +154,17 @@ fn merged<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<(u16, u16)> {
         }
     }
     ranges
+}
+
+/// The address of a member for a client that has reached this node at `here`. A node that is at every address of its
+/// machine is alone in its cluster, and whoever asks has found it at one of them.
+pub(super) fn reachable(address: &str, here: SocketAddr) -> String {
+    match address.parse::<SocketAddr>() {
+        Ok(all) if all.ip().is_unspecified() => {
+            SocketAddr::new(here.ip().to_canonical(), all.port()).to_string()
+        }
+        _ => address.to_owned(),
+    }
 }
 
 fn host_and_port(address: &str) -> (String, i64) {

@@ -61,6 +61,7 @@ fn settings(host: &Host) -> Vec<(&'static str, String)> {
     vec![
         ("appendfsync", appendfsync.to_owned()),
         ("appendonly", "yes".to_owned()),
+        ("armilla.announce", config.announce.clone().unwrap_or_default()),
         ("armilla.cache-bytes", config.cache_bytes.to_string()),
         ("armilla.fsync", config.fsync.to_string()),
         ("armilla.id", config.id.clone()),

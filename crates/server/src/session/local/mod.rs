@@ -72,13 +72,13 @@ impl Session {
             Local::ConfigSet(pairs) => config::set(&self.shard.host, &pairs).into(),
             Local::Time => time(),
             Local::ClusterInfo => text(cluster::info(&self.shard.host)),
-            Local::ClusterNodes => text(cluster::nodes(&self.shard.host)),
-            Local::ClusterSlots => cluster::slots(&self.shard.host),
-            Local::ClusterShards => cluster::shards(&self.shard.host),
+            Local::ClusterNodes => text(cluster::nodes(&self.shard.host, self.local_addr)),
+            Local::ClusterSlots => cluster::slots(&self.shard.host, self.local_addr),
+            Local::ClusterShards => cluster::shards(&self.shard.host, self.local_addr),
             Local::ClusterMyId => text(cluster::node_name(self.shard.host.me)),
             Local::Wait { .. } => self.waited(),
             Local::Level(level) => self.level(level).into(),
-            Local::Status => own::status(&self.shard.host),
+            Local::Status => own::status(&self.shard.host, self.local_addr),
             Local::Join(member) => return self.ask_control(Question::Join(member), form),
             Local::Hold { token, for_ms } => {
                 let for_ms = for_ms.min(HOLD_MS_MAX);

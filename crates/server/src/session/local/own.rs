@@ -4,6 +4,8 @@
 //!
 //! 1. A state is this node's view: another may reach who is not reached from here.
 
+use std::net::SocketAddr;
+
 use placement::Member;
 use wire::{Fault, Reply};
 
@@ -29,14 +31,14 @@ impl Session {
     }
 }
 
-/// What this node knows of itself and the others.
-pub(super) fn status(host: &Host) -> Reply {
+/// What this node knows of itself and the others, for a client that has reached it at `here`.
+pub(super) fn status(host: &Host, here: SocketAddr) -> Reply {
     let layout = host.layout();
     let figures = host.figures();
     let port = |offset: u16| i64::from(host.config.client_addr.port()) + i64::from(offset);
     let members = layout.members().iter().map(|member| {
         let share = layout.share(member.id);
-        member_row(host, member, share, &figures)
+        member_row(host, member, here, share, &figures)
     });
     let keys: i64 = figures.iter().flat_map(|shard| &shard.keys).sum();
     Reply::Map(vec![
@@ -59,7 +61,7 @@ pub(super) fn status(host: &Host) -> Reply {
     ])
 }
 
-fn member_row(host: &Host, member: &Member, share: f64, figures: &[ShardFigures]) -> Reply {
+fn member_row(host: &Host, member: &Member, here: SocketAddr, share: f64, figures: &[ShardFigures]) -> Reply {
     let links = || figures.iter().flat_map(|shard| &shard.links).filter(|link| link.peer == member.id);
     let state = if member.id == host.me {
         "this node"
@@ -74,8 +76,8 @@ fn member_row(host: &Host, member: &Member, share: f64, figures: &[ShardFigures]
     Reply::Map(vec![
         (text("name"), text(member.name.clone())),
         (text("id"), text(member.id.to_string())),
-        (text("client_addr"), text(member.client_addr.clone())),
-        (text("peer_addr"), text(member.peer_addr.clone())),
+        (text("client_addr"), text(cluster::reachable(&member.client_addr, here))),
+        (text("peer_addr"), text(cluster::reachable(&member.peer_addr, here))),
         (text("zone"), text(member.zone.to_string())),
         (text("weight"), number(member.weight.into())),
         (text("state"), text(state)),
