@@ -10,7 +10,7 @@ from cluster import HOST, Cluster
 KEYS = 2_000
 PIPELINED = 1_000
 # Increments of one key are done one after the other, each with a sync to the disk, and the last must not wait too long.
-INCREMENTS = 200
+INCREMENTS = 5000
 THREADS = 12
 
 

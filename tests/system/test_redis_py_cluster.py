@@ -8,7 +8,7 @@ from redis.cluster import ClusterNode, LoadBalancingStrategy, RedisCluster
 from cluster import HOST, Cluster
 
 KEYS = 1_500
-INCREMENTS = 200
+INCREMENTS = 5000
 
 
 class ClusterClient(unittest.TestCase):

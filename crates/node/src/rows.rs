@@ -28,6 +28,9 @@ pub type Storage = store::Store<dyn store::Engine>;
 /// How many rows one scan of the storage brings at a time.
 pub(crate) const SCAN_ROWS: usize = 1024;
 
+/// How many rows read in one event are searched one by one; beyond, their places are kept in order.
+const READ_SEARCHED_MAX: usize = 16;
+
 /// The commit that makes everything durable that was written so far.
 pub(crate) fn everything(store: &Storage) -> Commit {
     let open = store.open_commit();
@@ -64,6 +67,8 @@ pub(crate) struct Shelf<'a> {
     pub(crate) keys: BTreeMap<u8, i64>,
     /// The rows read here, so that writing one again need not find its place again.
     read: Vec<(Cell, Bytes, bool)>,
+    /// Where each of them is, once they are many, as in a sweep.
+    places: BTreeMap<Cell, usize>,
     /// A cell that need not be read again, because nothing was written since.
     seen: Option<Seen>,
 }
@@ -71,7 +76,16 @@ pub(crate) struct Shelf<'a> {
 impl<'a> Shelf<'a> {
     pub(crate) fn new(store: &'a mut Storage, keyspace: &'a Keyspace, partition: PartitionId) -> Self {
         let keys = BTreeMap::new();
-        Self { store, keyspace, partition, after: Commit::default(), keys, read: Vec::new(), seen: None }
+        Self {
+            store,
+            keyspace,
+            partition,
+            after: Commit::default(),
+            keys,
+            read: Vec::new(),
+            places: BTreeMap::new(),
+            seen: None,
+        }
     }
 
     /// The same shelf, a moment later in the same event: nothing may have been written since `seen` was read.
@@ -91,8 +105,30 @@ impl<'a> Shelf<'a> {
     pub(crate) fn get(&mut self, cell: &Cell) -> Result<Entries, RowError> {
         let known = self.seen.take_if(|seen| seen.cell == *cell);
         let Seen { cell, row, entries } = known.map_or_else(|| self.see(cell), Ok)?;
-        self.read.push((cell, row, !entries.is_empty()));
+        self.note_read(cell, row, !entries.is_empty());
         Ok(entries)
+    }
+
+    fn note_read(&mut self, cell: Cell, row: Bytes, is_there: bool) {
+        if let Some(at) = self.place(&cell) {
+            self.read[at].2 = is_there;
+            return;
+        }
+        if self.read.len() == READ_SEARCHED_MAX {
+            self.places = self.read.iter().map(|(cell, ..)| cell.clone()).zip(0..).collect();
+        }
+        if self.read.len() >= READ_SEARCHED_MAX {
+            self.places.insert(cell.clone(), self.read.len());
+        }
+        self.read.push((cell, row, is_there));
+    }
+
+    fn place(&self, cell: &Cell) -> Option<usize> {
+        if self.read.len() <= READ_SEARCHED_MAX {
+            self.read.iter().position(|(read, ..)| read == cell)
+        } else {
+            self.places.get(cell).copied()
+        }
     }
 
     fn read_row(&mut self, row: &Bytes) -> Result<Entries, RowError> {
@@ -144,7 +180,7 @@ impl Rows for Shelf<'_> {
     }
 
     fn set_entries(&mut self, cell: &Cell, entries: Entries) {
-        let at = self.read.iter().rposition(|(read, _, _)| read == cell);
+        let at = self.place(cell);
         let (row, was_there) = at.map_or_else(
             || (data_row(self.keyspace, cell), false),
             |at| (self.read[at].1.clone(), self.read[at].2),
