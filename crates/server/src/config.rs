@@ -95,7 +95,8 @@ pub struct Config {
     /// The client address, `host:port`, of any member of the cluster to join. Without it, and without a stored
     /// layout, the node founds a cluster. A stored layout wins.
     pub join: Option<String>,
-    /// Shard threads; `None`: what the directory was made with, or one a core.
+    /// Shard threads; `None`: what the directory was made with, or one for every two cores: a shard also keeps a
+    /// committer and the engine's workers busy, and a hop to another shard costs more than a request.
     pub shards: Option<usize>,
     /// When a write counts as durable.
     pub fsync: Fsync,

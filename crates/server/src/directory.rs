@@ -72,13 +72,12 @@ impl Directory {
         Ok(Self { path: path.to_owned(), _lock: lock, stored })
     }
 
-    /// How many shards a node of this configuration has here: as stored, as told, or one a core.
+    /// How many shards a node of this configuration has here: as stored, as told, or one for every two cores.
     ///
     /// # Errors
     /// Where the node differs from who lives here.
     pub(crate) fn admit(&self, config: &Config) -> Result<usize, StartError> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let Some(stored) = &self.stored else { return Ok(config.shards.unwrap_or(cores)) };
+        let Some(stored) = &self.stored else { return Ok(config.shards.unwrap_or_else(shards_default)) };
         let wanted = identity(config, config.shards.unwrap_or(stored.shards));
         // Others were never told an address that leads nowhere, so it may change.
         let told = |addr| !is_unspecified(addr);
@@ -157,6 +156,12 @@ impl Directory {
     fn unusable(&self, error: io::Error) -> StartError {
         StartError::Directory { dir: self.path.clone(), error }
     }
+}
+
+/// Half the cores. A shard's committer and its engine's workers take about as much as the shard itself, so that one
+/// shard for each core has them all wait for one another.
+fn shards_default() -> usize {
+    (std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1)
 }
 
 fn identity(config: &Config, shards: usize) -> Identity {

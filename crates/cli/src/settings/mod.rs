@@ -88,7 +88,8 @@ pub(crate) struct Settings {
     /// numbers `R,W`. [default: quorum]
     #[arg(long, value_parser = value::level)]
     level: Option<Level>,
-    /// Threads that serve, each with its own part of the data; fixed once the directory is made. [default: one a core]
+    /// Threads that serve, each with its own part of the data; fixed once the directory is made. Each also keeps
+    /// a thread that writes busy. [default: half the cores, at least 1]
     #[arg(long, value_name = "COUNT", value_parser = value::shards)]
     shards: Option<usize>,
     /// Copies of each key, 1 to 7; only for the node that founds a cluster. [default: 3]
