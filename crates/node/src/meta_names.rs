@@ -10,7 +10,7 @@ use placement::PartitionId;
 #[derive(Clone, Copy)]
 #[repr(u8)]
 pub(crate) enum Space {
-    /// What was applied of each actor.
+    /// What was applied of each actor. Each operation changes one of these rows, so the storage packs them.
     Contexts = b'c',
     /// Early sweeps.
     Sweeps = b'e',

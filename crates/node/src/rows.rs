@@ -10,7 +10,8 @@
 //!
 //! Numbers are big endian, so rows lie in the order of positions: a partition, a leaf of a Merkle tree and a
 //! transfer are each one contiguous range. An operation changes the row of its cell and the one small row of
-//! its actor, whatever the size of the context.
+//! its actor, whatever the size of the context. The storage packs those small rows (`store::Store::pack`), so that a
+//! batch writes one row for all of them.
 
 use crate::row_names::{data_end, data_prefix, data_row, decode_data_row};
 use bytes::{Bytes, BytesMut};

@@ -6,6 +6,7 @@
 
 use crate::event::{Action, Now, Outbox};
 use crate::heard::Heard;
+use crate::meta_names::Space;
 use crate::pending::Pending;
 use crate::queues::Queues;
 use crate::replica::Replica;
@@ -89,7 +90,7 @@ impl Turn<'_> {
 }
 
 impl Node {
-    /// A node with what its storage holds.
+    /// A node with what its storage holds. The storage is new and packs the rows of contexts from now on.
     ///
     /// # Errors
     /// Where the stored contexts cannot be read.
@@ -99,6 +100,7 @@ impl Node {
         layout: Arc<Layout>,
         store: &mut Storage,
     ) -> Result<Self, RowError> {
+        store.pack(Space::Contexts as u8)?;
         Ok(Self {
             identity,
             options,

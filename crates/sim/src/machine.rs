@@ -14,6 +14,9 @@ use store::{Batch, Commit, Engine, Memory, StoreOptions, commit_group};
 /// How many names a store learns at a time: few, so that runs end with some learned and some not.
 const NAMES_LEARNED: usize = 16;
 
+/// How many changes a store packs before it folds them: few, so that a run has folds and crashes on both sides of them.
+const PACKED_CHANGES: usize = 24;
+
 /// A machine and its disk.
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -68,7 +71,8 @@ impl Machine {
         rng: &mut Rng,
     ) -> Result<(), String> {
         let engine: Arc<dyn Engine> = Arc::clone(&self.disk) as Arc<dyn Engine>;
-        let mut store = Storage::new(engine, StoreOptions { cache_bytes, hash_seed: 7 });
+        let options_of_store = StoreOptions { cache_bytes, hash_seed: 7, packed_changes_max: PACKED_CHANGES };
+        let mut store = Storage::new(engine, options_of_store);
         let identity = Identity { node: self.id, actor: Actor(rng.bits()) };
         let node =
             Node::open(identity, options, Arc::clone(layout), &mut store).map_err(|e| e.to_string())?;

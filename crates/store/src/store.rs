@@ -3,6 +3,9 @@
 //! Not a committer: it runs no thread, reads no clock, and makes nothing durable itself. It is deterministic given
 //! its calls and what the engine answers.
 //!
+//! Rows of one space, if its owner says so (`pack`), take another way: the `ledger` keeps them and writes one row a
+//! batch for all that changed. Whoever reads and writes them sees no difference.
+//!
 //! ```text
 //!   put ---> open batch --seal--> sealed batches --settled--> hot rows      (a row's way)
 //!   get <--- open batch, else     sealed batches, else        hot rows, else the engine, unless the
@@ -19,6 +22,7 @@
 
 mod filter;
 mod hot;
+mod ledger;
 mod merge;
 mod pending;
 #[cfg(test)]
@@ -32,12 +36,16 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::{Batch, Commit, Engine, StoreError};
 use filter::Filter;
 use hot::Hot;
+use ledger::{Ledger, SPACE_OWN};
 use merge::Merge;
 use pending::Pending;
 
 /// The part of the cache's memory that the filter of absent rows may take, as a divisor: at 12 bits a row, some
 /// 700,000 rows for each 16 MiB of cache.
 const FILTER_PART: usize = 16;
+
+/// Where the names of rows from outside begin.
+const ROW_FIRST: &[u8] = &[SPACE_OWN + 1];
 
 /// What a store is told when it is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +54,14 @@ pub struct StoreOptions {
     pub cache_bytes: usize,
     /// Key of the hash of row names. Random where clients choose the names, fixed in a simulation.
     pub hash_seed: u64,
+    /// Packed changes of rows beyond which they are folded (see [`Store::pack`]). The more, the fewer rows are written
+    /// for each operation; the fewer, the less has to be read when the store is opened.
+    pub packed_changes_max: usize,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, hash_seed: 0 }
+        Self { cache_bytes: 64 << 20, hash_seed: 0, packed_changes_max: 16 * 1024 }
     }
 }
 
@@ -83,6 +94,8 @@ pub struct Store<E: ?Sized> {
     pending: Pending,
     hot: Hot,
     filter: Filter,
+    ledger: Option<Ledger>,
+    packed_changes_max: usize,
     reads_hot: u64,
     reads_cold: u64,
 }
@@ -96,9 +109,28 @@ impl<E: Engine + ?Sized> Store<E> {
             pending: Pending::new(),
             hot: Hot::new(options.cache_bytes - options.cache_bytes / FILTER_PART),
             filter: Filter::new(options.cache_bytes / FILTER_PART),
+            ledger: None,
+            packed_changes_max: options.packed_changes_max,
             reads_hot: 0,
             reads_cold: 0,
         }
+    }
+
+    /// From now on packs the rows whose names begin with `space`: small ones that nearly every batch changes. The
+    /// packs that are there are read first. For whoever opens a store, before anything is read or put: without this,
+    /// or with another space, those rows are as old as the last fold.
+    ///
+    /// # Errors
+    /// Those of [`Engine::scan`], and [`StoreError::Unreadable`] where what is packed is damaged.
+    ///
+    /// # Panics
+    /// If the space is the store's own, or something was put already: our own bug.
+    pub fn pack(&mut self, space: u8) -> Result<(), StoreError> {
+        assert!(space != SPACE_OWN && self.open_commit() == Commit(1) && !self.is_dirty());
+        let (from, to) = Ledger::RANGE;
+        let packs = self.engine.scan(&from, &to, usize::MAX)?;
+        self.ledger = Some(Ledger::open(space, self.packed_changes_max, &packs, |row| self.hash(row))?);
+        Ok(())
     }
 
     /// The engine, for the committer.
@@ -113,6 +145,12 @@ impl<E: Engine + ?Sized> Store<E> {
     /// Those of [`Engine::get`]. A row that could not be read is not cached.
     pub fn get(&mut self, row: &[u8]) -> Result<(Option<Bytes>, Commit), StoreError> {
         let hash = self.hash(row);
+        let packed = self.ledger.as_ref().filter(|ledger| ledger.covers(row));
+        if let Some((value, commit)) = packed.and_then(|ledger| ledger.get(hash, row)) {
+            self.reads_hot += 1;
+            let is_settled = commit <= self.pending.settled_commit();
+            return Ok((value.cloned(), if is_settled { Commit(0) } else { commit }));
+        }
         if let Some((value, commit)) = self.pending.get(hash, row) {
             self.reads_hot += 1;
             return Ok((value.cloned(), commit));
@@ -157,7 +195,7 @@ impl<E: Engine + ?Sized> Store<E> {
         Ok(self.filter.unlearned().is_some())
     }
 
-    /// Gives a row a value, in the open batch. The row is at most [`Batch::ROW_BYTES_MAX`] long, the value at most
+    /// Gives a row a value, in the open batch. The row's name begins with another byte than 0 and is at most [`Batch::ROW_BYTES_MAX`] long, the value at most
     /// [`Batch::VALUE_BYTES_MAX`]: the caller's limits are below that. Both are kept as they are given and stay in
     /// the cache: a slice of a large buffer keeps the whole buffer in memory.
     pub fn put(&mut self, row: Bytes, value: Bytes) {
@@ -171,8 +209,19 @@ impl<E: Engine + ?Sized> Store<E> {
 
     fn change(&mut self, row: Bytes, value: Option<Bytes>) {
         debug_assert!((Batch::ROW_BYTES_MIN..=Batch::ROW_BYTES_MAX).contains(&row.len()));
+        debug_assert!(row[0] != SPACE_OWN, "those names are the store's own");
         let hash = self.hash(&row);
-        if value.is_some() {
+        match &mut self.ledger {
+            Some(ledger) if ledger.covers(&row) => {
+                ledger.change(hash, row, value, self.pending.open_commit());
+            }
+            _ => self.change_ordinary(hash, row, value),
+        }
+    }
+
+    fn change_ordinary(&mut self, hash: u64, row: Bytes, value: Option<Bytes>) {
+        // Nobody asks for the store's own rows, and there is no end of their names.
+        if value.is_some() && row[0] != SPACE_OWN {
             self.filter.note(hash);
         }
         self.pending.change(hash, row, value);
@@ -192,7 +241,16 @@ impl<E: Engine + ?Sized> Store<E> {
         to: &[u8],
         limit: usize,
     ) -> Result<(Vec<(Bytes, Bytes)>, Commit), StoreError> {
-        Merge::new(self.pending.range(from, to), limit).over(&*self.engine, from, to)
+        let from = from.max(ROW_FIRST);
+        let mut changes = self.pending.range(from, to);
+        let packed = self.ledger.as_ref().map(|ledger| ledger.range(from, to, self.settled_commit()));
+        if let Some(packed) = packed.filter(|packed| !packed.is_empty()) {
+            // What is packed is newer, and comes first: a stable sort leaves it so.
+            changes.splice(..0, packed);
+            changes.sort_by(|left, right| left.row.cmp(right.row));
+            changes.dedup_by(|later, first| later.row == first.row);
+        }
+        Merge::new(changes, limit).over(&*self.engine, from, to)
     }
 
     /// The number of the batch that is being gathered: what an acknowledgement of a `put` waits for.
@@ -202,12 +260,16 @@ impl<E: Engine + ?Sized> Store<E> {
 
     /// Whether the open batch holds a change.
     pub fn is_dirty(&self) -> bool {
-        self.pending.is_dirty()
+        self.pending.is_dirty() || self.ledger.as_ref().is_some_and(Ledger::is_dirty)
     }
 
     /// Closes the open batch and gives it to the committer, or `None` if nothing was changed. Every row is in it
     /// once, with its last value. Batches are to be committed in the order of their numbers.
     pub fn seal(&mut self) -> Option<(Commit, Arc<Batch>)> {
+        if let Some(mut ledger) = self.ledger.take() {
+            ledger.seal(|row, value| self.change_ordinary(self.hash(&row), row, value));
+            self.ledger = Some(ledger);
+        }
         self.pending.seal()
     }
 
@@ -218,7 +280,11 @@ impl<E: Engine + ?Sized> Store<E> {
     /// If that batch has not been sealed: our own bug.
     pub fn settled(&mut self, upto: Commit) {
         let Self { pending, hot, .. } = self;
-        pending.settle(upto, |hash, row, value| hot.insert(hash, row, value));
+        pending.settle(upto, |hash, row, value| {
+            if row[0] != SPACE_OWN {
+                hot.insert(hash, row, value);
+            }
+        });
     }
 
     /// The last settled commit.
@@ -230,7 +296,7 @@ impl<E: Engine + ?Sized> Store<E> {
     pub fn figures(&self) -> StoreFigures {
         StoreFigures {
             pending_rows: self.pending.rows(),
-            pending_bytes: self.pending.bytes(),
+            pending_bytes: self.pending.bytes() + self.ledger.as_ref().map_or(0, Ledger::open_bytes),
             sealed_batches: self.pending.batches(),
             cached_rows: self.hot.rows(),
             cached_bytes: self.hot.bytes(),
@@ -247,7 +313,10 @@ impl<E: Engine + ?Sized> Store<E> {
     pub fn check(&self) {
         self.pending.check(|row| self.hash(row));
         self.hot.check();
-        for row in self.pending.rows_put() {
+        if let Some(ledger) = &self.ledger {
+            ledger.check(self.open_commit(), |row| self.hash(row));
+        }
+        for row in self.pending.rows_put().filter(|row| row[0] != SPACE_OWN) {
             assert!(self.filter.may_hold(self.hash(row), row), "the filter denies a row that was put");
         }
     }

@@ -2,8 +2,8 @@
 //! afterwards, and no batch is there in part.
 //!
 //! The writer is this same test binary, run again with a directory in its environment. Batch n puts n into a few
-//! rows that every batch writes, and one row of its own; n is printed once its group is synced. So whatever is
-//! found must be batches 1 to m, whole, with m at least the last number printed.
+//! rows that every batch writes, some of them packed, and one row of its own; n is printed once its group is synced. So
+//! whatever is found must be batches 1 to m, whole, with m at least the last number printed.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use store::{Engine, Lsm, LsmOptions, Store, StoreOptions, commit_group};
+use store::{Lsm, LsmOptions, Store, StoreOptions, commit_group};
 
 /// How often the writer dies.
 const ROUNDS: u64 = 50;
@@ -23,6 +23,8 @@ const ROUNDS: u64 = 50;
 const LIFE_MS_MAX: u64 = 160;
 /// Rows that every batch writes.
 const SHARED_ROWS: u64 = 6;
+/// What the names of packed rows begin with.
+const PACKED: u8 = b'p';
 /// The directory, for the process that plays the writer.
 const WRITER_DIR: &str = "ARMILLA_TEST_WRITER_DIR";
 /// What stands before an acknowledged number on the writer's output, between the test harness's own lines.
@@ -33,8 +35,18 @@ fn options() -> LsmOptions {
     LsmOptions { memtable_bytes: 1 << 20, ..LsmOptions::default() }
 }
 
+/// The store of the directory, with half of the shared rows packed. Few changes make a pack full, so that the writer
+/// is killed on both sides of folds as well.
+fn open(dir: impl AsRef<Path>) -> Store<Lsm> {
+    let options_of_store = StoreOptions { packed_changes_max: 20, ..StoreOptions::default() };
+    let mut store = Store::new(Arc::new(Lsm::open(dir, options()).unwrap()), options_of_store);
+    store.pack(PACKED).unwrap();
+    store
+}
+
 fn shared_row(row: u64) -> Bytes {
-    Bytes::from(format!("shared {row}"))
+    let space = if row.is_multiple_of(2) { char::from(PACKED) } else { 's' };
+    Bytes::from(format!("{space}hared {row}"))
 }
 
 fn own_row(batch: u64) -> Bytes {
@@ -50,8 +62,8 @@ fn value(batch: u64) -> Bytes {
 #[test]
 fn writer() {
     let Some(dir) = std::env::var_os(WRITER_DIR) else { return };
-    let mut store = Store::new(Arc::new(Lsm::open(dir, options()).unwrap()), StoreOptions::default());
-    let mut batch = found(&store.engine());
+    let mut store = open(dir);
+    let mut batch = found(&mut store);
     let mut out = std::io::stdout();
     loop {
         let mut group = Vec::new();
@@ -89,11 +101,11 @@ fn nothing_acknowledged_is_lost_when_the_writer_is_killed() {
         let told = live_and_die(&dir, Duration::from_millis(random % LIFE_MS_MAX));
         productive += u64::from(told.is_some());
         acknowledged = told.unwrap_or(acknowledged);
-        let engine = Lsm::open(&dir, options()).unwrap();
-        assert_eq!(engine.figures().unwrap().commits_lost, 0, "round {round}");
-        let last = found(&engine);
+        let mut store = open(&dir);
+        assert_eq!(store.engine().figures().unwrap().commits_lost, 0, "round {round}");
+        let last = found(&mut store);
         assert!(last >= acknowledged, "round {round}: {last} found, {acknowledged} acknowledged");
-        check(&engine, last);
+        check(&mut store, last);
     }
     println!("{acknowledged} batches acknowledged in {productive} of {ROUNDS} lives");
     assert!(productive >= ROUNDS / 4, "most writers died before they wrote: {productive}");
@@ -130,17 +142,18 @@ fn writer_process(dir: PathBuf) -> Child {
         .unwrap()
 }
 
-/// The last batch that the engine holds.
-fn found(engine: &Lsm) -> u64 {
-    let value = engine.get(&shared_row(0)).unwrap();
+/// The last batch that the store holds.
+fn found(store: &mut Store<Lsm>) -> u64 {
+    let (value, _) = store.get(&shared_row(0)).unwrap();
     value.map_or(0, |value| u64::from_be_bytes(*value.first_chunk().unwrap()))
 }
 
-fn check(engine: &Lsm, last: u64) {
-    let shared = engine.scan(b"shared", b"", usize::MAX).unwrap();
-    assert_eq!(shared.len() as u64, if last == 0 { 0 } else { SHARED_ROWS });
-    assert!(shared.iter().all(|(_, found)| *found == value(last)), "half a batch");
-    let own = engine.scan(b"batch", b"batcz", usize::MAX).unwrap();
+fn check(store: &mut Store<Lsm>, last: u64) {
+    for row in 0..SHARED_ROWS {
+        let (found, _) = store.get(&shared_row(row)).unwrap();
+        assert_eq!(found, (last > 0).then(|| value(last)), "half a batch");
+    }
+    let (own, _) = store.scan(b"batch", b"batcz", usize::MAX).unwrap();
     assert_eq!(own.len() as u64, last, "a batch is missing, or one too many is there");
     for ((row, found), batch) in own.iter().zip(1..) {
         assert_eq!((row, found), (&own_row(batch), &value(batch)));

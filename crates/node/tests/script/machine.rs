@@ -40,7 +40,8 @@ impl Machine {
     /// Starts a node on what the disk holds.
     pub(crate) fn start(&mut self) -> Result<(), Box<dyn Error>> {
         let engine: Arc<dyn Engine> = Arc::clone(&self.disk) as Arc<dyn Engine>;
-        let mut store = Storage::new(engine, StoreOptions { cache_bytes: 1 << 20, hash_seed: 7 });
+        let mut store =
+            Storage::new(engine, StoreOptions { cache_bytes: 1 << 20, hash_seed: 7, packed_changes_max: 8 });
         let identity = Identity { node: self.id, actor: actor(self.name, self.starts) };
         let node = Node::open(identity, Options::default(), Arc::clone(&self.layout), &mut store)?;
         self.starts += 1;

@@ -106,8 +106,8 @@ impl Shard {
         let hash_seed = getrandom::u64().map_err(random)?;
         let shards = host.shards();
         let cache_bytes = host.config.cache_bytes / 4 * 3 / shards;
-        let mut store: Store<dyn Engine> =
-            Store::new(Arc::clone(&engine) as Arc<dyn Engine>, StoreOptions { cache_bytes, hash_seed });
+        let store_options = StoreOptions { cache_bytes, hash_seed, ..StoreOptions::default() };
+        let mut store: Store<dyn Engine> = Store::new(Arc::clone(&engine) as Arc<dyn Engine>, store_options);
         let layout = host.layout();
         let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let options = Options {

@@ -11,7 +11,7 @@ use crate::{Commit, Fault, Memory, StoreError, commit_group};
 const CACHE_BYTES: usize = 1 << 20;
 
 fn store(cache_bytes: usize) -> Store<Memory> {
-    Store::new(Arc::new(Memory::new()), StoreOptions { cache_bytes, hash_seed: 7 })
+    Store::new(Arc::new(Memory::new()), StoreOptions { cache_bytes, hash_seed: 7, ..StoreOptions::default() })
 }
 
 fn text(text: &str) -> Bytes {
@@ -93,7 +93,10 @@ fn absent_rows_are_known_once_all_names_are_learned() {
         first.put(text(&format!("row{row:02}")), text("1"));
     }
     settle(&mut first);
-    let mut store = Store::new(first.engine(), StoreOptions { cache_bytes: CACHE_BYTES, hash_seed: 8 });
+    let mut store = Store::new(
+        first.engine(),
+        StoreOptions { cache_bytes: CACHE_BYTES, hash_seed: 8, ..StoreOptions::default() },
+    );
     store.engine().fail_next(Fault::Read);
     assert!(matches!(store.learn(60), Err(StoreError::Read(_))));
     assert_eq!(store.learn(60), Ok(true));
