@@ -73,9 +73,10 @@ impl Pending {
         self.works.keys().copied().collect()
     }
 
-    /// Whether the write that made this operation still waits.
-    pub(crate) fn has_write(&self, dot: Dot) -> bool {
-        self.works.values().any(|work| matches!(work, Work::Write(write) if write.delta.dot == dot))
+    /// Whether a plain write made this operation and still waits.
+    pub(crate) fn has_plain(&self, dot: Dot) -> bool {
+        let is_it = |work: &Work| matches!(work, Work::Write(write) if write.plain && write.delta.dot == dot);
+        self.works.values().any(is_it)
     }
 
     /// How much work waits.

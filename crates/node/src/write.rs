@@ -276,8 +276,8 @@ fn write_over(
     }
     let (found, _) = replica.found(&cell, &mut shelf)?;
     let own = found.entries.iter().filter(|entry| entry.dot.actor == node.identity.actor);
-    let newest = own.filter(|entry| matches!(entry.payload, Payload::Plain(_))).max_by_key(|entry| entry.dot);
-    let under_way = newest.filter(|entry| entry.dot == first.dot || node.pending.has_write(entry.dot));
+    let plain = own.filter(|entry| entry.dot == first.dot || node.pending.has_plain(entry.dot));
+    let under_way = plain.max_by_key(|entry| entry.dot);
     let own = || first.edits.first().and_then(|edit| edit.add.clone());
     let Some(add) = under_way.map(|entry| entry.payload.clone()).or_else(own) else { return Ok(None) };
     let edit = Edit { cell: cell.clone(), add: Some(add), removes: found.entries.dots().collect() };
