@@ -24,7 +24,7 @@ use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
 use crate::task::{finish, is_live, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Task, Work, Write};
-use causal::{Cell, Change, Clock, Delta, Edit, Payload, Stamp, string};
+use causal::{Cell, Change, Clock, Delta, Edit, Stamp, string};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::{Found, Hashes, Message, Report, Ticket, Verdict};

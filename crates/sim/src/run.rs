@@ -56,17 +56,17 @@ pub fn play(seed: u64, keeps_words: bool) -> Outcome {
 
 fn is_success(told: &crate::history::Told) -> bool {
     use crate::history::Told;
-    matches!(told, Told::Done | Told::NotDone | Told::Read(_))
+    matches!(told, Told::Done | Told::NotDone | Told::Read(_) | Told::Values(_))
 }
 
 /// Reads every key from all owners, at a node that chance picks: afterwards all of them hold the same.
 fn read_everything(world: &mut World) {
     let keys: BTreeSet<String> = world.history.iter().map(|operation| operation.key.clone()).collect();
     for key in keys {
-        let ask = if key.starts_with("counter") { Ask::Sum } else { Ask::Get };
+        let ask = if key.starts_with("siblings") { Ask::Siblings } else { Ask::Get };
         let machine = usize::try_from(world.rng.below(world.machines.len() as u64)).unwrap_or(0);
         let at = world.history.len();
-        world.ask(machine, None, &Wish { key, ask, level: Level::All });
+        world.ask(machine, None, &Wish::new(key, ask, Level::All));
         world.run_until(world.now + 2_000_000);
         if !matches!(&world.history[at].told, Some((_, told)) if is_success(told)) {
             world.wrongs.push(format!("in the calm nobody answers {:?}", world.history[at]));
@@ -114,15 +114,22 @@ fn check_agreement(world: &mut World) {
 fn check_history(world: &mut World) {
     let owners = Owners(world.layout.replicas());
     let mut by_key: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
-    for operation in &world.history {
+    let is_flush = |operation: &&Operation| operation.ask == Ask::Flush;
+    for operation in world.history.iter().filter(|operation| !is_flush(operation)) {
         by_key.entry(&operation.key).or_default().push(operation);
     }
-    for (key, operations) in by_key {
-        let verdict = if key.starts_with("counter") {
-            check::counter(key, &operations, owners)
-        } else {
-            check::register(key, &operations, owners)
+    let flushes: Vec<&Operation> = world.history.iter().filter(is_flush).collect();
+    let mut wrongs = Vec::new();
+    for (key, mut operations) in by_key {
+        let partition = world.partition_of(key);
+        operations.extend(flushes.iter().filter(|flush| world.partition_of(&flush.key) == partition));
+        let check = match key.split('-').next() {
+            Some("counter") => check::counter,
+            Some("number") => check::number,
+            Some("siblings") => check::siblings,
+            _ => check::register,
         };
-        world.wrongs.extend(verdict.err());
+        wrongs.extend(check(key, &operations, owners).err());
     }
+    world.wrongs.append(&mut wrongs);
 }

@@ -26,6 +26,11 @@ impl World {
         let range = self.weather.skew_ms;
         let off = i64::try_from(self.rng.between(0, 2 * range)).unwrap_or(0);
         self.machines[machine].skew_ms = off - i64::try_from(range).unwrap_or(0);
+        if self.weather.hours && self.rng.chance(300) {
+            let hours = i64::try_from(self.rng.between(1, 6)).unwrap_or(1);
+            let sign = if self.rng.chance(500) { 1 } else { -1 };
+            self.machines[machine].skew_ms += sign * hours * 3_600_000;
+        }
     }
 
     /// A machine that chance picks.

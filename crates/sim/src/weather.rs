@@ -10,6 +10,8 @@ use crate::rng::Rng;
 pub(crate) struct Weather {
     /// How many nodes there are.
     pub nodes: u64,
+    /// How many owners the cluster wants for each partition; it has no more than nodes.
+    pub replicas: u8,
     /// How many partitions.
     pub partitions: u32,
     /// How long clients work.
@@ -18,6 +20,10 @@ pub(crate) struct Weather {
     pub clients: u64,
     /// How many keys of each sort there are; few, so that clients meet.
     pub keys: u64,
+    /// Whether nearly all that clients do is with one key, all of them in the same moments.
+    pub is_hot: bool,
+    /// Whether clients flush partitions now and then.
+    pub flushes: bool,
     /// Messages lost, of a thousand.
     pub loss: u64,
     /// Messages sent twice, of a thousand.
@@ -42,6 +48,8 @@ pub(crate) struct Weather {
     pub all_at_once: bool,
     /// How far clocks go wrong, in milliseconds.
     pub skew_ms: u64,
+    /// Whether a clock is wrong by hours now and then.
+    pub hours: bool,
     /// Whether clocks jump while running.
     pub jumps: bool,
     /// Whether clients use levels other than the default.
@@ -69,8 +77,12 @@ impl Weather {
             one_way: rng.chance(500),
             all_at_once: rng.chance(400),
             jumps: rng.chance(200),
+            hours: rng.chance(100),
+            is_hot: rng.chance(150),
+            flushes: rng.chance(400),
             levels: rng.chance(500),
-            nodes: rng.pick(&[1, 2, 3, 3, 3, 3, 4, 5]),
+            nodes: rng.pick(&[1, 2, 3, 3, 3, 4, 5, 5, 6]),
+            replicas: rng.pick(&[1, 2, 3, 3, 3, 3, 5, 5]),
             partitions: rng.pick(&[1, 2, 4, 8]),
             storm_us: rng.between(2_000_000, 12_000_000),
             clients: rng.between(2, 8),

@@ -11,9 +11,9 @@
 //! A run is a storm, in which clients work and things break, and then a calm, in which everything is mended and
 //! every key is read from all owners.
 
-use crate::client::{self, Wish};
+use crate::client::{self, Tokens, Wish};
 use crate::dots::Dots;
-use crate::history::Operation;
+use crate::history::{Ask, Operation};
 use crate::machine::Machine;
 use crate::network::Network;
 use crate::rng::Rng;
@@ -22,11 +22,16 @@ use crate::trace::Trace;
 use crate::weather::Weather;
 use bytes::{Bytes, BytesMut};
 use node::{Action, Event, Options, RequestId};
-use placement::{Layout, Member, NodeId, Zone};
+use placement::{Layout, Member, NodeId, PartitionId, Zone};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::Reply;
 use wire::peer::{Envelope, Message};
+
+/// Where all clients want the same key, they want it at the multiples of this, in microseconds,
+const MOMENT_US: u64 = 20_000;
+/// or so long after.
+const MOMENT_LASTS_US: u64 = 300;
 
 /// What can happen.
 #[derive(Clone, Debug)]
@@ -64,6 +69,7 @@ pub(crate) struct World {
     /// The operation that a request stands for, the client that waits for it, and the machine that it was sent to.
     open: BTreeMap<RequestId, (usize, Option<usize>, usize)>,
     dots: Dots,
+    tokens: Tokens,
 }
 
 impl World {
@@ -95,7 +101,9 @@ impl World {
             planned: 0,
             open: BTreeMap::new(),
             dots: Dots::default(),
+            tokens: Tokens::default(),
         };
+        world.trace.line(0, format_args!("{weather:?}"));
         for machine in 0..world.machines.len() {
             world.skew(machine);
             world.start(machine);
@@ -250,7 +258,7 @@ impl World {
         if running.is_empty() {
             return self.plan(50_000, Happening::Wish { client });
         }
-        let wish = client::wish(&self.weather, self.planned, &mut self.rng);
+        let wish = client::wish(&self.weather, &self.tokens, self.planned, &mut self.rng);
         let machine = self.rng.pick(&running);
         self.ask(machine, Some(client), &wish);
     }
@@ -270,9 +278,14 @@ impl World {
             asked_at: self.now,
             told: None,
         });
-        let keyspace = self.layout.keyspace();
-        let partition = keyspace.partition_of(keyspace.position(0, wish.key.as_bytes()));
+        let partition = self.partition_of(&wish.key);
         self.handle(machine, Event::Request { id, partition, request: client::request(wish) });
+    }
+
+    /// The partition of a key.
+    pub(crate) fn partition_of(&self, key: &str) -> PartitionId {
+        let keyspace = self.layout.keyspace();
+        keyspace.partition_of(keyspace.position(0, key.as_bytes()))
     }
 
     fn answered(&mut self, id: RequestId, reply: &Reply) {
@@ -282,6 +295,9 @@ impl World {
         self.trace.line(self.now, format_args!("operation {at} is told {reply:?}"));
         let operation = &mut self.history[at];
         operation.told = Some((self.now, client::told(&operation.ask, reply)));
+        if operation.ask == Ask::Siblings {
+            self.tokens.keep(&operation.key, operation.asked_at, reply);
+        }
         if self.storming && self.rng.chance(self.weather.crash_after_answer) {
             let after = self.rng.between(1, 1_000);
             self.plan(after, Happening::CrashAfterAnswer);
@@ -291,7 +307,11 @@ impl World {
 
     pub(crate) fn wish_again(&mut self, client: Option<usize>) {
         if let Some(client) = client {
-            let pause = self.rng.between(100, 30_000);
+            let pause = if self.weather.is_hot {
+                MOMENT_US - self.now % MOMENT_US + self.rng.below(MOMENT_LASTS_US)
+            } else {
+                self.rng.between(100, 30_000)
+            };
             self.plan(pause, Happening::Wish { client });
         }
     }
@@ -342,8 +362,8 @@ fn layout(weather: &Weather, rng: &mut Rng) -> Layout {
             zone: Zone::default(),
         }
     };
-    let mut layout =
-        Layout::found(1, rng.bits(), weather.partitions, 3, member(0)).expect("a fixed layout is sound");
+    let mut layout = Layout::found(1, rng.bits(), weather.partitions, weather.replicas, member(0))
+        .expect("a fixed layout is sound");
     for number in 1..weather.nodes {
         layout = layout.with_member(member(number)).expect("a fixed member is sound");
     }

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use causal::{Actor, Cell, Delta, Dot, Edit, Key, Payload, Stamp};
 use placement::PartitionId;
-use sim::check::{Owners, counter, register};
+use sim::check::{Owners, counter, number, register, siblings};
 use sim::dots::Dots;
-use sim::history::{Ask, Operation, Told};
+use sim::history::{Ask, Operation, Token, Told};
 
 /// A history is made line by line; `quorum` and `level` say of how many of three owners.
 #[derive(Default)]
@@ -34,6 +34,14 @@ impl History {
 
     fn counter(&self) -> Result<(), String> {
         counter("key", &self.0.iter().collect::<Vec<_>>(), Owners(3))
+    }
+
+    fn number(&self) -> Result<(), String> {
+        number("key", &self.0.iter().collect::<Vec<_>>(), Owners(3))
+    }
+
+    fn siblings(&self) -> Result<(), String> {
+        siblings("key", &self.0.iter().collect::<Vec<_>>(), Owners(3))
     }
 }
 
@@ -156,21 +164,36 @@ fn a_level_that_promises_less_is_held_to_less() {
 }
 
 #[test]
+fn what_was_shown_may_go_by_a_write_that_had_not_seen_what_lies_beneath() {
+    // At level one a SET beside what two owners hold, shown to a reader of both; then, again at level one, it is gone.
+    let shown = || {
+        let history = History::default().quorum(1, 2, put("beneath"), Told::Done);
+        let history = history.level((1, 1), 3, 4, put("beside"), Told::Done);
+        history.quorum(5, 6, Ask::Get, value("beside"))
+    };
+    let deleted = shown().level((1, 1), 7, 8, Ask::Delete, Told::Done);
+    assert_eq!(deleted.quorum(9, 10, Ask::Get, value("beneath")).register(), Ok(()));
+    let deleted = shown().quorum(7, 8, Ask::Delete, Told::Done);
+    assert!(deleted.quorum(9, 10, Ask::Get, value("beneath")).register().is_err());
+    assert!(shown().quorum(9, 10, Ask::Get, value("beneath")).register().is_err());
+}
+
+#[test]
 fn a_counter_that_lost_an_increment_is_seen() {
-    let history = History::default().quorum(1, 2, Ask::Add(5), Told::Done).quorum(3, 4, Ask::Sum, value("4"));
+    let history = History::default().quorum(1, 2, Ask::Add(5), Told::Done).quorum(3, 4, Ask::Get, value("4"));
     assert!(history.counter().is_err());
-    let absent = History::default().quorum(1, 2, Ask::Add(5), Told::Done).quorum(3, 4, Ask::Sum, ABSENT);
+    let absent = History::default().quorum(1, 2, Ask::Add(5), Told::Done).quorum(3, 4, Ask::Get, ABSENT);
     assert!(absent.counter().is_err());
 }
 
 #[test]
 fn a_counter_that_counts_too_much_is_seen() {
-    let twice = History::default().quorum(1, 2, Ask::Add(5), Told::Done).quorum(3, 4, Ask::Sum, value("10"));
+    let twice = History::default().quorum(1, 2, Ask::Add(5), Told::Done).quorum(3, 4, Ask::Get, value("10"));
     assert!(twice.counter().is_err());
     let refused =
-        History::default().quorum(1, 2, Ask::Add(5), Told::Refused).quorum(3, 4, Ask::Sum, value("5"));
+        History::default().quorum(1, 2, Ask::Add(5), Told::Refused).quorum(3, 4, Ask::Get, value("5"));
     assert!(refused.counter().is_err());
-    let text = History::default().quorum(1, 2, Ask::Add(5), Told::Done).quorum(3, 4, Ask::Sum, value("x"));
+    let text = History::default().quorum(1, 2, Ask::Add(5), Told::Done).quorum(3, 4, Ask::Get, value("x"));
     assert!(text.counter().is_err());
 }
 
@@ -181,9 +204,208 @@ fn a_counter_may_hold_what_is_unknown_or_under_way() {
             .quorum(1, 2, Ask::Add(5), Told::Done)
             .quorum(3, 4, Ask::Add(3), Told::Unknown)
             .silent(5, Ask::Add(7))
-            .quorum(6, 8, Ask::Sum, value(sum));
+            .quorum(6, 8, Ask::Get, value(sum));
         assert_eq!(history.counter(), Ok(()), "{sum}");
     }
+}
+
+fn swap(value: &'static str) -> Ask {
+    Ask::Swap(Bytes::from_static(value.as_bytes()))
+}
+
+#[test]
+fn what_a_swap_or_a_take_reads_is_a_read() {
+    let put = || History::default().quorum(1, 2, put("a"), Told::Done);
+    let right = put()
+        .quorum(3, 4, swap("b"), value("a"))
+        .quorum(5, 6, Ask::Take, value("b"))
+        .quorum(7, 8, Ask::Take, ABSENT)
+        .quorum(9, 10, swap("c"), ABSENT)
+        .quorum(11, 12, Ask::Get, value("c"));
+    assert_eq!(right.register(), Ok(()));
+    for ask in [swap("b"), Ask::Take] {
+        assert!(put().quorum(3, 4, ask.clone(), ABSENT).register().is_err(), "{ask:?} misses it");
+        assert!(put().quorum(3, 4, ask.clone(), value("x")).register().is_err(), "{ask:?} makes it up");
+    }
+    assert!(put().quorum(3, 4, swap("b"), value("b")).register().is_err(), "it gives its own");
+}
+
+#[test]
+fn what_a_swap_or_a_take_writes_is_a_write() {
+    let put = || History::default().quorum(1, 2, put("a"), Told::Done);
+    let swapped = put().quorum(3, 4, swap("b"), value("a")).quorum(5, 6, Ask::Get, value("a"));
+    assert!(swapped.register().is_err());
+    let taken = put().quorum(3, 4, Ask::Take, value("a")).quorum(5, 6, Ask::Get, value("a"));
+    assert!(taken.register().is_err(), "it came back");
+    let twice = put().quorum(3, 4, Ask::Take, value("a")).quorum(5, 6, Ask::Take, value("a"));
+    assert!(twice.register().is_err(), "it is taken twice, one after the other");
+    let nothing = put().quorum(1, 3, Ask::Take, ABSENT).quorum(5, 6, Ask::Get, ABSENT);
+    assert!(nothing.register().is_err(), "who took nothing has removed nothing");
+    let refused = put().quorum(3, 4, swap("b"), Told::Refused).quorum(5, 6, Ask::Get, value("b"));
+    assert!(refused.register().is_err(), "a refused one shows");
+    let unknown = || put().quorum(3, 4, Ask::Take, Told::Unknown);
+    for shown in [value("a"), ABSENT] {
+        assert_eq!(unknown().quorum(5, 6, Ask::Get, shown).register(), Ok(()));
+    }
+}
+
+#[test]
+fn what_a_flush_leaves_is_seen() {
+    let flushed =
+        || History::default().quorum(1, 2, put("a"), Told::Done).quorum(3, 4, Ask::Flush, Told::Done);
+    assert!(flushed().quorum(5, 6, Ask::Get, value("a")).register().is_err());
+    assert_eq!(flushed().quorum(5, 6, Ask::Get, ABSENT).register(), Ok(()));
+    let meanwhile = flushed().quorum(3, 5, put("b"), Told::Done);
+    assert_eq!(meanwhile.quorum(7, 8, Ask::Get, value("b")).register(), Ok(()), "it was under way");
+    let refused = History::default()
+        .quorum(1, 2, put("a"), Told::Done)
+        .quorum(3, 4, Ask::Flush, Told::Refused)
+        .quorum(5, 6, Ask::Get, ABSENT);
+    assert!(refused.register().is_err(), "a refused one removes nothing");
+}
+
+#[test]
+fn a_counter_that_is_flushed_begins_anew() {
+    let flushed =
+        || History::default().quorum(1, 2, Ask::Add(5), value("5")).quorum(3, 4, Ask::Flush, Told::Done);
+    assert_eq!(flushed().quorum(5, 6, Ask::Get, ABSENT).counter(), Ok(()));
+    assert!(flushed().quorum(5, 6, Ask::Get, value("5")).counter().is_err(), "it came back");
+    let later = || flushed().quorum(7, 8, Ask::Add(3), value("3"));
+    assert_eq!(later().quorum(9, 10, Ask::Get, value("3")).counter(), Ok(()));
+    assert!(later().quorum(9, 10, Ask::Get, ABSENT).counter().is_err(), "what came after it is lost");
+    assert!(later().quorum(9, 10, Ask::Get, value("8")).counter().is_err(), "what came before it counts");
+    // An increment that is under way may bring back what its node had added before.
+    let meanwhile = || flushed().quorum(3, 5, Ask::Add(2), value("7"));
+    for sum in ["2", "7"] {
+        assert_eq!(meanwhile().quorum(7, 8, Ask::Get, value(sum)).counter(), Ok(()), "{sum}");
+    }
+    assert!(meanwhile().quorum(7, 8, Ask::Get, value("8")).counter().is_err());
+}
+
+#[test]
+fn what_an_increment_answers_is_a_sum() {
+    let added = || History::default().quorum(1, 2, Ask::Add(5), value("5"));
+    assert_eq!(added().quorum(3, 4, Ask::Add(2), value("7")).counter(), Ok(()));
+    assert!(added().quorum(3, 4, Ask::Add(2), value("2")).counter().is_err(), "it missed the first");
+    assert!(added().quorum(3, 4, Ask::Add(2), value("5")).counter().is_err(), "it missed its own");
+    assert!(added().quorum(3, 4, Ask::Add(2), value("9")).counter().is_err(), "it counted twice");
+}
+
+#[test]
+fn a_number_is_what_was_put_and_what_was_added() {
+    let history = || {
+        History::default().quorum(1, 2, put("1000000"), Told::Done).quorum(
+            3,
+            4,
+            Ask::Add(5),
+            value("1000005"),
+        )
+    };
+    assert_eq!(history().quorum(5, 6, Ask::Get, value("1000005")).number(), Ok(()));
+    assert!(history().quorum(5, 6, Ask::Get, value("1000000")).number().is_err(), "the increment is lost");
+    assert!(history().quorum(5, 6, Ask::Get, value("5")).number().is_err(), "what was put is lost");
+    assert!(history().quorum(5, 6, Ask::Get, ABSENT).number().is_err(), "both are lost");
+    assert!(history().quorum(5, 6, Ask::Get, value("x")).number().is_err(), "it is no number");
+    let again = || history().quorum(5, 6, put("2000000"), Told::Done);
+    assert_eq!(again().quorum(7, 8, Ask::Get, value("2000000")).number(), Ok(()));
+    assert!(again().quorum(7, 8, Ask::Get, value("2000005")).number().is_err(), "an old increment counts");
+    assert!(again().quorum(7, 8, Ask::Get, value("1000000")).number().is_err(), "an old value shows");
+    let taken = || history().quorum(5, 6, Ask::Take, value("1000005"));
+    assert_eq!(taken().quorum(7, 8, Ask::Get, ABSENT).number(), Ok(()));
+    assert!(taken().quorum(7, 8, Ask::Get, value("5")).number().is_err(), "the increment came back");
+    assert!(taken().quorum(7, 8, Ask::Get, value("1000000")).number().is_err(), "what was put came back");
+    let refused = history().quorum(5, 6, Ask::Add(9), Told::Refused).quorum(7, 8, Ask::Get, value("1000014"));
+    assert!(refused.number().is_err(), "a refused increment counts");
+}
+
+fn all(values: &[&'static str]) -> Told {
+    Told::Values(values.iter().map(|value| Bytes::from_static(value.as_bytes())).collect())
+}
+
+/// A resolve with a token that was asked for at some time and came with these values.
+fn resolve(value: &'static str, of: &str, asked_at: u64, values: &[&'static str]) -> Ask {
+    let values = values.iter().map(|value| Bytes::from_static(value.as_bytes())).collect();
+    Ask::Resolve(Bytes::from_static(value.as_bytes()), Token { of: of.to_owned(), values, asked_at })
+}
+
+/// Two values that nobody has settled.
+fn conflict() -> History {
+    History::default().quorum(1, 2, resolve("a", "key", 0, &[]), Told::Done).quorum(
+        3,
+        4,
+        resolve("b", "key", 0, &[]),
+        Told::Done,
+    )
+}
+
+#[test]
+fn siblings_stay_until_they_are_settled() {
+    assert_eq!(conflict().quorum(5, 6, Ask::Siblings, all(&["b", "a"])).siblings(), Ok(()));
+    for shown in [all(&["b"]), all(&["a"]), all(&[])] {
+        assert!(conflict().quorum(5, 6, Ask::Siblings, shown.clone()).siblings().is_err(), "{shown:?}");
+    }
+    let made_up = conflict().quorum(5, 6, Ask::Siblings, all(&["b", "a", "x"]));
+    assert!(made_up.siblings().is_err());
+    for shown in ["a", "b"] {
+        assert_eq!(conflict().quorum(5, 6, Ask::Get, value(shown)).siblings(), Ok(()), "either may be seen");
+    }
+    assert!(conflict().quorum(5, 6, Ask::Get, ABSENT).siblings().is_err());
+    assert!(conflict().quorum(5, 6, Ask::Get, value("x")).siblings().is_err());
+}
+
+#[test]
+fn a_resolve_removes_what_its_token_names_and_nothing_else() {
+    let shown = || conflict().quorum(5, 6, Ask::Siblings, all(&["b", "a"]));
+    let meanwhile = || shown().quorum(7, 8, resolve("c", "key", 0, &[]), Told::Done);
+    let settled = || meanwhile().quorum(9, 10, resolve("d", "key", 5, &["b", "a"]), Told::Done);
+    assert_eq!(settled().quorum(11, 12, Ask::Siblings, all(&["d", "c"])).siblings(), Ok(()));
+    assert!(settled().quorum(11, 12, Ask::Siblings, all(&["d"])).siblings().is_err(), "c was not named");
+    assert!(
+        settled().quorum(11, 12, Ask::Siblings, all(&["d", "c", "a"])).siblings().is_err(),
+        "a came back"
+    );
+    assert!(settled().quorum(11, 12, Ask::Get, value("b")).siblings().is_err(), "b came back");
+    let refused = meanwhile().quorum(9, 10, resolve("d", "key", 5, &["b", "a"]), Told::Refused);
+    assert!(refused.quorum(11, 12, Ask::Siblings, all(&["d", "c"])).siblings().is_err(), "it was refused");
+    for left in [all(&["c", "b", "a"]), all(&["d", "c"])] {
+        let unknown = meanwhile().quorum(9, 10, resolve("d", "key", 5, &["b", "a"]), Told::Unknown);
+        assert_eq!(unknown.quorum(11, 12, Ask::Siblings, left).siblings(), Ok(()));
+    }
+}
+
+#[test]
+fn a_value_that_was_shown_stays_without_an_acknowledgement() {
+    let shown = || {
+        History::default().quorum(1, 2, resolve("a", "key", 0, &[]), Told::Unknown).quorum(
+            3,
+            4,
+            Ask::Siblings,
+            all(&["a"]),
+        )
+    };
+    assert!(shown().quorum(5, 6, Ask::Siblings, all(&[])).siblings().is_err(), "reads went back in time");
+    assert_eq!(shown().quorum(3, 6, Ask::Siblings, all(&[])).siblings(), Ok(()), "it began before that");
+}
+
+#[test]
+fn a_put_takes_the_place_of_all_siblings() {
+    let put = || conflict().quorum(5, 6, put("c"), Told::Done);
+    assert_eq!(put().quorum(7, 8, Ask::Siblings, all(&["c"])).siblings(), Ok(()));
+    assert!(put().quorum(7, 8, Ask::Siblings, all(&["c", "a"])).siblings().is_err());
+    for removal in [Ask::Delete, Ask::Flush] {
+        let removed = || conflict().quorum(5, 6, removal.clone(), Told::Done);
+        assert_eq!(removed().quorum(7, 8, Ask::Siblings, all(&[])).siblings(), Ok(()));
+        assert!(removed().quorum(7, 8, Ask::Siblings, all(&["b"])).siblings().is_err(), "{removal:?}");
+    }
+}
+
+#[test]
+fn a_token_of_another_key_that_is_taken_is_seen() {
+    let foreign = |told| conflict().quorum(5, 6, resolve("c", "another", 0, &["x"]), told);
+    assert!(foreign(Told::Done).siblings().is_err());
+    assert_eq!(foreign(Told::Refused).siblings(), Ok(()));
+    let unknown = foreign(Told::Unknown);
+    assert!(unknown.quorum(7, 8, Ask::Siblings, all(&["c", "b", "a"])).siblings().is_err(), "it shows");
 }
 
 #[test]
