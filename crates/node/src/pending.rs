@@ -3,8 +3,9 @@
 //! Every piece of work is looked at once each retry interval: those that did not answer are asked again, and
 //! what is past its deadline ends. One interval for all keeps the queue of visits in order by itself.
 
-use crate::work::Work;
-use causal::Dot;
+use crate::work::{Work, Write};
+use causal::{Cell, Dot};
+use placement::PartitionId;
 use std::collections::{BTreeMap, VecDeque};
 use wire::peer::Ticket;
 
@@ -73,10 +74,21 @@ impl Pending {
         self.works.keys().copied().collect()
     }
 
-    /// Whether a plain write made this operation and still waits.
-    pub(crate) fn has_plain(&self, dot: Dot) -> bool {
-        let is_it = |work: &Work| matches!(work, Work::Write(write) if write.plain && write.delta.dot == dot);
-        self.works.values().any(is_it)
+    /// The plain write that waits, of this node, whose operation came after `dot` and replaced it in its cell.
+    pub(crate) fn plain_after(
+        &mut self,
+        partition: PartitionId,
+        cell: &Cell,
+        dot: Dot,
+    ) -> Option<&mut Write> {
+        let is_it = |write: &Write| {
+            let is_of_cell = write.delta.edits.first().is_some_and(|edit| edit.cell == *cell);
+            write.plain && write.task.partition == partition && is_of_cell && write.delta.dot > dot
+        };
+        self.works.values_mut().find_map(|work| match work {
+            Work::Write(write) if is_it(write) => Some(&mut **write),
+            _ => None,
+        })
     }
 
     /// How much work waits.

@@ -39,12 +39,17 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
         let fault = no_quorum(node, &task, Kind::Read);
         return refuse(node, turn, task, fault);
     }
+    if turn.now.monotonic_ms >= task.deadline {
+        // It has begun before, and what it found has changed again and again.
+        return refuse(node, turn, task, Fault::NoQuorum { needed: number(need), reachable: 1 });
+    }
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
     let held = match cell.as_ref().map_or_else(|| Ok(Entries::default()), |cell| shelf.get(cell)) {
         Ok(held) => held,
         Err(_) => return refuse(node, turn, task, Fault::Storage),
     };
-    let after = shelf.after;
+    let replica = node.replicas.get(&task.partition);
+    let after = replica.map_or(shelf.after, |replica| replica.known_after(&shelf));
     let base = if need > 2 { base(node, &task, cell.as_ref(), &held) } else { None };
     let (asked, same, reports) = (Vec::new(), Vec::new(), Vec::new());
     let mut read = Box::new(Read {
@@ -94,7 +99,7 @@ fn ask_another(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &mut Read
 }
 
 fn fetch(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &Read, owner: NodeId) {
-    let asker = node.hashes(read.task.partition, &read.held);
+    let asker = node.hashes(read.task.partition, read.cell.as_ref(), &read.held);
     let message = Message::Fetch { ticket, cell: read.cell.clone(), asker };
     turn.send(node, owner, read.task.partition, message);
 }
@@ -168,6 +173,10 @@ pub(crate) fn repaired(
     match repair::heard(node, turn, &mut read, from, verdict) {
         Ok(Next::Wait) => node.pending.put_back(ticket, Work::Read(read)),
         Ok(Next::Conclude) => conclude(node, turn, *read),
+        Ok(Next::Again) if turn.now.monotonic_ms >= read.task.deadline => {
+            let fault = Fault::NoQuorum { needed: number(read.need), reachable: number(read.answers()) };
+            refuse(node, turn, read.task, fault);
+        }
         Ok(Next::Again) => {
             // Under a ticket of its own: an answer to this round that comes late says nothing of the next.
             let ticket = node.pending.ticket();
@@ -234,7 +243,7 @@ fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
             evaluate::run(&words, string::value(&held).as_ref()).map(|(reply, _)| reply)
         }
         Purpose::Update { words, waiting } => {
-            return update(node, turn, task, cell, (&words, waiting), after);
+            return update(node, turn, task, cell, (words, waiting), (&held, after));
         }
         Purpose::Siblings(key) => Ok(siblings::render(node.layout.keyspace(), &key, &held)),
         Purpose::Explain(key) => Ok(explain::render(node, &task, &key, &held, &same, &reports)),
@@ -244,27 +253,31 @@ fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
 }
 
 /// The second half of an update. This replica holds all that was acknowledged before; what it holds *now* is
-/// what counts, as a plain write may have come in since.
+/// what a change is made of, as a plain write may have come in since. But an answer alone rests on what R owners
+/// hold: what has come in since may go again with this node.
 fn update(
     node: &mut Node,
     turn: &mut Turn<'_>,
     task: Task,
     cell: Option<Cell>,
-    (words, waiting): (&[Bytes], usize),
-    after: Commit,
+    (words, waiting): (Vec<Bytes>, usize),
+    (agreed, after): (&Entries, Commit),
 ) {
     let Some(cell) = cell else { return refuse(node, turn, task, Fault::Syntax) };
+    match evaluate::run(&words, string::value(agreed).as_ref()) {
+        Ok((reply, Change::Keep)) => return finish(node, turn, after, task, reply),
+        Err(fault) => return finish(node, turn, after, task, Reply::Error(fault)),
+        Ok(_) => {}
+    }
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
     let Ok(entries) = shelf.get(&cell) else { return refuse(node, turn, task, Fault::Storage) };
-    let after = after.max(shelf.after);
-    match evaluate::run(words, string::value(&entries).as_ref()) {
-        Ok((reply, Change::Keep)) => finish(node, turn, after, task, reply),
+    match evaluate::run(&words, string::value(&entries).as_ref()) {
+        Ok((_, Change::Keep)) | Err(_) => begin(node, turn, task, Purpose::Update { words, waiting }),
         Ok((reply, Change::Add(by))) => {
             let (by, joined) = evaluate::join(&mut node.queues, &task, &entries, by, waiting);
             write::change(node, turn, task, cell, Change::Add(by), (reply, joined));
         }
         Ok((reply, change)) => write::change(node, turn, task, cell, change, (reply, Vec::new())),
-        Err(fault) => finish(node, turn, after, task, Reply::Error(fault)),
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn start(
         }
     }
     let merged = report::report(replica, cell, shelf.get(cell)?);
-    read.after = read.after.max(shelf.after);
+    read.after = read.after.max(replica.known_after(&shelf));
     read.held = merged.found.entries.clone();
     let asker = read.base.as_deref().unwrap_or(&before);
     let same = read.same.iter().map(|owner| (*owner, asker));
@@ -68,8 +68,11 @@ pub(crate) fn start(
         return Ok(false);
     }
     let tally = Tally::new(sent.iter().map(|(owner, _)| *owner), sent.len());
-    let asker = node.hashes(read.task.partition, &read.held);
-    read.repair = Some(Repair { tally, sent, merged, asker, shown: None });
+    let asker = node.hashes(read.task.partition, Some(cell), &read.held);
+    // Those that are not behind count, and what they show is what the others must.
+    let counts = sent.len() < read.same.len() + read.reports.len();
+    let shown = counts.then(|| read.held.clone());
+    read.repair = Some(Repair { tally, sent, merged, asker, shown });
     Ok(true)
 }
 

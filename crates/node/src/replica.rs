@@ -78,6 +78,13 @@ impl Replica {
         Ok((Found { entries, knowledge }, shelf.after))
     }
 
+    /// The commit that makes durable what was read of the shelf, and what is known of it: what is early has rows of
+    /// its own, which may be on their way to the disk when that of the cell no longer is.
+    pub(crate) fn known_after(&self, shelf: &Shelf<'_>) -> Commit {
+        let is_early = !self.map.knowledge().early.is_empty();
+        if is_early { everything(shelf.store) } else { shelf.after }
+    }
+
     /// Applies one operation and tells the commit that makes it durable.
     pub(crate) fn apply(
         &mut self,

@@ -164,8 +164,9 @@ fn look(
     };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let entries = shelf.get(cell)?;
-    if node.hashes(partition, &entries) == asker {
-        return Ok((shelf.after, None));
+    if node.hashes(partition, Some(cell), &entries) == asker {
+        let after = replica.known_after(&shelf);
+        return Ok((after, None));
     }
     // What is known must be as durable as what is held before anybody relies on it.
     Ok((everything(turn.store), Some(report::report(replica, cell, entries))))

@@ -133,9 +133,18 @@ impl Node {
         self.replicas.values().all(|replica| replica.map().context().is_empty())
     }
 
-    /// What this node has applied in a partition, and what it holds in a cell of it, as hashes.
-    pub(crate) fn hashes(&self, partition: PartitionId, held: &causal::Entries) -> Hashes {
-        let applied = self.replicas.get(&partition).map(|replica| replica.map().context().fingerprint());
+    /// What this node knows in a partition, of one cell of it, and what it holds there, as hashes.
+    pub(crate) fn hashes(
+        &self,
+        partition: PartitionId,
+        cell: Option<&Cell>,
+        held: &causal::Entries,
+    ) -> Hashes {
+        let knowledge = self.replicas.get(&partition).map(|replica| replica.map().knowledge());
+        let applied = knowledge.map(|knowledge| match cell {
+            Some(cell) if !knowledge.early.is_empty() => knowledge.dots_of(cell).fingerprint(),
+            _ => knowledge.context.fingerprint(),
+        });
         Hashes { held: dots_hash(held), applied: applied.unwrap_or_default() }
     }
 

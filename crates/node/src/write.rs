@@ -6,7 +6,7 @@
 //! applied  an owner holds it durably: count it
 //!          W hold it ─▶ answer, once it is durable here too
 //!          it holds what is known here to be gone ─▶ send it the cell, then count it
-//!          W hold it, but not all agree on the cell ─▶ a plain one is written again over all of it, once
+//!          W hold it, but not all agree on the cell ─▶ a plain one rises above all of it, once
 //! visit    ask those again that have not answered; past the deadline the outcome is unknown
 //! ```
 //!
@@ -24,7 +24,7 @@ use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
 use crate::task::{finish, is_live, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Task, Work, Write};
-use causal::{Cell, Change, Clock, Delta, Edit, Stamp, string};
+use causal::{Cell, Change, Clock, Delta, Dot, Edit, Stamp, string};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::{Found, Hashes, Message, Report, Ticket, Verdict};
@@ -92,7 +92,7 @@ fn expected(node: &Node, turn: &mut Turn<'_>, partition: PartitionId, delta: &De
     let cell = &delta.edits.first()?.cell;
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let held = shelf.get(cell).ok()?;
-    Some(node.hashes(partition, &held))
+    Some(node.hashes(partition, Some(cell), &held))
 }
 
 fn finish_all(
@@ -231,17 +231,40 @@ fn bring_along(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write, 
     turn.send_after(everything(turn.store), node, owner, write.task.partition, message);
 }
 
-/// Takes in what was reported, writes the value again over all of it, and has the owners know as much. This counts
-/// them anew and happens once.
+/// Takes in what was reported and has W owners hold what it comes to. This counts them anew and happens once.
+///
+/// ```text
+/// the write is here alone      what differs is only what owners know: they are brought to know the same
+/// others are beside it         it is written again over all of them: its client waits, so it may come last
+/// a later one of this node     has replaced it and waits itself: both are answered together
+///   has replaced it
+/// something has replaced it    that has seen it, so it need not be written again, and must not: it may have been read
+///                              and deleted. Its time was before that
+/// ```
 fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
-    let Write { task, reply, joined, plain, delta, after, tally, reports, .. } = *write;
+    let Write { task, reply, mut joined, plain, delta, after, tally, reports, .. } = *write;
     for entry in reports.iter().flat_map(|report| report.found.entries.iter()) {
         observe(node, turn, &entry.stamp);
     }
-    let (delta, later, mend) = match write_over(node, turn, &task, &delta, &reports) {
-        Ok(Some(written)) => written,
-        Ok(None) | Err(_) => return unknown(node, turn, task, joined, &tally),
+    let Ok(Some((cell, found))) = take_in(node, turn, &task, &delta, &reports) else {
+        return unknown(node, turn, task, joined, &tally);
     };
+    let is_here = found.entries.get(delta.dot).is_some();
+    let later = node.pending.plain_after(task.partition, &cell, delta.dot);
+    if let Some(later) = later.filter(|later| !is_here && later.tally.need() >= tally.need()) {
+        later.joined.push((task, reply));
+        later.joined.append(&mut joined);
+        return;
+    }
+    let is_alone = is_here && found.entries.len() == 1;
+    let risen = if is_alone || (!is_here && is_clear(&delta, &found, &reports)) {
+        Ok((delta, everything(turn.store), (cell, found)))
+    } else if is_here {
+        write_over(node, turn, &task, &delta, (cell, found))
+    } else {
+        return unknown(node, turn, task, joined, &tally);
+    };
+    let Ok((delta, later, mend)) = risen else { return unknown(node, turn, task, joined, &tally) };
     let owners = node.layout.owners(task.partition).to_vec();
     let tally = Tally::new(owners, tally.need());
     let after = after.max(later);
@@ -253,37 +276,49 @@ fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
     );
 }
 
-/// The second operation, the commit that makes it durable here, and the cell as it was before.
-type Rewritten = (Delta, Commit, (Cell, Found));
+/// Mends the cell here with what was reported, and tells what it then holds and knows.
+fn take_in(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    task: &Task,
+    delta: &Delta,
+    reports: &[Report],
+) -> Result<Option<(Cell, Found)>, RowError> {
+    let Some(Edit { cell, .. }) = delta.edits.first() else { return Ok(None) };
+    let replica = node.replicas.entry(task.partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
+    for report in reports {
+        replica.mend(cell, &report.found, node.identity.actor, &mut shelf)?;
+    }
+    let (found, _) = replica.found(cell, &mut shelf)?;
+    Ok(Some((cell.clone(), found)))
+}
 
-/// Mends the cell here and puts a value in the place of everything that it then holds: that of this node's newest
-/// write, because of several that are under way the last must stay, whichever of them gets here.
-///
-/// Where that one has been answered already, or is gone, the first itself is written again. Its client still waits, so
-/// it may come after all that is there; to repeat one that was answered could undo what came after it.
+/// Whether nothing is left in the cell that may have been acknowledged before a write that is no longer there began.
+/// Such a thing was on a quorum then, and not here, so one of those that acknowledged the write has reported it. What
+/// this node has written since came later.
+fn is_clear(delta: &Delta, found: &Found, reports: &[Report]) -> bool {
+    let is_later = |dot: Dot| dot.actor == delta.dot.actor && dot.n > delta.dot.n;
+    let is_reported = |dot| reports.iter().any(|report| report.found.entries.get(dot).is_some());
+    !found.entries.dots().any(|dot| is_reported(dot) && !is_later(dot))
+}
+
+/// An operation, the commit that makes it durable here, and the cell as it was before.
+type Risen = (Delta, Commit, (Cell, Found));
+
+/// Writes the value of an operation again, in the place of everything that the cell holds.
 fn write_over(
     node: &mut Node,
     turn: &mut Turn<'_>,
     task: &Task,
     first: &Delta,
-    reports: &[Report],
-) -> Result<Option<Rewritten>, RowError> {
-    let Some(Edit { cell, .. }) = first.edits.first().cloned() else { return Ok(None) };
-    let replica = node.replicas.entry(task.partition).or_default();
-    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
-    for report in reports {
-        replica.mend(&cell, &report.found, node.identity.actor, &mut shelf)?;
-    }
-    let (found, _) = replica.found(&cell, &mut shelf)?;
-    let own = found.entries.iter().filter(|entry| entry.dot.actor == node.identity.actor);
-    let plain = own.filter(|entry| entry.dot == first.dot || node.pending.has_plain(entry.dot));
-    let under_way = plain.max_by_key(|entry| entry.dot);
-    let own = || first.edits.first().and_then(|edit| edit.add.clone());
-    let Some(add) = under_way.map(|entry| entry.payload.clone()).or_else(own) else { return Ok(None) };
-    let edit = Edit { cell: cell.clone(), add: Some(add), removes: found.entries.dots().collect() };
+    (cell, found): (Cell, Found),
+) -> Result<Risen, RowError> {
+    let add = first.edits.first().and_then(|edit| edit.add.clone());
+    let edit = Edit { cell: cell.clone(), add, removes: found.entries.dots().collect() };
     let plan = Plan { edits: vec![edit], ..Plan::default() };
     let (delta, after) = operate(node, turn, task.partition, plan)?;
-    Ok(Some((delta, after, (cell, found))))
+    Ok((delta, after, (cell, found)))
 }
 
 /// Takes note of a stamp, unless it is too far ahead to be believed.

@@ -44,7 +44,7 @@ macro_rules! scripts {
 }
 
 scripts! {
-    write_at_quorum write_with_an_owner_down write_refused write_unknown
+    write_at_quorum write_with_an_owner_down write_refused write_unknown written_again
     read_where_all_agree read_repair reads_never_go_back one_owner_only
     clock_behind clock_ahead
     increments increments_under_a_cut one_after_another joined
