@@ -1,7 +1,7 @@
 //! A client: one operation after another, at nodes that chance picks, and what it was told.
 
 use crate::check::NUMBER_UNIT;
-use crate::history::{Ask, Token, Told};
+use crate::history::{Ask, Operation, Token, Told};
 use crate::rng::Rng;
 use crate::weather::Weather;
 use bytes::Bytes;
@@ -32,13 +32,14 @@ pub(crate) struct Tokens(BTreeMap<String, Vec<(Bytes, Token)>>);
 
 impl Tokens {
     /// Keeps the token that came with an answer.
-    pub(crate) fn keep(&mut self, key: &str, asked_at: u64, reply: &Reply) {
+    pub(crate) fn keep(&mut self, asked: &Operation, reply: &Reply) {
         let Some((token, values)) = siblings(reply) else { return };
-        let kept = self.0.entry(key.to_owned()).or_default();
+        let kept = self.0.entry(asked.key.clone()).or_default();
         if kept.len() == TOKENS_KEPT {
             kept.remove(0);
         }
-        kept.push((token, Token { of: key.to_owned(), values, asked_at }));
+        let Operation { ref key, asked_at, read, .. } = *asked;
+        kept.push((token, Token { of: key.clone(), values, asked_at, read }));
     }
 
     fn pick(&self, key: &str, rng: &mut Rng) -> Option<(Bytes, Token)> {

@@ -36,6 +36,8 @@ pub struct Token {
     pub values: Vec<Bytes>,
     /// When it was asked for, in microseconds.
     pub asked_at: u64,
+    /// Owners that were asked for them.
+    pub read: usize,
 }
 
 /// What it was told.

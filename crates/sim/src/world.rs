@@ -296,7 +296,7 @@ impl World {
         let operation = &mut self.history[at];
         operation.told = Some((self.now, client::told(&operation.ask, reply)));
         if operation.ask == Ask::Siblings {
-            self.tokens.keep(&operation.key, operation.asked_at, reply);
+            self.tokens.keep(operation, reply);
         }
         if self.storming && self.rng.chance(self.weather.crash_after_answer) {
             let after = self.rng.between(1, 1_000);

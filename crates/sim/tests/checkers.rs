@@ -337,7 +337,7 @@ fn all(values: &[&'static str]) -> Told {
 /// A resolve with a token that was asked for at some time and came with these values.
 fn resolve(value: &'static str, of: &str, asked_at: u64, values: &[&'static str]) -> Ask {
     let values = values.iter().map(|value| Bytes::from_static(value.as_bytes())).collect();
-    Ask::Resolve(Bytes::from_static(value.as_bytes()), Token { of: of.to_owned(), values, asked_at })
+    Ask::Resolve(Bytes::from_static(value.as_bytes()), Token { of: of.to_owned(), values, asked_at, read: 2 })
 }
 
 /// Two values that nobody has settled.
@@ -383,6 +383,19 @@ fn a_resolve_removes_what_its_token_names_and_nothing_else() {
         let unknown = meanwhile().quorum(9, 10, resolve("d", "key", 5, &["b", "a"]), Told::Unknown);
         assert_eq!(unknown.quorum(11, 12, Ask::Siblings, left).siblings(), Ok(()));
     }
+}
+
+#[test]
+fn a_token_of_one_owner_may_be_old() {
+    let settled = |read| {
+        let Ask::Resolve(value, token) = resolve("d", "key", 5, &["b", "a"]) else { unreachable!() };
+        conflict()
+            .level((read, 2), 5, 6, Ask::Siblings, all(&["b", "a"]))
+            .quorum(7, 8, Ask::Resolve(value, Token { read, ..token }), Told::Done)
+            .quorum(9, 10, Ask::Siblings, all(&["d", "a"]))
+    };
+    assert_eq!(settled(1).siblings(), Ok(()), "it may name an entry that another has replaced since");
+    assert!(settled(2).siblings().is_err());
 }
 
 #[test]

@@ -6,14 +6,14 @@
 //! 1. nothing is made up: each value was written by somebody who had begun;
 //! 2. nothing is missing that is known to be there (acknowledged, or given to a reader before) and that nobody may have
 //!    removed: a resolve whose token names it, or a put, delete or flush that had not ended when it was written;
-//! 3. nothing comes back that was removed for certain: by a resolve whose token was given out after the value was
-//!    acknowledged, or by a put, delete or flush that began then; acknowledged before the read began.
+//! 3. nothing comes back that was removed for certain: by a resolve whose token was given out by a read that saw the
+//!    acknowledged value (before that its entry may be replaced by another with the same value), or by a put, delete or flush that began then; acknowledged before the read began.
 //!
 //! A `GET` gives one of the values, so it is held to 1 and 3, and to 2 where it gives none. And a token of another key is
 //! refused. Overlapping owners are asked for everywhere, as elsewhere.
 
 use super::{Owners, read_of, written};
-use crate::history::{Ask, Operation, Told};
+use crate::history::{Ask, Operation, Token, Told};
 use bytes::Bytes;
 
 /// Checks the history of one key that holds siblings.
@@ -105,6 +105,10 @@ impl History<'_> {
         })
     }
 
+    fn has_seen(&self, token: &Token, write: &Operation) -> bool {
+        write.is_done_before(token.asked_at) && self.meets(write.write, token.read)
+    }
+
     /// Who has removed the value of a write for certain, before a read began.
     fn removal_of(&self, write: &Operation, read: &Operation) -> Option<&Operation> {
         let value = written(write)?;
@@ -112,9 +116,7 @@ impl History<'_> {
             let is_seen = removal.is_done_before(read.asked_at) && self.meets(removal.write, read.read);
             is_seen
                 && match &removal.ask {
-                    Ask::Resolve(_, token) => {
-                        token.values.contains(value) && write.is_done_before(token.asked_at)
-                    }
+                    Ask::Resolve(_, token) => token.values.contains(value) && self.has_seen(token, write),
                     _ => removal.sees().is_some_and(|sees| {
                         write.is_done_before(removal.asked_at) && self.meets(write.write, sees)
                     }),
