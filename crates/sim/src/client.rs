@@ -59,20 +59,25 @@ impl Wish {
 pub(crate) fn wish(weather: &Weather, tokens: &Tokens, unique: u64, rng: &mut Rng) -> Wish {
     let number = rng.below(weather.keys);
     let of = |sort: &str| format!("{sort}-{number}");
-    let sort = if weather.is_hot && rng.chance(850) { 60 } else { rng.below(100) };
+    let sort = if weather.is_hot && rng.chance(850) { 68 } else { rng.below(100) };
     let (key, ask) = match sort {
-        0..36 => (of("register"), register_ask(unique, rng)),
-        36..41 => (format!("once-{unique}"), Ask::Put(value(unique))),
-        41..47 => {
+        0..44 => (of("register"), register_ask(unique, rng)),
+        44..50 => (format!("once-{unique}"), Ask::Put(value(unique))),
+        50..56 => {
             let ask = if rng.chance(500) { Ask::PutAbsent(value(unique)) } else { Ask::Get };
             (of("absent"), ask)
         }
-        47..60 => (of("counter"), if rng.chance(600) { add(rng) } else { Ask::Get }),
-        60..78 => (of("number"), number_ask(unique, rng)),
-        78..79 if weather.flushes => (of("register"), Ask::Flush),
+        56..68 => (of("counter"), if rng.chance(600) { add(rng) } else { Ask::Get }),
+        68..82 => (of("number"), number_ask(unique, rng)),
+        82..83 if weather.flushes => (of("register"), Ask::Flush),
         _ => return settle(&of("siblings"), weather, tokens, unique, rng),
     };
     Wish::new(key, ask, level(weather, rng))
+}
+
+/// What tells all that a key holds.
+pub(crate) fn look(key: &str) -> Ask {
+    if key.starts_with("siblings") { Ask::Siblings } else { Ask::Get }
 }
 
 fn value(unique: u64) -> Bytes {

@@ -1,7 +1,7 @@
 //! One seed, from storm to verdict.
 
 use crate::check::{self, Owners};
-use crate::client::Wish;
+use crate::client::{self, Wish};
 use crate::history::{Ask, Operation};
 use crate::tally::Faults;
 use crate::world::World;
@@ -63,7 +63,7 @@ fn is_success(told: &crate::history::Told) -> bool {
 fn read_everything(world: &mut World) {
     let keys: BTreeSet<String> = world.history.iter().map(|operation| operation.key.clone()).collect();
     for key in keys {
-        let ask = if key.starts_with("siblings") { Ask::Siblings } else { Ask::Get };
+        let ask = client::look(&key);
         let machine = usize::try_from(world.rng.below(world.machines.len() as u64)).unwrap_or(0);
         let at = world.history.len();
         world.ask(machine, None, &Wish::new(key, ask, Level::All));

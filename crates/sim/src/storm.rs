@@ -97,6 +97,19 @@ impl World {
         }
     }
 
+    /// Whoever has just promised something is put to the test, or somebody that it leans on, and soon somebody looks.
+    pub(crate) fn crash_after_answer(&mut self, machine: usize, key: &str) {
+        for _ in 0..2 {
+            let after = self.rng.between(2_000, 150_000);
+            self.plan(after, Happening::Look { key: key.to_owned() });
+        }
+        if !self.weather.all_at_once && self.rng.chance(500) {
+            self.crash(machine);
+        } else {
+            self.crash_some();
+        }
+    }
+
     fn crash(&mut self, machine: usize) {
         if self.machines[machine].running.is_none() {
             return;

@@ -25,8 +25,8 @@ use node::{Action, Event, Options, RequestId};
 use placement::{Layout, Member, NodeId, PartitionId, Zone};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use wire::Reply;
 use wire::peer::{Envelope, Message};
+use wire::{Level, Reply};
 
 /// Where all clients want the same key, they want it at the multiples of this, in microseconds,
 const MOMENT_US: u64 = 20_000;
@@ -44,7 +44,8 @@ pub(crate) enum Happening {
     Cut,
     Mend { a: usize, b: usize },
     Crash,
-    CrashAfterAnswer,
+    CrashAfterAnswer { machine: usize, key: String },
+    Look { key: String },
     Start { machine: usize },
     Jump,
 }
@@ -144,14 +145,15 @@ impl World {
             Happening::Tick { .. } | Happening::Synced { .. } => {}
             Happening::Link { at, peer, up } => self.link(at, peer, up),
             Happening::Wish { client } => self.wish(client),
-            Happening::Cut | Happening::Crash | Happening::CrashAfterAnswer | Happening::Jump
+            Happening::Cut | Happening::Crash | Happening::CrashAfterAnswer { .. } | Happening::Jump
                 if !self.storming => {}
             Happening::Cut => self.cut_some(),
             Happening::Crash => {
                 self.crash_some();
                 self.plan_another(self.weather.crash_every_us, Happening::Crash);
             }
-            Happening::CrashAfterAnswer => self.crash_some(),
+            Happening::CrashAfterAnswer { machine, key } => self.crash_after_answer(machine, &key),
+            Happening::Look { key } => self.look(key),
             Happening::Jump => self.jump_some(),
             Happening::Mend { a, b } => self.mend(a, b),
             Happening::Start { machine } => self.start(machine),
@@ -263,6 +265,16 @@ impl World {
         self.ask(machine, Some(client), &wish);
     }
 
+    /// Somebody looks whether what was promised of a key is true, at whichever node chance picks.
+    fn look(&mut self, key: String) {
+        let machine = self.rng.below(self.machines.len() as u64);
+        let machine = usize::try_from(machine).unwrap_or(0);
+        if self.machines[machine].running.is_some() {
+            let ask = client::look(&key);
+            self.ask(machine, None, &Wish::new(key, ask, Level::Quorum));
+        }
+    }
+
     /// Sends a wish to a node.
     pub(crate) fn ask(&mut self, machine: usize, client: Option<usize>, wish: &Wish) {
         let owners = self.layout.replicas();
@@ -289,7 +301,7 @@ impl World {
     }
 
     fn answered(&mut self, id: RequestId, reply: &Reply) {
-        let Some((at, client, _)) = self.open.remove(&id) else {
+        let Some((at, client, machine)) = self.open.remove(&id) else {
             return self.wrongs.push(format!("request {} was answered twice, with {reply:?}", id.0));
         };
         self.trace.line(self.now, format_args!("operation {at} is told {reply:?}"));
@@ -300,7 +312,8 @@ impl World {
         }
         if self.storming && self.rng.chance(self.weather.crash_after_answer) {
             let after = self.rng.between(1, 1_000);
-            self.plan(after, Happening::CrashAfterAnswer);
+            let key = self.history[at].key.clone();
+            self.plan(after, Happening::CrashAfterAnswer { machine, key });
         }
         self.wish_again(client);
     }
