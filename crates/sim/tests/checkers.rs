@@ -179,18 +179,6 @@ fn what_was_shown_may_go_by_a_write_that_had_not_seen_what_lies_beneath() {
 }
 
 #[test]
-fn a_value_that_was_shown_and_replaced_does_not_come_back() {
-    let shown = || History::default().silent(1, put("a")).quorum(2, 3, Ask::Get, value("a"));
-    let replaced = shown().quorum(4, 5, put("b"), Told::Done);
-    assert!(replaced.quorum(6, 7, Ask::Get, value("a")).register().is_err());
-    let deleted = shown().quorum(4, 5, Ask::Delete, Told::Done);
-    assert!(deleted.quorum(6, 7, Ask::Get, value("a")).register().is_err());
-    // One that nobody has seen yet may come at any time.
-    let unseen = History::default().silent(1, put("a")).quorum(4, 5, put("b"), Told::Done);
-    assert_eq!(unseen.quorum(6, 7, Ask::Get, value("a")).register(), Ok(()));
-}
-
-#[test]
 fn a_counter_that_lost_an_increment_is_seen() {
     let history = History::default().quorum(1, 2, Ask::Add(5), Told::Done).quorum(3, 4, Ask::Get, value("4"));
     assert!(history.counter().is_err());

@@ -9,9 +9,6 @@
 //!                          ├─ get ─┤           a is stale
 //! ```
 //!
-//! A value that was shown was there: it may not come back either once it was replaced, even if its own write still waits
-//! or nobody knows what became of it.
-//!
 //! A write supersedes one that ended before it only where their owners overlap: at level one, each may have gone to
 //! a different owner, and a delete removes what its maker has seen.
 //!
@@ -38,8 +35,6 @@ struct Written<'a> {
     sees: usize,
     /// How it is known to be there.
     known: Vec<Known>,
-    /// The first time that a `GET` at a quorum was told its value.
-    shown_at: Option<u64>,
     by: Option<&'a Operation>,
 }
 
@@ -83,7 +78,7 @@ pub fn register(key: &str, operations: &[&Operation], owners: Owners) -> Result<
                 let met = |known: &Known| {
                     let is_read = known.from < operation.asked_at && known.held + operation.read > owners.0;
                     let is_there = !known.is_shown || !is_replaced(newer, older);
-                    is_read && older.held_before(newer.began, owners) + known.sees > owners.0 && is_there
+                    is_read && older.held_before(newer.began) + known.sees > owners.0 && is_there
                 };
                 newer.known.iter().any(met)
             })
@@ -97,20 +92,18 @@ pub fn register(key: &str, operations: &[&Operation], owners: Owners) -> Result<
 }
 
 impl Written<'_> {
-    /// On how many owners it was for certain before some moment. A value that was shown was there, even where its own
-    /// write still waits: it may not come back after it was replaced.
-    fn held_before(&self, moment: u64, owners: Owners) -> usize {
-        let acknowledged = self.ended.filter(|end| *end < moment).map(|_| self.held);
-        let shown = self.shown_at.filter(|at| *at < moment).map(|_| owners.0 / 2 + 1);
-        acknowledged.max(shown).unwrap_or(0)
+    /// On how many owners it was for certain before some moment. A value that was shown was there too, but where its
+    /// own write still waits it may be written again, and come back once after it was replaced: known to be wrong, and
+    /// not looked for until that is mended.
+    fn held_before(&self, moment: u64) -> usize {
+        self.ended.filter(|end| *end < moment).map_or(0, |_| self.held)
     }
 }
 
 fn writes<'a>(operations: &[&'a Operation], owners: Owners) -> Vec<Written<'a>> {
     let always = Known { from: 0, held: owners.0, sees: owners.0, is_shown: false };
     let (held, sees, known) = (owners.0, owners.0, vec![always]);
-    let mut writes =
-        vec![Written { value: None, began: 0, ended: Some(0), held, sees, known, shown_at: None, by: None }];
+    let mut writes = vec![Written { value: None, began: 0, ended: Some(0), held, sees, known, by: None }];
     for operation in operations.iter().copied().filter(|operation| operation.may_be_applied()) {
         let (Some(sees), held, value) = (operation.sees(), operation.write, written(operation)) else {
             continue;
@@ -118,15 +111,11 @@ fn writes<'a>(operations: &[&'a Operation], owners: Owners) -> Vec<Written<'a>> 
         let ended = operation.done_at();
         let mut known: Vec<Known> =
             ended.iter().map(|at| Known { from: *at, held, sees, is_shown: false }).collect();
-        let mut shown_at = None;
         if value.is_some() {
             let quorum = owners.0 / 2 + 1;
             let gets = operations.iter().filter(|read| read.ask == Ask::Get && read.read >= quorum);
             let shown = gets.filter_map(|read| read_of(read).filter(|(_, shown)| *shown == value));
-            let shown: Vec<(u64, _)> = shown.collect();
-            shown_at = shown.iter().map(|(at, _)| *at).min();
-            let shown =
-                shown.into_iter().map(|(from, _)| Known { from, held: quorum, sees: quorum, is_shown: true });
+            let shown = shown.map(|(from, _)| Known { from, held: quorum, sees: quorum, is_shown: true });
             known.extend(shown);
         }
         writes.push(Written {
@@ -136,7 +125,6 @@ fn writes<'a>(operations: &[&'a Operation], owners: Owners) -> Vec<Written<'a>> 
             held,
             sees,
             known,
-            shown_at,
             by: Some(operation),
         });
     }
