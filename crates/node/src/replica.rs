@@ -99,12 +99,16 @@ impl Replica {
         if applied != Applied::Fresh {
             return Ok((applied, shelf.store.get(&row)?.1));
         }
-        self.recent.push(delta);
         come.into_iter().for_each(|row| shelf.store.delete(row));
         noted.into_iter().for_each(|cell| self.store_taken(cell, shelf));
         self.store_removals(delta, shelf);
         self.store_sums(delta.dot.actor, before, shelf);
         Ok((applied, shelf.store.open_commit()))
+    }
+
+    /// Keeps an operation that was just applied, for owners that turn out to have missed it.
+    pub(crate) fn keep(&mut self, delta: &Delta) {
+        self.recent.push(delta);
     }
 
     /// Takes a cell as it is on a peer and tells the commit that makes it durable; nothing where an exchange that

@@ -121,6 +121,10 @@ impl<'a> Shelf<'a> {
         if self.read.len() >= READ_SEARCHED_MAX {
             self.places.insert(cell.clone(), self.read.len());
         }
+        if self.read.is_empty() {
+            // Nearly always there is no second one, and a vector would begin with room for four.
+            self.read.reserve_exact(1);
+        }
         self.read.push((cell, row, is_there));
     }
 

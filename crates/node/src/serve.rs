@@ -99,8 +99,10 @@ fn apply_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, delta
         let replica = node.replicas.entry(partition).or_default();
         let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
         let (applied, commit) = replica.apply(delta, &mut shelf)?;
-        if applied == Applied::Deferred {
-            return Ok(None);
+        match applied {
+            Applied::Deferred => return Ok(None),
+            Applied::Fresh => replica.keep(delta),
+            Applied::Known => {}
         }
         after = after.max(commit);
     }

@@ -129,6 +129,10 @@ fn operate(
     let delta = Delta { dot, stamp, edits: plan.edits, sweep: plan.sweep };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition).with(plan.seen);
     let (_, after) = replica.apply(&delta, &mut shelf)?;
+    // Of an only owner nobody will ask for it.
+    if node.layout.owners(partition).len() > 1 {
+        replica.keep(&delta);
+    }
     Ok((delta, after))
 }
 
