@@ -49,10 +49,10 @@ impl Node {
         }
         match message {
             Message::Apply { ticket, deltas, asker } => {
-                serve::apply(self, turn, from, partition, ticket, &deltas, asker);
+                serve::apply(self, turn, from, partition, ticket, deltas, asker);
             }
             Message::Mend { ticket, cell, found, deltas, asker } => {
-                serve::mend(self, turn, from, partition, ticket, (&cell, &found), (&deltas, asker));
+                serve::mend(self, turn, from, partition, ticket, (&cell, &found), (deltas, asker));
             }
             Message::Fetch { ticket, cell, asker } => {
                 serve::fetch(self, turn, from, partition, ticket, cell.as_ref(), asker);

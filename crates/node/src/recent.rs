@@ -18,14 +18,14 @@ pub(crate) struct Recent(VecDeque<Delta>);
 
 impl Recent {
     /// Keeps one more and lets the oldest go.
-    pub(crate) fn push(&mut self, delta: &Delta) {
-        if bytes_of(delta) > DELTA_BYTES_MAX {
+    pub(crate) fn push(&mut self, delta: Delta) {
+        if bytes_of(&delta) > DELTA_BYTES_MAX {
             return;
         }
         if self.0.len() == DELTAS_MAX {
             self.0.pop_front();
         }
-        self.0.push_back(delta.clone());
+        self.0.push_back(delta);
     }
 
     /// The operations kept here that leave `cell` alone.

@@ -107,7 +107,7 @@ impl Replica {
     }
 
     /// Keeps an operation that was just applied, for owners that turn out to have missed it.
-    pub(crate) fn keep(&mut self, delta: &Delta) {
+    pub(crate) fn keep(&mut self, delta: Delta) {
         self.recent.push(delta);
     }
 

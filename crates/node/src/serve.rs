@@ -21,12 +21,13 @@ pub(crate) fn apply(
     from: NodeId,
     partition: PartitionId,
     ticket: Ticket,
-    deltas: &[Delta],
+    deltas: Vec<Delta>,
     asker: Option<Hashes>,
 ) {
+    let edit = deltas.first().and_then(|delta| delta.edits.first());
+    let cell = edit.filter(|_| asker.is_some()).map(|edit| edit.cell.clone());
     let done = apply_all(node, turn, partition, deltas);
-    let cell = deltas.first().and_then(|delta| delta.edits.first()).map(|edit| &edit.cell);
-    let done = done.and_then(|done| with_report(node, turn, partition, cell, asker, done));
+    let done = done.and_then(|done| with_report(node, turn, partition, cell.as_ref(), asker, done));
     acknowledge(node, turn, from, partition, ticket, done);
 }
 
@@ -38,7 +39,7 @@ pub(crate) fn mend(
     partition: PartitionId,
     ticket: Ticket,
     (cell, found): (&Cell, &Found),
-    (deltas, asker): (&[Delta], Option<Hashes>),
+    (deltas, asker): (Vec<Delta>, Option<Hashes>),
 ) {
     let done = take(node, turn, partition, cell, found).and_then(|taken| {
         let Some((before, Verdict::Held { .. })) = taken else { return Ok(taken) };
@@ -85,7 +86,7 @@ fn acknowledge(
     turn.send_after(after, node, from, partition, Message::Applied { ticket, verdict });
 }
 
-fn apply_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, deltas: &[Delta]) -> Done {
+fn apply_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, deltas: Vec<Delta>) -> Done {
     let mut after = Commit::default();
     if !node.layout.owners(partition).contains(&node.identity.node) {
         return Ok(Some((after, Verdict::Refused)));
@@ -98,7 +99,7 @@ fn apply_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, delta
         observe(node, turn, &delta.stamp);
         let replica = node.replicas.entry(partition).or_default();
         let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-        let (applied, commit) = replica.apply(delta, &mut shelf)?;
+        let (applied, commit) = replica.apply(&delta, &mut shelf)?;
         match applied {
             Applied::Deferred => return Ok(None),
             Applied::Fresh => replica.keep(delta),

@@ -131,7 +131,7 @@ fn operate(
     let (_, after) = replica.apply(&delta, &mut shelf)?;
     // Of an only owner nobody will ask for it.
     if node.layout.owners(partition).len() > 1 {
-        replica.keep(&delta);
+        replica.keep(delta.clone());
     }
     Ok((delta, after))
 }
