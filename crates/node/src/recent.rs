@@ -4,8 +4,8 @@
 //! not a promise: an owner that gets the operation keeps context and rows in step, one that takes the cell runs
 //! ahead of its context until an exchange.
 
-use causal::{Cell, Context, Delta};
-use std::collections::VecDeque;
+use causal::{Cell, Context, Delta, Dot, Edit};
+use std::collections::{BTreeSet, VecDeque};
 
 /// How many operations are kept for each partition.
 const DELTAS_MAX: usize = 32;
@@ -31,6 +31,21 @@ impl Recent {
     /// The operations kept here that leave `cell` alone.
     pub(crate) fn idle(&self, cell: &Cell) -> Context {
         self.0.iter().filter(|delta| !touches(delta, cell)).map(|delta| delta.dot).collect()
+    }
+
+    /// The operations kept here that have seen the one of `dot` in `cell`: that removed it, or one that has seen it.
+    pub(crate) fn seers(&self, cell: &Cell, dot: Dot) -> BTreeSet<Dot> {
+        let mut seers = BTreeSet::from([dot]);
+        loop {
+            let sees = |edit: &Edit| edit.cell == *cell && edit.removes.iter().any(|dot| seers.contains(dot));
+            let found: Vec<Dot> =
+                self.0.iter().filter(|delta| delta.edits.iter().any(sees)).map(|delta| delta.dot).collect();
+            let before = seers.len();
+            seers.extend(found);
+            if seers.len() == before {
+                return seers;
+            }
+        }
     }
 
     /// Those that touch `cell` and that a replica with `context` has missed, oldest first.

@@ -246,7 +246,7 @@ fn bring_along(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write, 
 ///                              and deleted. Its time was before that
 /// ```
 fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
-    let Write { task, reply, mut joined, plain, delta, after, tally, reports, .. } = *write;
+    let Write { task, reply, mut joined, plain, delta, after, tally, reports, asker, ahead_ms, .. } = *write;
     for entry in reports.iter().flat_map(|report| report.found.entries.iter()) {
         observe(node, turn, &entry.stamp);
     }
@@ -261,10 +261,17 @@ fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
         return;
     }
     let is_alone = is_here && found.entries.len() == 1;
-    let risen = if is_alone || (!is_here && is_clear(&delta, &found, &reports)) {
+    let is_clear = || is_clear(node, &task, &delta, (&cell, &found), &reports);
+    let risen = if is_alone || (!is_here && is_clear()) {
         Ok((delta, everything(turn.store), (cell, found)))
     } else if is_here {
         write_over(node, turn, &task, &delta, (cell, found))
+    } else if turn.now.monotonic_ms < task.deadline {
+        // Others have yet to settle what is between them, and will tell this node.
+        let mend = None;
+        let write = Write { task, reply, joined, plain, delta, after, tally, asker, mend, reports, ahead_ms };
+        let (ticket, visit_at) = (node.pending.ticket(), turn.now.monotonic_ms + node.options.retry_ms);
+        return node.pending.insert(ticket, Work::Write(Box::new(write)), visit_at);
     } else {
         return unknown(node, turn, task, joined, &tally);
     };
@@ -300,9 +307,18 @@ fn take_in(
 
 /// Whether nothing is left in the cell that may have been acknowledged before a write that is no longer there began.
 /// Such a thing was on a quorum then, and not here, so one of those that acknowledged the write has reported it. What
-/// this node has written since came later.
-fn is_clear(delta: &Delta, found: &Found, reports: &[Report]) -> bool {
-    let is_later = |dot: Dot| dot.actor == delta.dot.actor && dot.n > delta.dot.n;
+/// this node has written since came later, and so did what has seen the write.
+fn is_clear(
+    node: &Node,
+    task: &Task,
+    delta: &Delta,
+    (cell, found): (&Cell, &Found),
+    reports: &[Report],
+) -> bool {
+    let replica = node.replicas.get(&task.partition);
+    let seers = replica.map(|replica| replica.recent().seers(cell, delta.dot)).unwrap_or_default();
+    let is_own = |dot: Dot| dot.actor == delta.dot.actor && dot.n > delta.dot.n;
+    let is_later = |dot: Dot| is_own(dot) || seers.contains(&dot);
     let is_reported = |dot| reports.iter().any(|report| report.found.entries.get(dot).is_some());
     !found.entries.dots().any(|dot| is_reported(dot) && !is_later(dot))
 }
@@ -337,6 +353,9 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, write:
     let now = turn.now.monotonic_ms;
     if now >= write.task.deadline {
         return give_up(node, turn, *write);
+    }
+    if write.tally.standing() == Standing::Met {
+        return rise(node, turn, write);
     }
     send_to_waiting(node, turn, ticket, &write);
     node.pending.put_back(ticket, Work::Write(write));
