@@ -15,6 +15,7 @@ mod items;
 mod manifests;
 mod mask;
 mod modules;
+mod mutants;
 mod pages;
 mod paths;
 mod sizes;
