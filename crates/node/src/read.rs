@@ -264,14 +264,16 @@ fn update(
     (agreed, after): (&Entries, Commit),
 ) {
     let Some(cell) = cell else { return refuse(node, turn, task, Fault::Syntax) };
-    match evaluate::run(&words, string::value(agreed).as_ref()) {
+    let ran = match evaluate::run(&words, string::value(agreed).as_ref()) {
         Ok((reply, Change::Keep)) => return finish(node, turn, after, task, reply),
         Err(fault) => return finish(node, turn, after, task, Reply::Error(fault)),
-        Ok(_) => {}
-    }
+        ran => ran,
+    };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
     let Ok(entries) = shelf.get(&cell) else { return refuse(node, turn, task, Fault::Storage) };
-    match evaluate::run(&words, string::value(&entries).as_ref()) {
+    let is_agreed = entries.dots().eq(agreed.dots());
+    let ran = if is_agreed { ran } else { evaluate::run(&words, string::value(&entries).as_ref()) };
+    match ran {
         Ok((_, Change::Keep)) | Err(_) => begin(node, turn, task, Purpose::Update { words, waiting }),
         Ok((reply, Change::Add(by))) => {
             let (by, joined) = evaluate::join(&mut node.queues, &task, &entries, by, waiting);

@@ -6,7 +6,7 @@
 //! applied  an owner holds it durably: count it
 //!          W hold it ─▶ answer, once it is durable here too
 //!          it holds what is known here to be gone ─▶ send it the cell, then count it
-//!          W hold it, but not all agree on the cell ─▶ a plain one rises above all of it, once
+//!          W hold it, but not all agree on the cell ─▶ a plain one rises (see there), once
 //! visit    ask those again that have not answered; past the deadline the outcome is unknown
 //! ```
 //!
@@ -14,8 +14,9 @@
 //! 1. Nothing is refused after it was applied anywhere: from then on a failure is `Unknown`.
 //! 2. An acknowledged write is durable on W owners, and no earlier acknowledged write is seen instead of it, or
 //!    after it was deleted: an owner that holds something that the write has not removed, or knows of something
-//!    that its maker does not (`report`), says so with its acknowledgement, and a second operation removes all of
-//!    it before the client hears of success. Once is enough, because what appears later was concurrent.
+//!    that its maker does not (`report`), says so with its acknowledgement, and W owners are brought to one state, by a
+//!    second operation where there must be one, before the client hears of success. Once is enough, because what
+//!    appears later was concurrent.
 //! 3. An owner that counts for a delete or an increment holds nothing that its maker knew to be gone.
 
 use crate::report::{self, View};
@@ -24,7 +25,7 @@ use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
 use crate::task::{finish, is_live, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Task, Work, Write};
-use causal::{Cell, Change, Clock, Delta, Dot, Edit, Stamp, string};
+use causal::{Cell, Change, Clock, Delta, Dot, Edit, Entries, Stamp, string};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::{Found, Hashes, Message, Report, Ticket, Verdict};
@@ -81,18 +82,28 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
     };
     let Some(owners) = others else { return finish_all(node, turn, after, (task, reply), joined) };
     let tally = Tally::new(owners, need);
-    let asker = expected(node, turn, task.partition, &delta);
+    let asker = expected(node, turn, task.partition, &delta, plain);
     let (reports, ahead_ms, mend) = (Vec::new(), None, None);
     let write = Write { task, reply, joined, plain, delta, after, tally, asker, mend, reports, ahead_ms };
     send(node, turn, Box::new(write));
 }
 
 /// What an owner that is in step with this one holds and knows of the cell, once it has applied the operation.
-fn expected(node: &Node, turn: &mut Turn<'_>, partition: PartitionId, delta: &Delta) -> Option<Hashes> {
-    let cell = &delta.edits.first()?.cell;
-    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-    let held = shelf.get(cell).ok()?;
-    Some(node.hashes(partition, Some(cell), &held))
+fn expected(
+    node: &Node,
+    turn: &mut Turn<'_>,
+    partition: PartitionId,
+    delta: &Delta,
+    plain: bool,
+) -> Option<Hashes> {
+    let edit = delta.edits.first()?;
+    let held = if plain {
+        // It has removed everything else, so the row need not be read back.
+        Entries::from_iter(edit.add.clone().map(|payload| delta.entry(payload)))
+    } else {
+        Shelf::new(turn.store, node.layout.keyspace(), partition).get(&edit.cell).ok()?
+    };
+    Some(node.hashes(partition, Some(&edit.cell), &held))
 }
 
 fn finish_all(
@@ -244,6 +255,8 @@ fn bring_along(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write, 
 ///   has replaced it
 /// something has replaced it    that has seen it, so it need not be written again, and must not: it may have been read
 ///                              and deleted. Its time was before that
+/// ... beside something that    it waits, up to its deadline, until those others have settled what is between them:
+///   may be older               what may be older could still be seen instead
 /// ```
 fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
     let Write { task, reply, mut joined, plain, delta, after, tally, reports, asker, ahead_ms, .. } = *write;
