@@ -20,8 +20,9 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Config, is_unspecified};
 use crate::error::StartError;
 
-/// The version of the directory's form.
-const FORMAT_VERSION: u32 = 1;
+/// The version of the directory's form. 1 had contexts in rows of their own alone and early removals in one row a
+/// partition: it would be read as if some of them were not there.
+const FORMAT_VERSION: u32 = 2;
 const IDENTITY_FILE: &str = "armilla.toml";
 const LAYOUT_FILE: &str = "layout";
 const LOCK_FILE: &str = "lock";
@@ -179,7 +180,32 @@ fn parse(path: &Path, text: &str) -> Result<Identity, StartError> {
     let identity: Identity = toml::from_str(text).map_err(|error| unreadable(error.to_string()))?;
     if identity.format_version != FORMAT_VERSION || identity.shards == 0 {
         let version = identity.format_version;
-        return Err(unreadable(format!("format version {version} is not known to this release; upgrade it")));
+        let advice = if version > FORMAT_VERSION {
+            "upgrade it"
+        } else {
+            "it was made by an older one: start with an empty directory (`armilla dev --fresh`)"
+        };
+        return Err(unreadable(format!("format version {version} is not known to this release; {advice}")));
     }
     Ok(identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FORMAT_VERSION, parse};
+    use std::path::Path;
+
+    fn refusal(version: u32) -> String {
+        let text = format!(
+            "format_version = {version}\nid = \"a\"\nclient_addr = \"127.0.0.1:1\"\npeer_addr = \"127.0.0.1:2\"\nshards = 1\n"
+        );
+        parse(Path::new("dir"), &text).map_or_else(|error| error.to_string(), |_| "taken".into())
+    }
+
+    #[test]
+    fn another_format_is_refused_with_what_to_do() {
+        assert_eq!(refusal(FORMAT_VERSION), "taken");
+        assert!(refusal(FORMAT_VERSION + 1).contains("upgrade"));
+        assert!(refusal(FORMAT_VERSION - 1).contains("empty directory"));
+    }
 }
