@@ -20,6 +20,7 @@ use crate::value::{Amount, Change, Value};
 use crate::{Cell, Dot, Edit};
 use bytes::Bytes;
 use rust_decimal::Decimal;
+use std::collections::BTreeSet;
 
 /// What the entries of a string's cell say, all together; nothing where there are none.
 pub fn value(entries: &Entries) -> Option<Value> {
@@ -72,11 +73,17 @@ pub fn edit(cell: Cell, change: Change, entries: &Entries, actor: Actor) -> Opti
     }
 }
 
-/// What a plain write by the operation `dot` has not removed, because its maker had not seen it: greater stamps hide
-/// the write, increments add to it, and lesser stamps would be seen again once the write itself is deleted.
-pub fn beside(entries: &Entries, dot: Dot) -> Vec<Entry> {
-    let is_held = entries.get(dot).is_some_and(is_plain);
-    entries.iter().filter(|entry| is_held && entry.dot != dot).cloned().collect()
+/// Which of `others` keep a plain write from being what is seen: those with greater stamps, and increments, which would
+/// add to it. Lesser ones need not go: two writes that are told of each other at once would remove both.
+pub fn above(entries: &Entries, write: &Entry, others: &BTreeSet<Dot>) -> Vec<Dot> {
+    let is_above = |entry: &&Entry| !is_plain(entry) || entry.stamp > write.stamp;
+    let others = others.iter().filter_map(|dot| entries.get(*dot));
+    others.filter(is_above).map(|entry| entry.dot).collect()
+}
+
+/// The plain entry whose value is seen.
+pub fn seen(entries: &Entries) -> Option<&Entry> {
+    entries.iter().filter(|entry| is_plain(entry)).max_by_key(|entry| entry.stamp)
 }
 
 /// The newest increment of each actor. It holds all that the actor has added, so an older one that is still here,
@@ -96,11 +103,10 @@ fn is_plain(entry: &Entry) -> bool {
 }
 
 fn newest_plain(entries: &Entries) -> Option<&Bytes> {
-    let plain = entries.iter().filter_map(|entry| match &entry.payload {
-        Payload::Plain(bytes) => Some((entry.stamp, bytes)),
+    match &seen(entries)?.payload {
+        Payload::Plain(bytes) => Some(bytes),
         Payload::Increment(_) => None,
-    });
-    plain.max_by_key(|(stamp, _)| *stamp).map(|(_, bytes)| bytes)
+    }
 }
 
 fn render(amount: Amount) -> Bytes {

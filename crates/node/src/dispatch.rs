@@ -4,7 +4,7 @@
 use crate::event::{Action, Event, Now, Outbox};
 use crate::rows::Storage;
 use crate::state::{Node, Turn};
-use crate::work::{Origin, Work};
+use crate::work::{Origin, Purpose, Work, Write};
 use crate::{forward, queue, read, request, serve, write};
 use bytes::Bytes;
 use placement::{Layout, NodeId};
@@ -54,11 +54,13 @@ impl Node {
             Message::Mend { ticket, cell, found, deltas, asker } => {
                 serve::mend(self, turn, from, partition, ticket, (&cell, &found), (deltas, asker));
             }
-            Message::Fetch { ticket, cell, asker } => {
-                serve::fetch(self, turn, from, partition, ticket, cell.as_ref(), asker);
+            Message::Fetch { ticket, cell, asker, ranks } => {
+                serve::fetch(self, turn, from, partition, ticket, (cell.as_ref(), ranks), asker);
             }
             Message::Applied { ticket, verdict } => self.applied(turn, from, ticket, &verdict),
-            Message::Fetched { ticket, report } => read::fetched(self, turn, from, ticket, report),
+            Message::Fetched { ticket, report, shown } => {
+                read::fetched(self, turn, from, ticket, report, shown);
+            }
             Message::Unreadable { ticket } => read::unreadable(self, turn, from, ticket),
             Message::Ask { ticket, request } => {
                 request::accept(self, turn, Origin::Peer(from, ticket), partition, request);
@@ -70,10 +72,20 @@ impl Node {
 
     fn applied(&mut self, turn: &mut Turn<'_>, from: NodeId, ticket: Ticket, verdict: &Verdict) {
         match self.pending.take(ticket) {
-            Some(Work::Write(write)) => write::applied(self, turn, ticket, write, from, verdict),
+            Some(Work::Write(write)) => {
+                let unsettled = write::applied(self, turn, ticket, write, from, verdict);
+                self.settle(turn, unsettled);
+            }
             Some(Work::Read(read)) => read::repaired(self, turn, ticket, read, from, verdict),
             Some(other @ Work::Passed(_)) => self.pending.put_back(ticket, other),
             None => {}
+        }
+    }
+
+    /// Has W owners of a plain write agree on its cell, and then see how it ranks.
+    fn settle(&mut self, turn: &mut Turn<'_>, unsettled: Option<Box<Write>>) {
+        if let Some(write) = unsettled {
+            read::begin(self, turn, write.task.clone(), Purpose::Settle(write));
         }
     }
 
@@ -97,7 +109,10 @@ impl Node {
         let now = turn.now.monotonic_ms;
         while let Some(ticket) = self.pending.due(now) {
             match self.pending.take(ticket) {
-                Some(Work::Write(write)) => write::visit(self, turn, ticket, write),
+                Some(Work::Write(write)) => {
+                    let unsettled = write::visit(self, turn, ticket, write);
+                    self.settle(turn, unsettled);
+                }
                 Some(Work::Read(read)) => read::visit(self, turn, ticket, read),
                 Some(Work::Passed(passed)) => forward::visit(self, turn, ticket, passed),
                 None => {}

@@ -43,6 +43,7 @@ mod request;
 mod row_names;
 mod rows;
 mod serve;
+mod shown;
 mod siblings;
 mod state;
 mod stored;

@@ -3,9 +3,7 @@
 //! Every piece of work is looked at once each retry interval: those that did not answer are asked again, and
 //! what is past its deadline ends. One interval for all keeps the queue of visits in order by itself.
 
-use crate::work::{Work, Write};
-use causal::{Cell, Dot};
-use placement::PartitionId;
+use crate::work::Work;
 use std::collections::{BTreeMap, VecDeque};
 use wire::peer::Ticket;
 
@@ -72,23 +70,6 @@ impl Pending {
     /// Every ticket with work, oldest first as far as tickets have not wrapped.
     pub(crate) fn tickets(&self) -> Vec<Ticket> {
         self.works.keys().copied().collect()
-    }
-
-    /// The plain write that waits, of this node, whose operation came after `dot` and replaced it in its cell.
-    pub(crate) fn plain_after(
-        &mut self,
-        partition: PartitionId,
-        cell: &Cell,
-        dot: Dot,
-    ) -> Option<&mut Write> {
-        let is_it = |write: &Write| {
-            let is_of_cell = write.delta.edits.first().is_some_and(|edit| edit.cell == *cell);
-            write.plain && write.task.partition == partition && is_of_cell && write.delta.dot > dot
-        };
-        self.works.values_mut().find_map(|work| match work {
-            Work::Write(write) if is_it(write) => Some(&mut **write),
-            _ => None,
-        })
     }
 
     /// How much work waits.

@@ -17,6 +17,7 @@ use crate::explain;
 use crate::repair::{self, Next};
 use crate::report;
 use crate::rows::Shelf;
+use crate::shown::both;
 use crate::siblings;
 use crate::state::{Node, Turn};
 use crate::task::{finish, is_live, no_quorum, number, refuse};
@@ -26,7 +27,7 @@ use bytes::Bytes;
 use causal::{Cell, Change, Entries, Scope, Sweep, string};
 use placement::NodeId;
 use store::Commit;
-use wire::peer::{Message, Report, Ticket, Verdict};
+use wire::peer::{Message, Report, Shown, Ticket, Verdict};
 use wire::{Fault, Reply};
 
 /// Looks here and asks the others.
@@ -34,23 +35,33 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
     let cell = cell_of(&task, &purpose);
     let owners = node.layout.owners(task.partition);
     let live = owners.iter().filter(|owner| is_live(node, **owner)).count();
-    let need = if matches!(purpose, Purpose::Explain(_)) { live } else { task.level.read(owners.len()) };
+    let need = match &purpose {
+        Purpose::Explain(_) => live,
+        Purpose::Settle(write) if write.asks_all => owners.len(),
+        Purpose::Settle(write) => write.tally.need(),
+        _ => task.level.read(owners.len()),
+    };
     if live < need {
         let fault = no_quorum(node, &task, Kind::Read);
-        return refuse(node, turn, task, fault);
+        return fail(node, turn, task, purpose, fault);
     }
     if turn.now.monotonic_ms >= task.deadline {
         // It has begun before, and what it found has changed again and again.
-        return refuse(node, turn, task, Fault::NoQuorum { needed: number(need), reachable: 1 });
+        let fault = Fault::NoQuorum { needed: number(need), reachable: 1 };
+        return fail(node, turn, task, purpose, fault);
     }
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
     let held = match cell.as_ref().map_or_else(|| Ok(Entries::default()), |cell| shelf.get(cell)) {
         Ok(held) => held,
-        Err(_) => return refuse(node, turn, task, Fault::Storage),
+        Err(_) => return fail(node, turn, task, purpose, Fault::Storage),
     };
     let replica = node.replicas.get(&task.partition);
     let after = replica.map_or(shelf.after, |replica| replica.known_after(&shelf));
     let base = if need > 2 { base(node, &task, cell.as_ref(), &held) } else { None };
+    let shown = match (&purpose, replica) {
+        (Purpose::Settle(write), Some(replica)) => replica.shown(write.delta.dot),
+        _ => Shown::default(),
+    };
     let (asked, same, reports) = (Vec::new(), Vec::new(), Vec::new());
     let mut read = Box::new(Read {
         task,
@@ -62,6 +73,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
         asked,
         same,
         reports,
+        shown,
         repair: None,
         rounds: 0,
         base,
@@ -83,6 +95,7 @@ fn cell_of(task: &Task, purpose: &Purpose) -> Option<Cell> {
     let key = match purpose {
         Purpose::Command { key, .. } | Purpose::Siblings(key) | Purpose::Explain(key) => Some(key),
         Purpose::Update { .. } => task.queued.as_ref(),
+        Purpose::Settle(write) => return write.delta.edits.first().map(|edit| edit.cell.clone()),
         Purpose::Flush(_) => None,
     };
     key.map(|key| Cell::string(key.clone()))
@@ -100,7 +113,11 @@ fn ask_another(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &mut Read
 
 fn fetch(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &Read, owner: NodeId) {
     let asker = node.hashes(read.task.partition, read.cell.as_ref(), &read.held);
-    let message = Message::Fetch { ticket, cell: read.cell.clone(), asker };
+    let ranks = match &read.purpose {
+        Purpose::Settle(write) => Some(write.delta.dot),
+        _ => None,
+    };
+    let message = Message::Fetch { ticket, cell: read.cell.clone(), asker, ranks };
     turn.send(node, owner, read.task.partition, message);
 }
 
@@ -111,10 +128,12 @@ pub(crate) fn fetched(
     from: NodeId,
     ticket: Ticket,
     report: Option<Box<Report>>,
+    shown: Shown,
 ) {
     let Some(mut read) = take_read(node, ticket) else { return };
     let answered = read.same.contains(&from) || read.reports.iter().any(|(owner, _)| *owner == from);
     if read.repair.is_none() && read.asked.contains(&from) && !answered {
+        read.shown = both(std::mem::take(&mut read.shown), shown);
         match report {
             None => read.same.push(from),
             Some(report) => read.reports.push((from, *report)),
@@ -157,7 +176,7 @@ fn compare(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut read: Box<R
             repair::send(node, turn, ticket, &read);
             node.pending.put_back(ticket, Work::Read(read));
         }
-        Err(_) => refuse(node, turn, read.task, Fault::Storage),
+        Err(_) => fail(node, turn, read.task, read.purpose, Fault::Storage),
     }
 }
 
@@ -175,7 +194,7 @@ pub(crate) fn repaired(
         Ok(Next::Conclude) => conclude(node, turn, *read),
         Ok(Next::Again) if turn.now.monotonic_ms >= read.task.deadline => {
             let fault = Fault::NoQuorum { needed: number(read.need), reachable: number(read.answers()) };
-            refuse(node, turn, read.task, fault);
+            fail(node, turn, read.task, read.purpose, fault);
         }
         Ok(Next::Again) => {
             // Under a ticket of its own: an answer to this round that comes late says nothing of the next.
@@ -184,7 +203,7 @@ pub(crate) fn repaired(
             node.pending.visit_again(ticket, visit_at);
             compare(node, turn, ticket, read);
         }
-        Err(_) => refuse(node, turn, read.task, Fault::Storage),
+        Err(_) => fail(node, turn, read.task, read.purpose, Fault::Storage),
     }
 }
 
@@ -199,7 +218,7 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut re
     }
     if now >= read.task.deadline {
         let fault = Fault::NoQuorum { needed: number(read.need), reachable: number(read.answers()) };
-        return refuse(node, turn, read.task, fault);
+        return fail(node, turn, read.task, read.purpose, fault);
     }
     if read.repair.is_some() {
         repair::send(node, turn, ticket, &read);
@@ -235,9 +254,20 @@ pub(crate) fn link_down(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, re
     }
 }
 
+/// Ends a read in vain. A write that wanted to know how it ranks has been applied: it is not refused.
+fn fail(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose, fault: Fault) {
+    match purpose {
+        Purpose::Settle(write) => write::wait(node, turn, write),
+        _ => refuse(node, turn, task, fault),
+    }
+}
+
 /// All R hold the same: answer, or go on with what the read was for.
 fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
-    let Read { task, purpose, held, after, reports, same, cell, .. } = read;
+    let Read { task, purpose, held, after, reports, same, cell, need, shown, asked, .. } = read;
+    let is_quorum = 2 * need > node.layout.owners(task.partition).len();
+    let replica = node.replicas.get_mut(&task.partition).filter(|_| is_quorum);
+    replica.into_iter().for_each(|replica| replica.show(&held));
     let reply = match purpose {
         Purpose::Command { words, .. } => {
             evaluate::run(&words, string::value(&held).as_ref()).map(|(reply, _)| reply)
@@ -247,6 +277,18 @@ fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
         }
         Purpose::Siblings(key) => Ok(siblings::render(node.layout.keyspace(), &key, &held)),
         Purpose::Explain(key) => Ok(explain::render(node, &task, &key, &held, &same, &reports)),
+        Purpose::Settle(write) => {
+            let is_heard = |owner| owner == &node.identity.node || asked.contains(owner);
+            let shown = match shown {
+                // Somebody who was told, and was not asked, may have shown it.
+                Shown::No { told } if !told.iter().all(is_heard) => None,
+                shown => Some(shown),
+            };
+            if let Some(write) = write::settled(node, turn, write, &held, (after, shown)) {
+                begin(node, turn, task, Purpose::Settle(write));
+            }
+            return;
+        }
         Purpose::Flush(scope) => return flush(node, turn, task, scope, &reports),
     };
     finish(node, turn, after, task, reply.unwrap_or_else(Reply::Error));

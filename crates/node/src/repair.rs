@@ -47,12 +47,13 @@ pub(crate) fn start(
     cell: &Cell,
     read: &mut Read,
 ) -> Result<bool, RowError> {
+    let lately = turn.lately(&node.options);
     let replica = node.replicas.entry(read.task.partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), read.task.partition);
     let before = report::report(replica, cell, shelf.get(cell)?);
     for (_, theirs) in &read.reports {
         if !View::of(&before).agrees_with(&View::of(theirs), cell) {
-            let after = replica.mend(cell, &theirs.found, node.identity.actor, &mut shelf)?;
+            let after = replica.mend(cell, &theirs.found, (node.identity.actor, lately), &mut shelf)?;
             read.after = read.after.max(after.unwrap_or_default());
         }
     }
@@ -159,9 +160,10 @@ pub(crate) fn heard(
             return Ok(Next::Wait);
         }
     };
+    let lately = turn.lately(&node.options);
     let replica = node.replicas.entry(read.task.partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), read.task.partition);
-    let after = replica.mend(cell, &theirs.found, node.identity.actor, &mut shelf)?;
+    let after = replica.mend(cell, &theirs.found, (node.identity.actor, lately), &mut shelf)?;
     let mine = report::report(replica, cell, shelf.get(cell)?);
     read.after = read.after.max(after.unwrap_or_default()).max(shelf.after);
     let is_exact = is_settled(cell, &mine, &theirs) && repair.shows(&theirs);

@@ -11,14 +11,15 @@ use crate::meta::{META_VERSION, Share, encode_context, encode_sweeps, encode_tak
 use crate::meta_names::{context_row, removal_row, sweeps_row, taken_row};
 use crate::recent::Recent;
 use crate::rows::{RowError, Shelf, everything};
+use crate::shown::{Lately, While};
 use bytes::Bytes;
 use causal::context::Intervals;
 use causal::map::{Applied, Knowledge, Map};
-use causal::{Actor, Cell, Context, Delta, Dot, Early, Entries};
-use placement::PartitionId;
+use causal::{Actor, Cell, Context, Delta, Dot, Early, Entries, Payload, string};
+use placement::{NodeId, PartitionId};
 use std::collections::BTreeMap;
 use store::Commit;
-use wire::peer::Found;
+use wire::peer::{Found, Shown};
 
 /// One replica of one partition.
 #[derive(Debug, Default)]
@@ -26,6 +27,7 @@ pub(crate) struct Replica {
     map: Map,
     shares: BTreeMap<Actor, Share>,
     recent: Recent,
+    lately: Lately,
     /// What the row of early sweeps holds: it is written when it changes, and not with every operation.
     stored_sweeps: Bytes,
 }
@@ -47,7 +49,7 @@ impl Replica {
         let digest = shares.values().fold(0u64, |sum, share| sum.wrapping_add(share.digest));
         let map = Map::restore(Knowledge { context, early }, digest, ahead);
         let stored_sweeps = encode_sweeps(&map);
-        Self { map, shares, recent: Recent::default(), stored_sweeps }
+        Self { map, shares, recent: Recent::default(), lately: Lately::default(), stored_sweeps }
     }
 
     /// The causal map.
@@ -58,6 +60,21 @@ impl Replica {
     /// The operations applied lately.
     pub(crate) fn recent(&self) -> &Recent {
         &self.recent
+    }
+
+    /// Whether a plain write was shown to a reader since it came here.
+    pub(crate) fn shown(&self, dot: Dot) -> Shown {
+        self.lately.of(dot)
+    }
+
+    /// Notes that a reader is answered with what a cell holds.
+    pub(crate) fn show(&mut self, entries: &Entries) {
+        string::seen(entries).into_iter().for_each(|seen| self.lately.show(seen.dot));
+    }
+
+    /// Notes that another owner is told what a cell holds.
+    pub(crate) fn tell(&mut self, entries: &Entries, to: NodeId) {
+        self.lately.tell(entries, to);
     }
 
     /// The name of the next operation that `actor` makes here.
@@ -107,7 +124,10 @@ impl Replica {
     }
 
     /// Keeps an operation that was just applied, for owners that turn out to have missed it.
-    pub(crate) fn keep(&mut self, delta: Delta) {
+    pub(crate) fn keep(&mut self, delta: Delta, lately: While) {
+        if delta.edits.iter().any(|edit| matches!(edit.add, Some(Payload::Plain(_)))) {
+            self.lately.note(lately, delta.dot);
+        }
         self.recent.push(delta);
     }
 
@@ -117,10 +137,10 @@ impl Replica {
         &mut self,
         cell: &Cell,
         found: &Found,
-        own_actor: Actor,
+        (own_actor, lately): (Actor, While),
         shelf: &mut Shelf<'_>,
     ) -> Result<Option<Commit>, RowError> {
-        let before = self.map.digest();
+        let (before, held) = (self.map.digest(), shelf.get(cell)?);
         let mended = self.map.mend(cell, &found.entries, &found.knowledge, shelf)?;
         match mended {
             Applied::Deferred => return Ok(None),
@@ -128,6 +148,8 @@ impl Replica {
             Applied::Known => return Ok(Some(everything(shelf.store))),
             Applied::Fresh => {}
         }
+        let come = found.entries.dots().filter(|dot| held.get(*dot).is_none());
+        come.for_each(|dot| self.lately.note(lately, dot));
         if self.map.knowledge().early.taken_of(cell).is_some() {
             self.store_taken(cell, shelf);
         }

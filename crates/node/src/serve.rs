@@ -9,7 +9,7 @@ use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
 use crate::write::observe;
 use causal::map::{Applied, Knowledge};
-use causal::{Cell, Delta, Scope};
+use causal::{Cell, Delta, Dot, Scope};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::{Found, Hashes, Message, Report, Ticket, Verdict};
@@ -27,7 +27,7 @@ pub(crate) fn apply(
     let edit = deltas.first().and_then(|delta| delta.edits.first());
     let cell = edit.filter(|_| asker.is_some()).map(|edit| edit.cell.clone());
     let done = apply_all(node, turn, partition, deltas);
-    let done = done.and_then(|done| with_report(node, turn, partition, cell.as_ref(), asker, done));
+    let done = done.and_then(|done| with_report(node, turn, from, (partition, cell.as_ref()), asker, done));
     acknowledge(node, turn, from, partition, ticket, done);
 }
 
@@ -45,24 +45,24 @@ pub(crate) fn mend(
         let Some((before, Verdict::Held { .. })) = taken else { return Ok(taken) };
         let done = apply_all(node, turn, partition, deltas)?;
         let done = done.map(|(after, verdict)| (after.max(before), verdict));
-        with_report(node, turn, partition, Some(cell), asker, done)
+        with_report(node, turn, from, (partition, Some(cell)), asker, done)
     });
     acknowledge(node, turn, from, partition, ticket, done);
 }
 
 /// Adds to what is held what the asker wants to know of the cell, if it is not as it is there.
 fn with_report(
-    node: &Node,
+    node: &mut Node,
     turn: &mut Turn<'_>,
-    partition: PartitionId,
-    cell: Option<&Cell>,
+    from: NodeId,
+    (partition, cell): (PartitionId, Option<&Cell>),
     asker: Option<Hashes>,
     done: Option<(Commit, Verdict)>,
 ) -> Done {
     let (Some((after, Verdict::Held { .. })), Some(cell), Some(asker)) = (&done, cell, asker) else {
         return Ok(done);
     };
-    let (later, report) = look(node, turn, partition, cell, asker)?;
+    let (later, report) = look(node, turn, from, (partition, cell), asker)?;
     Ok(Some((later.max(*after), Verdict::Held { report: report.map(Box::new) })))
 }
 
@@ -91,6 +91,7 @@ fn apply_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, delta
     if !node.layout.owners(partition).contains(&node.identity.node) {
         return Ok(Some((after, Verdict::Refused)));
     }
+    let lately = turn.lately(&node.options);
     for delta in deltas {
         if delta.stamp.is_too_far_ahead(turn.now.wall_ms) {
             let ahead_ms = delta.stamp.physical_ms - turn.now.wall_ms;
@@ -102,7 +103,7 @@ fn apply_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, delta
         let (applied, commit) = replica.apply(&delta, &mut shelf)?;
         match applied {
             Applied::Deferred => return Ok(None),
-            Applied::Fresh => replica.keep(delta),
+            Applied::Fresh => replica.keep(delta, lately),
             Applied::Known => {}
         }
         after = after.max(commit);
@@ -115,9 +116,10 @@ fn take(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, cell: &Cel
         return Ok(Some((Commit::default(), Verdict::Refused)));
     }
     found.entries.iter().for_each(|entry| observe(node, turn, &entry.stamp));
+    let lately = turn.lately(&node.options);
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-    let after = replica.mend(cell, found, node.identity.actor, &mut shelf)?;
+    let after = replica.mend(cell, found, (node.identity.actor, lately), &mut shelf)?;
     Ok(after.map(|after| (after, Verdict::Held { report: None })))
 }
 
@@ -128,16 +130,17 @@ pub(crate) fn fetch(
     from: NodeId,
     partition: PartitionId,
     ticket: Ticket,
-    cell: Option<&Cell>,
+    (cell, ranks): (Option<&Cell>, Option<Dot>),
     asker: Hashes,
 ) {
-    node.replicas.entry(partition).or_default();
+    let replica = node.replicas.entry(partition).or_default();
+    let shown = ranks.map(|dot| replica.shown(dot)).unwrap_or_default();
     let looked = match cell {
-        Some(cell) => look(node, turn, partition, cell, asker),
+        Some(cell) => look(node, turn, from, (partition, cell), asker),
         None => all_seen(node, turn, partition).map(|report| (everything(turn.store), Some(report))),
     };
     let (after, message) = match looked {
-        Ok((after, report)) => (after, Message::Fetched { ticket, report: report.map(Box::new) }),
+        Ok((after, report)) => (after, Message::Fetched { ticket, report: report.map(Box::new), shown }),
         Err(_) => (Commit::default(), Message::Unreadable { ticket }),
     };
     turn.send_after(after, node, from, partition, message);
@@ -155,10 +158,10 @@ fn all_seen(node: &Node, turn: &mut Turn<'_>, partition: PartitionId) -> Result<
 
 /// What there is to report of a cell to one who holds and has applied what the hashes say.
 fn look(
-    node: &Node,
+    node: &mut Node,
     turn: &mut Turn<'_>,
-    partition: PartitionId,
-    cell: &Cell,
+    from: NodeId,
+    (partition, cell): (PartitionId, &Cell),
     asker: Hashes,
 ) -> Result<(Commit, Option<Report>), RowError> {
     let Some(replica) = node.replicas.get(&partition) else {
@@ -167,8 +170,11 @@ fn look(
     };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let entries = shelf.get(cell)?;
-    if node.hashes(partition, Some(cell), &entries) == asker {
-        let after = replica.known_after(&shelf);
+    let after = replica.known_after(&shelf);
+    let is_same = node.hashes(partition, Some(cell), &entries) == asker;
+    let replica = node.replicas.entry(partition).or_default();
+    replica.tell(&entries, from);
+    if is_same {
         return Ok((after, None));
     }
     // What is known must be as durable as what is held before anybody relies on it.

@@ -12,6 +12,7 @@ use crate::queues::Queues;
 use crate::replica::Replica;
 use crate::report::dots_hash;
 use crate::rows::{RowError, Shelf, Storage};
+use crate::shown::While;
 use crate::stored;
 use causal::{Actor, Cell, Clock};
 use placement::{Layout, NodeId, PartitionId};
@@ -72,6 +73,11 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// Since when makers of writes may still wait.
+    pub(crate) fn lately(&self, options: &Options) -> While {
+        While { now_ms: self.now.monotonic_ms, memory_ms: 2 * options.request_timeout_ms }
+    }
+
     pub(crate) fn send(&mut self, node: &Node, to: NodeId, partition: PartitionId, message: Message) {
         self.send_after(Commit::default(), node, to, partition, message);
     }

@@ -5,10 +5,11 @@ use crate::event::RequestId;
 use crate::rows::Seen;
 use crate::tally::Tally;
 use bytes::Bytes;
-use causal::{Cell, Delta, Edit, Entries, Key, Scope, Sweep};
+use causal::{Cell, Delta, Dot, Edit, Entries, Key, Scope, Sweep};
 use placement::{NodeId, PartitionId};
+use std::collections::BTreeSet;
 use store::Commit;
-use wire::peer::{Found, Hashes, Message, Report, Request, Ticket};
+use wire::peer::{Hashes, Message, Report, Request, Shown, Ticket};
 use wire::{Level, Reply};
 
 /// Who waits for the answer.
@@ -85,13 +86,15 @@ pub(crate) struct Write {
     pub(crate) after: Commit,
     pub(crate) tally: Tally,
     pub(crate) asker: Option<Hashes>,
-    pub(crate) mend: Option<(Cell, Found)>,
-    pub(crate) reports: Vec<Report>,
+    /// What owners hold beside it, where they do not all hold it alone and know the same.
+    pub(crate) beside: Option<BTreeSet<Dot>>,
+    /// Whether all owners are to be asked before it is ranked, and not W.
+    pub(crate) asks_all: bool,
     pub(crate) ahead_ms: Option<u64>,
 }
 
 /// What a read is for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Purpose {
     /// The answer of a command.
     Command {
@@ -106,6 +109,8 @@ pub(crate) enum Purpose {
     },
     Siblings(Key),
     Explain(Key),
+    /// How a plain write ranks, which W owners hold.
+    Settle(Box<Write>),
     /// What has been applied anywhere, so that all of it can be removed.
     Flush(Scope),
 }
@@ -122,6 +127,8 @@ pub(crate) struct Read {
     pub(crate) asked: Vec<NodeId>,
     pub(crate) same: Vec<NodeId>,
     pub(crate) reports: Vec<(NodeId, Report)>,
+    /// Whether the write that it ranks was shown anywhere.
+    pub(crate) shown: Shown,
     pub(crate) repair: Option<Repair>,
     /// How many repairs were not enough.
     pub(crate) rounds: u32,

@@ -6,7 +6,8 @@
 //! applied  an owner holds it durably: count it
 //!          W hold it ─▶ answer, once it is durable here too
 //!          it holds what is known here to be gone ─▶ send it the cell, then count it
-//!          W hold it, but not all agree on the cell ─▶ a plain one rises (see there), once
+//!          W hold it, but a plain one is not all that they hold ─▶ a read has them agree on the cell
+//! settled  what is seen instead of a plain write is removed; then it is answered
 //! visit    ask those again that have not answered; past the deadline the outcome is unknown
 //! ```
 //!
@@ -14,9 +15,9 @@
 //! 1. Nothing is refused after it was applied anywhere: from then on a failure is `Unknown`.
 //! 2. An acknowledged write is durable on W owners, and no earlier acknowledged write is seen instead of it, or
 //!    after it was deleted: an owner that holds something that the write has not removed, or knows of something
-//!    that its maker does not (`report`), says so with its acknowledgement, and W owners are brought to one state, by a
-//!    second operation where there must be one, before the client hears of success. Once is enough, because what
-//!    appears later was concurrent.
+//!    that its maker does not (`report`), says so with its acknowledgement, and W owners are brought to one state in
+//!    which the write is what is seen before the client hears of success. Once is enough, because what appears later
+//!    was concurrent.
 //! 3. An owner that counts for a delete or an increment holds nothing that its maker knew to be gone.
 
 use crate::report::{self, View};
@@ -27,8 +28,9 @@ use crate::task::{finish, is_live, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Task, Work, Write};
 use causal::{Cell, Change, Clock, Delta, Dot, Edit, Entries, Stamp, string};
 use placement::{NodeId, PartitionId};
+use std::collections::BTreeSet;
 use store::Commit;
-use wire::peer::{Found, Hashes, Message, Report, Ticket, Verdict};
+use wire::peer::{Hashes, Message, Report, Shown, Ticket, Verdict};
 use wire::{Fault, Reply};
 
 /// How long a node whose clock was found to run ahead leaves writes to others, in milliseconds.
@@ -83,8 +85,8 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
     let Some(owners) = others else { return finish_all(node, turn, after, (task, reply), joined) };
     let tally = Tally::new(owners, need);
     let asker = expected(node, turn, task.partition, &delta, plain);
-    let (reports, ahead_ms, mend) = (Vec::new(), None, None);
-    let write = Write { task, reply, joined, plain, delta, after, tally, asker, mend, reports, ahead_ms };
+    let (beside, asks_all, ahead_ms) = (None, false, None);
+    let write = Write { task, reply, joined, plain, delta, after, tally, asker, beside, asks_all, ahead_ms };
     send(node, turn, Box::new(write));
 }
 
@@ -131,6 +133,7 @@ fn operate(
     partition: PartitionId,
     plan: Plan,
 ) -> Result<(Delta, Commit), RowError> {
+    let lately = turn.lately(&node.options);
     let replica = node.replicas.entry(partition).or_default();
     if node.clock.is_too_far_ahead(turn.now.wall_ms) {
         node.clock = Clock::new(node.identity.actor);
@@ -142,7 +145,7 @@ fn operate(
     let (_, after) = replica.apply(&delta, &mut shelf)?;
     // Of an only owner nobody will ask for it.
     if node.layout.owners(partition).len() > 1 {
-        replica.keep(delta.clone());
+        replica.keep(delta.clone(), lately);
     }
     Ok((delta, after))
 }
@@ -153,7 +156,7 @@ fn send(node: &mut Node, turn: &mut Turn<'_>, mut write: Box<Write>) {
     let standing = write.tally.ack(node.identity.node);
     send_to_waiting(node, turn, ticket, &write);
     if standing == Standing::Met {
-        return finish_all(node, turn, write.after, (write.task, write.reply), write.joined);
+        return finish_write(node, turn, *write);
     }
     node.pending.insert(ticket, Work::Write(write), turn.now.monotonic_ms + node.options.retry_ms);
 }
@@ -161,15 +164,14 @@ fn send(node: &mut Node, turn: &mut Turn<'_>, mut write: Box<Write>) {
 fn send_to_waiting(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write) {
     for owner in write.tally.waiting().iter().filter(|owner| is_live(node, **owner)) {
         let deltas = vec![write.delta.clone()];
-        let message = match write.mend.clone() {
-            Some((cell, found)) => Message::Mend { ticket, cell, found, deltas, asker: None },
-            None => Message::Apply { ticket, deltas, asker: write.asker },
-        };
+        let message = Message::Apply { ticket, deltas, asker: write.asker };
         turn.send(node, *owner, write.task.partition, message);
     }
 }
 
-/// An owner has answered.
+/// An owner has answered. Gives a plain write back that W owners hold, and not all of them the same: a read is to bring
+/// them to agree on the cell, and sees then how the write ranks ([`settled`]).
+#[must_use]
 pub(crate) fn applied(
     node: &mut Node,
     turn: &mut Turn<'_>,
@@ -177,7 +179,7 @@ pub(crate) fn applied(
     mut write: Box<Write>,
     from: NodeId,
     verdict: &Verdict,
-) {
+) -> Option<Box<Write>> {
     let standing = match verdict {
         Verdict::Held { report: Some(report) } if write.plain => {
             note_report(node, turn, &mut write, report);
@@ -196,27 +198,28 @@ pub(crate) fn applied(
     };
     match standing {
         Standing::Open => node.pending.put_back(ticket, Work::Write(write)),
-        Standing::Met if !write.reports.is_empty() => rise(node, turn, write),
-        Standing::Met => finish_all(node, turn, write.after, (write.task, write.reply), write.joined),
+        Standing::Met if write.beside.is_some() => return Some(write),
+        Standing::Met => finish_write(node, turn, *write),
         Standing::Lost => {
             node.ahead = write.ahead_ms.map(|ahead_ms| (turn.now.monotonic_ms + CLOCK_AHEAD_MS, ahead_ms));
             give_up(node, turn, *write);
         }
     }
+    None
 }
 
-/// Keeps a report of an owner that holds something beside the write, or knows something that is not known here, or
-/// the other way round. What merely differs by operations on other cells is no matter.
+/// Notes what an owner holds beside the write, if it holds anything or does not know of the cell what is known here.
+/// What merely differs by operations on other cells is no matter.
 fn note_report(node: &Node, turn: &mut Turn<'_>, write: &mut Write, report: &Report) {
     let (Some(_), Some(edit)) = (write.asker, write.delta.edits.first()) else { return };
     let Some(replica) = node.replicas.get(&write.task.partition) else { return };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), write.task.partition);
     let mine = shelf.get(&edit.cell).map(|entries| report::report(replica, &edit.cell, entries));
-    // A read may have mended this replica meanwhile: what is beside the write stays beside it for all that.
-    let is_alone = report.found.entries.dots().all(|dot| dot == write.delta.dot);
     let agrees = mine.is_ok_and(|mine| View::of(&mine).agrees_with(&View::of(report), &edit.cell));
-    if !is_alone || !agrees {
-        write.reports.push(report.clone());
+    // A read may have mended this replica meanwhile: what is beside the write stays beside it for all that.
+    let mut others = report.found.entries.dots().filter(|dot| *dot != write.delta.dot).peekable();
+    if others.peek().is_some() || !agrees {
+        write.beside.get_or_insert_default().extend(others);
     }
 }
 
@@ -246,112 +249,80 @@ fn bring_along(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write, 
     turn.send_after(everything(turn.store), node, owner, write.task.partition, message);
 }
 
-/// Takes in what was reported and has W owners hold what it comes to. This counts them anew and happens once.
+/// W owners agree on the cell of a plain write.
 ///
 /// ```text
-/// the write is here alone      what differs is only what owners know: they are brought to know the same
-/// others are beside it         it is written again over all of them: its client waits, so it may come last
-/// a later one of this node     has replaced it and waits itself: both are answered together
-///   has replaced it
-/// something has replaced it    that has seen it, so it need not be written again, and must not: it may have been read
-///                              and deleted. Its time was before that
-/// ... beside something that    it waits, up to its deadline, until those others have settled what is between them:
-///   may be older               what may be older could still be seen instead
+/// it is what is seen           done
+/// something that was reported  an operation that removes that, and nothing else: it may be older than the write. It
+///   beside it ranks higher     cannot remove the write in turn, which ranks below it: so one of the two stays
+/// it is not there any more     what replaced it has seen it. Done, if what is seen now is no older than the write
+/// ... but it was shown before  it is in its place, and what was reported came later
+/// ... and what is seen may be  it waits, up to its deadline, until those others have settled what is between them
+///   older
 /// ```
-fn rise(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
-    let Write { task, reply, mut joined, plain, delta, after, tally, reports, asker, ahead_ms, .. } = *write;
-    for entry in reports.iter().flat_map(|report| report.found.entries.iter()) {
-        observe(node, turn, &entry.stamp);
-    }
-    let Ok(Some((cell, found))) = take_in(node, turn, &task, &delta, &reports) else {
-        return unknown(node, turn, task, joined, &tally);
-    };
-    let is_here = found.entries.get(delta.dot).is_some();
-    let later = node.pending.plain_after(task.partition, &cell, delta.dot);
-    if let Some(later) = later.filter(|later| !is_here && later.tally.need() >= tally.need()) {
-        later.joined.push((task, reply));
-        later.joined.append(&mut joined);
-        return;
-    }
-    let is_alone = is_here && found.entries.len() == 1;
-    let is_clear = || is_clear(node, &task, &delta, (&cell, &found), &reports);
-    let risen = if is_alone || (!is_here && is_clear()) {
-        Ok((delta, everything(turn.store), (cell, found)))
-    } else if is_here {
-        write_over(node, turn, &task, &delta, (cell, found))
-    } else if turn.now.monotonic_ms < task.deadline {
-        // Others have yet to settle what is between them, and will tell this node.
-        let mend = None;
-        let write = Write { task, reply, joined, plain, delta, after, tally, asker, mend, reports, ahead_ms };
-        let (ticket, visit_at) = (node.pending.ticket(), turn.now.monotonic_ms + node.options.retry_ms);
-        return node.pending.insert(ticket, Work::Write(Box::new(write)), visit_at);
-    } else {
-        return unknown(node, turn, task, joined, &tally);
-    };
-    let Ok((delta, later, mend)) = risen else { return unknown(node, turn, task, joined, &tally) };
-    let owners = node.layout.owners(task.partition).to_vec();
-    let tally = Tally::new(owners, tally.need());
-    let after = after.max(later);
-    let (reports, ahead_ms, asker, mend) = (Vec::new(), None, None, Some(mend));
-    send(
-        node,
-        turn,
-        Box::new(Write { task, reply, joined, plain, delta, after, tally, asker, mend, reports, ahead_ms }),
-    );
-}
-
-/// Mends the cell here with what was reported, and tells what it then holds and knows.
-fn take_in(
+///
+/// Nothing is written again: a value that was replaced never comes back, whoever has read it meanwhile. Gives the write
+/// back where all owners must be asked, because somebody who was not may have shown it.
+pub(crate) fn settled(
     node: &mut Node,
     turn: &mut Turn<'_>,
-    task: &Task,
-    delta: &Delta,
-    reports: &[Report],
-) -> Result<Option<(Cell, Found)>, RowError> {
-    let Some(Edit { cell, .. }) = delta.edits.first() else { return Ok(None) };
-    let replica = node.replicas.entry(task.partition).or_default();
-    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
-    for report in reports {
-        replica.mend(cell, &report.found, node.identity.actor, &mut shelf)?;
+    mut write: Box<Write>,
+    held: &Entries,
+    (after, shown): (Commit, Option<Shown>),
+) -> Option<Box<Write>> {
+    let cell = write.delta.edits.first()?.cell.clone();
+    write.after = write.after.max(after);
+    let replica = node.replicas.get(&write.task.partition);
+    let seers = replica.map(|replica| replica.recent().seers(&cell, write.delta.dot)).unwrap_or_default();
+    let is_own = |dot: Dot| dot.actor == write.delta.dot.actor && dot.n > write.delta.dot.n;
+    let beside = write.beside.iter().flatten().filter(|dot| !is_own(**dot) && !seers.contains(dot));
+    let may_be_older: BTreeSet<Dot> = beside.copied().collect();
+    let removes = match held.get(write.delta.dot) {
+        Some(entry) => string::above(held, entry, &may_be_older),
+        None if string::seen(held).is_some_and(|seen| may_be_older.contains(&seen.dot)) => {
+            wait(node, turn, write);
+            return None;
+        }
+        None => Vec::new(),
+    };
+    match shown {
+        _ if removes.is_empty() => finish_write(node, turn, *write),
+        Some(Shown::Yes) => finish_write(node, turn, *write),
+        Some(Shown::No { .. }) => outrank(node, turn, write, Edit { cell, add: None, removes }),
+        Some(Shown::Forgotten) => give_up(node, turn, *write),
+        None => {
+            write.asks_all = true;
+            return Some(write);
+        }
     }
-    let (found, _) = replica.found(cell, &mut shelf)?;
-    Ok(Some((cell.clone(), found)))
+    None
 }
 
-/// Whether nothing is left in the cell that may have been acknowledged before a write that is no longer there began.
-/// Such a thing was on a quorum then, and not here, so one of those that acknowledged the write has reported it. What
-/// this node has written since came later, and so did what has seen the write.
-fn is_clear(
-    node: &Node,
-    task: &Task,
-    delta: &Delta,
-    (cell, found): (&Cell, &Found),
-    reports: &[Report],
-) -> bool {
-    let replica = node.replicas.get(&task.partition);
-    let seers = replica.map(|replica| replica.recent().seers(cell, delta.dot)).unwrap_or_default();
-    let is_own = |dot: Dot| dot.actor == delta.dot.actor && dot.n > delta.dot.n;
-    let is_later = |dot: Dot| is_own(dot) || seers.contains(&dot);
-    let is_reported = |dot| reports.iter().any(|report| report.found.entries.get(dot).is_some());
-    !found.entries.dots().any(|dot| is_reported(dot) && !is_later(dot))
+fn finish_write(node: &mut Node, turn: &mut Turn<'_>, write: Write) {
+    finish_all(node, turn, write.after, (write.task, write.reply), write.joined);
 }
 
-/// An operation, the commit that makes it durable here, and the cell as it was before.
-type Risen = (Delta, Commit, (Cell, Found));
-
-/// Writes the value of an operation again, in the place of everything that the cell holds.
-fn write_over(
-    node: &mut Node,
-    turn: &mut Turn<'_>,
-    task: &Task,
-    first: &Delta,
-    (cell, found): (Cell, Found),
-) -> Result<Risen, RowError> {
-    let add = first.edits.first().and_then(|edit| edit.add.clone());
-    let edit = Edit { cell: cell.clone(), add, removes: found.entries.dots().collect() };
+/// Removes what is seen instead of a write, and has W owners hold that. This counts them anew and happens once: what
+/// appears later was concurrent.
+fn outrank(node: &mut Node, turn: &mut Turn<'_>, mut write: Box<Write>, edit: Edit) {
     let plan = Plan { edits: vec![edit], ..Plan::default() };
-    let (delta, after) = operate(node, turn, task.partition, plan)?;
-    Ok((delta, after, (cell, found)))
+    let Ok((delta, after)) = operate(node, turn, write.task.partition, plan) else {
+        return give_up(node, turn, *write);
+    };
+    let owners = node.layout.owners(write.task.partition).to_vec();
+    write.tally = Tally::new(owners, write.tally.need());
+    write.after = write.after.max(after);
+    (write.delta, write.plain, write.asker, write.beside) = (delta, false, None, None);
+    send(node, turn, write);
+}
+
+/// Looks again at how a write ranks after a while, or gives it up.
+pub(crate) fn wait(node: &mut Node, turn: &mut Turn<'_>, write: Box<Write>) {
+    if turn.now.monotonic_ms >= write.task.deadline {
+        return give_up(node, turn, *write);
+    }
+    let (ticket, visit_at) = (node.pending.ticket(), turn.now.monotonic_ms + node.options.retry_ms);
+    node.pending.insert(ticket, Work::Write(write), visit_at);
 }
 
 /// Takes note of a stamp, unless it is too far ahead to be believed.
@@ -361,18 +332,26 @@ pub(crate) fn observe(node: &mut Node, turn: &Turn<'_>, stamp: &Stamp) {
     }
 }
 
-/// Some have not answered yet.
-pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, write: Box<Write>) {
+/// Some have not answered yet. Gives a write back that waits for others, as [`applied`] does.
+#[must_use]
+pub(crate) fn visit(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    ticket: Ticket,
+    write: Box<Write>,
+) -> Option<Box<Write>> {
     let now = turn.now.monotonic_ms;
     if now >= write.task.deadline {
-        return give_up(node, turn, *write);
+        give_up(node, turn, *write);
+        return None;
     }
     if write.tally.standing() == Standing::Met {
-        return rise(node, turn, write);
+        return Some(write);
     }
     send_to_waiting(node, turn, ticket, &write);
     node.pending.put_back(ticket, Work::Write(write));
     node.pending.visit_again(ticket, now + node.options.retry_ms);
+    None
 }
 
 fn give_up(node: &mut Node, turn: &mut Turn<'_>, write: Write) {

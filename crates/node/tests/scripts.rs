@@ -49,6 +49,6 @@ scripts! {
     clock_behind clock_ahead
     increments increments_under_a_cut one_after_another joined
     deletes brought_along flush siblings hot_key
-    passed_on restart newer_layout
+    passed_on restart newer_layout shown_first
     explain keys
 }

@@ -10,7 +10,7 @@ use causal::{
 };
 use placement::{NodeId, PartitionId, Position};
 use wire::peer::frame::{self, FRAME_BYTES_MAX, GREETING_BYTES, Greeting};
-use wire::peer::{Envelope, Found, Hashes, Job, Message, Report, Request, Ticket, Verdict};
+use wire::peer::{Envelope, Found, Hashes, Job, Message, Report, Request, Shown, Ticket, Verdict};
 use wire::{Fault, Level, Reply};
 
 const TICKET: Ticket = Ticket(77);
@@ -100,10 +100,20 @@ fn writes() -> Vec<(&'static str, Message)> {
 
 fn reads() -> Vec<(&'static str, Message)> {
     vec![
-        ("fetch", Message::Fetch { ticket: TICKET, cell: Some(cell()), asker: HASHES }),
-        ("fetch-applied", Message::Fetch { ticket: TICKET, cell: None, asker: HASHES }),
-        ("fetched-same", Message::Fetched { ticket: TICKET, report: None }),
-        ("fetched", Message::Fetched { ticket: TICKET, report: Some(Box::new(report())) }),
+        (
+            "fetch",
+            Message::Fetch { ticket: TICKET, cell: Some(cell()), asker: HASHES, ranks: Some(dot(5, 9)) },
+        ),
+        ("fetch-applied", Message::Fetch { ticket: TICKET, cell: None, asker: HASHES, ranks: None }),
+        ("fetched-same", Message::Fetched { ticket: TICKET, report: None, shown: Shown::Forgotten }),
+        (
+            "fetched",
+            Message::Fetched {
+                ticket: TICKET,
+                report: Some(Box::new(report())),
+                shown: Shown::No { told: vec![NodeId(7)] },
+            },
+        ),
         ("unreadable", Message::Unreadable { ticket: TICKET }),
         ("layout", Message::Layout { layout: Bytes::from_static(b"any bytes") }),
         ("layout-wanted", Message::LayoutWanted),

@@ -92,11 +92,10 @@ pub fn register(key: &str, operations: &[&Operation], owners: Owners) -> Result<
 }
 
 impl Written<'_> {
-    /// On how many owners it was for certain before some moment. A value that was shown was there too, but where its
-    /// own write still waits it may be written again, and come back once after it was replaced: known to be wrong, and
-    /// not looked for until that is mended.
+    /// On how many owners it was for certain before some moment: a value that was shown was there, too.
     fn held_before(&self, moment: u64) -> usize {
-        self.ended.filter(|end| *end < moment).map_or(0, |_| self.held)
+        let known = self.known.iter().filter(|known| known.from < moment);
+        known.map(|known| known.held).max().unwrap_or_default()
     }
 }
 

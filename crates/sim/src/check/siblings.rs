@@ -7,7 +7,8 @@
 //! 2. nothing is missing that is known to be there (acknowledged, or given to a reader before) and that nobody may have
 //!    removed: a resolve whose token names it, or a put, delete or flush that had not ended when it was written;
 //! 3. nothing comes back that was removed for certain: by a resolve whose token was given out by a read that saw the
-//!    acknowledged value (before that its entry may be replaced by another with the same value), or by a put, delete or flush that began then; acknowledged before the read began.
+//!    acknowledged value, or by a put, delete or flush that began then; acknowledged before the read began. A put
+//!    looks at one owner only before it writes, so what others held may stay behind its value, but not in front of it.
 //!
 //! A `GET` gives one of the values, so it is held to 1 and 3, and to 2 where it gives none. And a token of another key is
 //! refused. Overlapping owners are asked for everywhere, as elsewhere.
@@ -55,12 +56,12 @@ struct History<'a> {
 
 impl History<'_> {
     fn check(&self, read: &Operation, read_at: u64, shown: &[&Bytes]) -> Result<(), String> {
-        for value in shown {
+        for (rank, value) in shown.iter().enumerate() {
             let writes = || self.applied.iter().filter(|write| written(write) == Some(*value));
             if !writes().any(|write| write.asked_at <= read_at && !std::ptr::eq(*write, read)) {
                 return Err(format!("{}: {read:?} gives a value that nobody wrote", self.key));
             }
-            if let Some(removal) = writes().find_map(|write| self.removal_of(write, read)) {
+            if let Some(removal) = writes().find_map(|write| self.removal_of(write, read, rank == 0)) {
                 return Err(format!("{}: {read:?} gives {value:?}, which {removal:?} removed", self.key));
             }
         }
@@ -110,13 +111,14 @@ impl History<'_> {
     }
 
     /// Who has removed the value of a write for certain, before a read began.
-    fn removal_of(&self, write: &Operation, read: &Operation) -> Option<&Operation> {
+    fn removal_of(&self, write: &Operation, read: &Operation, is_newest: bool) -> Option<&Operation> {
         let value = written(write)?;
         self.applied.iter().copied().find(|removal| {
             let is_seen = removal.is_done_before(read.asked_at) && self.meets(removal.write, read.read);
             is_seen
                 && match &removal.ask {
                     Ask::Resolve(_, token) => token.values.contains(value) && self.has_seen(token, write),
+                    Ask::Put(_) if !is_newest => false,
                     _ => removal.sees().is_some_and(|sees| {
                         write.is_done_before(removal.asked_at) && self.meets(write.write, sees)
                     }),

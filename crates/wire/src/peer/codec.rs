@@ -3,13 +3,14 @@
 //! 1. A tag and the order of its fields never change; what must change gets a new tag.
 //! 2. Nothing is allocated that the bytes received do not pay for.
 
-use super::{Envelope, Found, Hashes, Job, Message, Report, Request, Ticket, Verdict};
+use super::{Envelope, Found, Hashes, Job, Message, Report, Request, Shown, Ticket, Verdict};
 use crate::resp::{self, Protocol, ReplyDecoder};
 use crate::{Level, Reply};
 use bytes::{BufMut, Bytes, BytesMut};
 use causal::codec::{Malformed, Reader, put_bytes, put_varint};
 use causal::map::Knowledge;
 use causal::{Cell, Context, Delta, Dot, Early, Entries, Key, Scope};
+use placement::NodeId;
 use placement::{PartitionId, Position};
 
 /// The version of envelopes.
@@ -60,16 +61,18 @@ impl Message {
                 head(out, 3, *ticket);
                 verdict.encode(out);
             }
-            Self::Fetch { ticket, cell, asker } => {
+            Self::Fetch { ticket, cell, asker, ranks } => {
                 head(out, 4, *ticket);
                 asker.encode(out);
+                out.put_u8(u8::from(ranks.is_some()));
+                ranks.iter().for_each(|dot| dot.encode(out));
                 out.put_u8(u8::from(cell.is_some()));
                 cell.iter().for_each(|cell| cell.encode(out));
             }
-            Self::Fetched { ticket, report: None } => head(out, 5, *ticket),
-            Self::Fetched { ticket, report: Some(report) } => {
-                head(out, 6, *ticket);
-                report.encode(out);
+            Self::Fetched { ticket, report, shown } => {
+                head(out, if report.is_some() { 6 } else { 5 }, *ticket);
+                shown.encode(out);
+                report.iter().for_each(|report| report.encode(out));
             }
             Self::Unreadable { ticket } => head(out, 7, *ticket),
             Self::Ask { ticket, request } => {
@@ -110,12 +113,17 @@ impl Message {
             }
             3 => Self::Applied { ticket, verdict: Verdict::decode(reader)? },
             4 => {
-                let (asker, has_cell) = (Hashes::decode(reader)?, reader.u8()? != 0);
+                let (asker, is_ranking) = (Hashes::decode(reader)?, reader.u8()? != 0);
+                let ranks = if is_ranking { Some(Dot::decode(reader)?) } else { None };
+                let has_cell = reader.u8()? != 0;
                 let cell = if has_cell { Some(Cell::decode(reader)?) } else { None };
-                Self::Fetch { ticket, cell, asker }
+                Self::Fetch { ticket, cell, asker, ranks }
             }
-            5 => Self::Fetched { ticket, report: None },
-            6 => Self::Fetched { ticket, report: Some(Box::new(Report::decode(reader)?)) },
+            5 => Self::Fetched { ticket, shown: Shown::decode(reader)?, report: None },
+            6 => {
+                let shown = Shown::decode(reader)?;
+                Self::Fetched { ticket, shown, report: Some(Box::new(Report::decode(reader)?)) }
+            }
             7 => Self::Unreadable { ticket },
             8 => Self::Ask { ticket, request: Request::decode(reader)? },
             9 => Self::Answer { ticket, reply: decode_reply(reader)? },
@@ -167,6 +175,33 @@ impl Found {
         let entries = Entries::decode(reader)?;
         let knowledge = Knowledge { context: Context::decode(reader)?, early: Early::decode(reader)? };
         Ok(Self { entries, knowledge })
+    }
+}
+
+impl Shown {
+    fn encode(&self, out: &mut BytesMut) {
+        match self {
+            Self::No { told } => {
+                out.put_u8(0);
+                put_varint(out, told.len() as u64);
+                told.iter().for_each(|node| out.put_u64(node.0));
+            }
+            Self::Forgotten => out.put_u8(1),
+            Self::Yes => out.put_u8(2),
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        match reader.u8()? {
+            0 => {
+                let count = reader.count(8)?;
+                let told = (0..count).map(|_| reader.u64().map(NodeId)).collect::<Result<_, _>>()?;
+                Ok(Self::No { told })
+            }
+            1 => Ok(Self::Forgotten),
+            2 => Ok(Self::Yes),
+            _ => Err(reader.malformed()),
+        }
     }
 }
 

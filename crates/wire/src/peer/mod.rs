@@ -25,8 +25,8 @@ mod codec;
 use crate::{Level, Reply};
 use bytes::Bytes;
 use causal::map::Knowledge;
-use causal::{Cell, Context, Delta, Entries, Key, Scope};
-use placement::{PartitionId, Position};
+use causal::{Cell, Context, Delta, Dot, Entries, Key, Scope};
+use placement::{NodeId, PartitionId, Position};
 
 /// The number by which an answer finds its question. Numbers of one process start at a random place, so that
 /// an answer to an earlier start of the same node matches nothing.
@@ -84,6 +84,8 @@ pub enum Message {
         cell: Option<Cell>,
         /// What the asker holds and has applied.
         asker: Hashes,
+        /// The plain write that the asker is about to rank, if it asks for that.
+        ranks: Option<Dot>,
     },
     /// This is what I hold.
     Fetched {
@@ -91,6 +93,8 @@ pub enum Message {
         ticket: Ticket,
         /// Nothing where both hashes are the asker's.
         report: Option<Box<Report>>,
+        /// Whether the write that the asker ranks was shown to a reader.
+        shown: Shown,
     },
     /// I could not read it.
     Unreadable {
@@ -138,6 +142,26 @@ pub struct Hashes {
     pub held: u64,
     /// Of the context.
     pub applied: u64,
+}
+
+/// Whether a reader was told by an owner that a plain write is what is seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Not by this one. It has told these others of the write, and what they made of it they know.
+    No {
+        /// Who was told.
+        told: Vec<NodeId>,
+    },
+    /// It is not remembered.
+    Forgotten,
+    /// It was.
+    Yes,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self::No { told: Vec::new() }
+    }
 }
 
 /// What an owner holds and knows of a cell, for a coordinator that holds or knows something else.
