@@ -21,7 +21,7 @@ impl Rows for Memory {
         Ok(self.0.get(cell).cloned().unwrap_or_default())
     }
 
-    fn set_entries(&mut self, cell: &Cell, entries: Entries) {
+    fn set_entries(&mut self, cell: &Cell, entries: Entries, _change: u64) {
         if entries.is_empty() {
             self.0.remove(cell);
         } else {

@@ -52,8 +52,9 @@ pub trait Rows {
     /// Where the row could not be read. A read error is never "nothing there".
     fn entries(&mut self, cell: &Cell) -> Result<Entries, Self::Error>;
 
-    /// From now on `cell` holds `entries`; where there are none, the row goes.
-    fn set_entries(&mut self, cell: &Cell, entries: Entries);
+    /// From now on `cell` holds `entries`; where there are none, the row goes. `change` is by how much the sum of the
+    /// fingerprints of its entries grows, wrapping.
+    fn set_entries(&mut self, cell: &Cell, entries: Entries, change: u64);
 
     /// Every cell in `scope` that holds entries.
     ///
@@ -193,6 +194,17 @@ impl Map {
         self.ahead = true;
     }
 
+    /// The operations that wait until the open exchange is over.
+    pub fn waiting(&self) -> &[Delta] {
+        self.session.as_ref().map_or(&[], |session| &session.waiting)
+    }
+
+    /// Notes that a peer that is not ahead has applied and holds the same: no cell says more than the context does. Tells
+    /// whether one might have until now.
+    pub fn agrees(&mut self) -> bool {
+        std::mem::take(&mut self.ahead)
+    }
+
     /// The sweep of everything in `scope` that is held here: what was applied, and what is there ahead of that.
     ///
     /// # Errors
@@ -238,20 +250,22 @@ impl Map {
 
     fn edit<R: Rows>(&mut self, delta: &Delta, edit: &Edit, mut entries: Entries, rows: &mut R) {
         let cell = &edit.cell;
+        let mut change = 0u64;
         if let Some(payload) = &edit.add
             && !self.knowledge.early.contains(cell, delta.dot)
         {
             let entry = delta.entry(payload.clone());
             let fingerprint = entry.fingerprint(cell);
             if entries.insert(entry) {
-                self.digest = self.digest.wrapping_add(fingerprint);
+                change = change.wrapping_add(fingerprint);
             }
         }
         for removed in edit.removes.iter().filter_map(|dot| entries.remove(*dot)) {
-            self.digest = self.digest.wrapping_sub(removed.fingerprint(cell));
+            change = change.wrapping_sub(removed.fingerprint(cell));
         }
+        self.digest = self.digest.wrapping_add(change);
         // Even where nothing changed: a reader waits for the row, and what it is told rests on this operation too.
-        rows.set_entries(cell, entries);
+        rows.set_entries(cell, entries, change);
     }
 
     /// The operation is in the context from now on, and early holds what it removed of operations still to come.
@@ -274,7 +288,7 @@ impl Map {
 
     fn write<R: Rows>(&mut self, row: Rewrite, rows: &mut R) {
         self.digest = self.digest.wrapping_sub(row.lost);
-        rows.set_entries(&row.cell, row.entries);
+        rows.set_entries(&row.cell, row.entries, row.lost.wrapping_neg());
     }
 
     /// Writes a row and keeps the digest beside it.
@@ -286,8 +300,9 @@ impl Map {
         let come = after.iter().filter(|entry| before.get(entry.dot).is_none());
         let lost = gone.fold(0u64, |sum, entry| sum.wrapping_add(entry.fingerprint(cell)));
         let won = come.fold(0u64, |sum, entry| sum.wrapping_add(entry.fingerprint(cell)));
-        self.digest = self.digest.wrapping_sub(lost).wrapping_add(won);
-        rows.set_entries(cell, after);
+        let change = won.wrapping_sub(lost);
+        self.digest = self.digest.wrapping_add(change);
+        rows.set_entries(cell, after, change);
         true
     }
 
@@ -349,9 +364,9 @@ impl Map {
     /// Takes one cell as it is on a peer at some instant, outside of any exchange. From then on the cell may
     /// run ahead of the context.
     ///
-    /// [`Applied::Deferred`] where an entry was left out because an open exchange brings its operation. That
-    /// exchange brings what removed the entry as well, if anything did, and may be done with this cell already:
-    /// taken from elsewhere, a removed entry would come back and stay.
+    /// `is_brought` says whether an exchange that is open has brought the cell already: then it is as its snapshot says,
+    /// and what the snapshot's replica had applied counts as known here. Otherwise the exchange may still take out again
+    /// what is taken now.
     ///
     /// # Errors
     /// Where the row could not be read; nothing has changed then.
@@ -360,23 +375,22 @@ impl Map {
         cell: &Cell,
         theirs: &Entries,
         their_knowledge: &Knowledge,
+        is_brought: bool,
         rows: &mut R,
     ) -> Result<Applied, R::Error> {
         let mine = rows.entries(cell)?;
-        let mut merged = merge(cell, &mine, &self.knowledge, theirs, their_knowledge);
-        let whole = merged.len();
-        if let Some(session) = &self.session {
-            merged.retain(|entry| mine.get(entry.dot).is_some() || !session.brings.contains(entry.dot));
-        }
-        let is_whole = merged.len() == whole;
-        let noted = is_whole && self.note_taken(cell, &merged, their_knowledge);
+        let merged = match self.session.as_ref().filter(|_| is_brought) {
+            Some(session) => {
+                let mut knowledge = self.knowledge.clone();
+                knowledge.context.unite(&session.brings);
+                merge(cell, &mine, &knowledge, theirs, their_knowledge)
+            }
+            None => merge(cell, &mine, &self.knowledge, theirs, their_knowledge),
+        };
+        let noted = self.note_taken(cell, &merged, their_knowledge);
         let changed = self.replace(cell, &mine, merged, rows) || noted;
         self.ahead |= changed;
-        Ok(match (is_whole, changed) {
-            (false, _) => Applied::Deferred,
-            (true, true) => Applied::Fresh,
-            (true, false) => Applied::Known,
-        })
+        Ok(if changed { Applied::Fresh } else { Applied::Known })
     }
 
     /// Remembers that what the peer had applied, and this replica has not, is in a cell just mended or never will

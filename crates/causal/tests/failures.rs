@@ -86,7 +86,10 @@ fn a_failed_read_changes_nothing() {
     let knowledge = peer.map.knowledge();
     assert_eq!(replica.fails_whole(|map, rows| map.begin(knowledge, rows)), 4);
     assert_eq!(replica.fails_whole(|map, rows| map.take(&cell("c"), &peer.held("c"), knowledge, rows)), 1);
-    assert_eq!(replica.fails_whole(|map, rows| map.mend(&cell("c"), &peer.held("c"), knowledge, rows)), 1);
+    assert_eq!(
+        replica.fails_whole(|map, rows| map.mend(&cell("c"), &peer.held("c"), knowledge, false, rows)),
+        1
+    );
 }
 
 #[test]
@@ -141,7 +144,9 @@ fn an_early_removal_taken_over_runs_ahead_before_any_row_changes() {
 fn a_snapshot_that_was_ahead_itself_passes_that_on() {
     let source = Replica::with(&[delta(1, 1, &[("a", &[])])]);
     let mut peer = Replica::default();
-    peer.map.mend(&cell("a"), &source.held("a"), source.map.knowledge(), &mut peer.rows).expect("memory");
+    peer.map
+        .mend(&cell("a"), &source.held("a"), source.map.knowledge(), false, &mut peer.rows)
+        .expect("memory");
     let mut replica = Replica::default();
     replica.map.begin(peer.map.knowledge(), &mut replica.rows).expect("memory");
     replica.map.take(&cell("a"), &peer.held("a"), peer.map.knowledge(), &mut replica.rows).expect("memory");
@@ -155,7 +160,7 @@ fn a_sweep_takes_what_runs_ahead_too() {
     let source = Replica::with(&[delta(1, 1, &[("a", &[])])]);
     let mut replica = Replica::default();
     let theirs = source.held("a");
-    replica.map.mend(&cell("a"), &theirs, source.map.knowledge(), &mut replica.rows).expect("memory");
+    replica.map.mend(&cell("a"), &theirs, source.map.knowledge(), false, &mut replica.rows).expect("memory");
     let sweep = replica.map.sweep_of(Scope::All, &mut replica.rows).expect("memory");
     let flush = Delta { edits: Vec::new(), sweep: Some(sweep), ..delta(2, 1, &[]) };
     assert_eq!(replica.apply(&flush), Ok(Applied::Fresh));
@@ -169,7 +174,10 @@ fn a_late_operation_does_not_put_back_what_a_mended_cell_lacks() {
     let (old, new) = (delta(1, 1, &[("a", &[])]), delta(2, 1, &[("a", &[dot(1, 1)])]));
     let peer = Replica::with(&[old.clone(), new]);
     let mut replica = Replica::default();
-    replica.map.mend(&cell("a"), &peer.held("a"), peer.map.knowledge(), &mut replica.rows).expect("memory");
+    replica
+        .map
+        .mend(&cell("a"), &peer.held("a"), peer.map.knowledge(), false, &mut replica.rows)
+        .expect("memory");
     assert_eq!(replica.apply(&old), Ok(Applied::Fresh));
     assert_eq!(replica.held("a"), peer.held("a"), "a reader may have been told that the old entry is gone");
     let mut third = Replica::with(&[old]);

@@ -3,13 +3,14 @@
 
 use crate::event::{Action, Event, Now, Outbox};
 use crate::rows::Storage;
-use crate::state::{Node, Turn};
+use crate::state::{self, Node, Turn};
 use crate::work::{Origin, Purpose, Work, Write};
-use crate::{forward, queue, read, request, serve, write};
+use crate::{compare, forward, queue, read, request, serve, source, taker, write};
 use bytes::Bytes;
-use placement::{Layout, NodeId};
+use placement::{Layout, NodeId, PartitionId};
 use std::sync::Arc;
 use store::Commit;
+use wire::peer::exchange::Step;
 use wire::peer::{Envelope, Message, Ticket, Verdict};
 
 impl Node {
@@ -66,6 +67,7 @@ impl Node {
                 request::accept(self, turn, Origin::Peer(from, ticket), partition, request);
             }
             Message::Answer { ticket, reply } => forward::answered(self, turn, ticket, reply),
+            Message::Exchange { ticket, step } => self.exchange(turn, from, partition, ticket, step),
             Message::Layout { .. } | Message::LayoutWanted | Message::Alive => {}
         }
     }
@@ -82,6 +84,32 @@ impl Node {
         }
     }
 
+    fn exchange(
+        &mut self,
+        turn: &mut Turn<'_>,
+        from: NodeId,
+        partition: PartitionId,
+        ticket: Ticket,
+        step: Step,
+    ) {
+        let owners = self.layout.owners(partition);
+        if !owners.contains(&from) || !owners.contains(&self.identity.node) {
+            return;
+        }
+        match step {
+            Step::Compare(hashes) => compare::asked(self, turn, from, partition, ticket, hashes),
+            Step::Same => compare::same(self, turn, from, partition),
+            Step::Differs(state) => compare::differs(self, turn, from, partition, ticket, *state),
+            Step::Forgotten(context) => compare::forgotten(self, turn, partition, &context),
+            Step::Open(_) | Step::Descend(_) | Step::Take { .. } | Step::Close => {
+                source::asked(self, turn, from, partition, ticket, step);
+            }
+            Step::Opened { .. } | Step::Leaves(_) | Step::Cells { .. } | Step::Gone | Step::Later => {
+                taker::answered(self, turn, from, partition, ticket, step);
+            }
+        }
+    }
+
     /// Has W owners of a plain write agree on its cell, and then see how it ranks.
     fn settle(&mut self, turn: &mut Turn<'_>, unsettled: Option<Box<Write>>) {
         if let Some(write) = unsettled {
@@ -92,6 +120,7 @@ impl Node {
     fn link(&mut self, turn: &mut Turn<'_>, peer: NodeId, up: bool) {
         if up {
             self.links.insert(peer);
+            compare::linked(self, turn, peer);
             return;
         }
         self.links.remove(&peer);
@@ -107,6 +136,7 @@ impl Node {
 
     fn tick(&mut self, turn: &mut Turn<'_>) {
         let now = turn.now.monotonic_ms;
+        compare::tick(self, turn);
         while let Some(ticket) = self.pending.due(now) {
             match self.pending.take(ticket) {
                 Some(Work::Write(write)) => {
@@ -130,6 +160,7 @@ impl Node {
     fn adopt(&mut self, layout: Arc<Layout>) {
         if layout.epoch() > self.layout.epoch() {
             self.layout = layout;
+            self.mine = state::mine(&self.layout, self.identity.node, &self.options);
             self.held_until = 0;
         }
     }

@@ -19,15 +19,23 @@
 //! | `serve` | what an owner does for a coordinator |
 //! | `replica` | one partition: the causal map on storage |
 //! | `rows` | how it lies there |
+//! | `compare` | when owners are compared, so that they come to hold the same |
+//! | `scrub` | everything stored is read now and then |
+//! | `learning` | a replica that has lost something |
+//! | `taker`, `source` | how one takes from another what it lacks, by the tree of `leaves` |
 //!
 //! What this crate does not know: bytes on a wire, connections, files, how long an fsync takes.
 
+mod compare;
 mod dispatch;
 mod evaluate;
 mod event;
 mod explain;
 mod forward;
 mod heard;
+mod leaf;
+mod learning;
+mod leaves;
 mod list;
 mod meta;
 mod meta_names;
@@ -42,11 +50,16 @@ mod report;
 mod request;
 mod row_names;
 mod rows;
+mod scrub;
 mod serve;
 mod shown;
 mod siblings;
+mod snapshot;
+mod source;
 mod state;
 mod stored;
+mod sync;
+mod taker;
 mod tally;
 mod task;
 mod work;
@@ -55,4 +68,5 @@ mod write;
 pub use event::{Action, Event, Now, Outbox, RequestId};
 pub use rows::{RowError, Storage};
 pub use state::{Identity, Node, Options};
+pub use sync::SyncFigures;
 pub use tally::{Standing, Tally};

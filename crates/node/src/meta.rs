@@ -46,29 +46,45 @@ pub(crate) fn decode_context(value: Bytes) -> Result<(Intervals, Share), Malform
     Ok((intervals, share))
 }
 
-/// The sweeps that wait for operations, and whether any cell may run ahead; nothing where there is nothing to say.
-pub(crate) fn encode_sweeps(map: &Map) -> Bytes {
+/// Some cell may run ahead of the context.
+const FLAG_AHEAD: u8 = 1;
+/// The replica has lost something and is learning what.
+const FLAG_LEARNING: u8 = 2;
+
+/// How a replica stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Condition {
+    /// Whether any cell may run ahead of the context.
+    pub(crate) is_ahead: bool,
+    /// Whether it has lost something, and counts for no quorum yet.
+    pub(crate) is_learning: bool,
+}
+
+/// The sweeps that wait for operations, and how the replica stands; nothing where there is nothing to say.
+pub(crate) fn encode_sweeps(map: &Map, is_learning: bool) -> Bytes {
     let sweeps = map.knowledge().early.swept_alone();
-    if sweeps.is_empty() && !map.is_ahead() {
+    if sweeps.is_empty() && !map.is_ahead() && !is_learning {
         return Bytes::new();
     }
     let mut out = BytesMut::new();
     out.put_u8(META_VERSION);
-    out.put_u8(u8::from(map.is_ahead()));
+    let flag = |is_set, flag| if is_set { flag } else { 0 };
+    out.put_u8(flag(map.is_ahead(), FLAG_AHEAD) | flag(is_learning, FLAG_LEARNING));
     sweeps.encode(&mut out);
     out.freeze()
 }
 
-pub(crate) fn decode_sweeps(value: Bytes) -> Result<(Early, bool), Malformed> {
+pub(crate) fn decode_sweeps(value: Bytes) -> Result<(Early, Condition), Malformed> {
     if value.is_empty() {
-        return Ok((Early::default(), false));
+        return Ok((Early::default(), Condition::default()));
     }
     let mut reader = Reader::new(value, "stored early sweeps");
     reader.version(META_VERSION)?;
-    let ahead = reader.u8()? != 0;
+    let flags = reader.u8()?;
+    let condition = Condition { is_ahead: flags & FLAG_AHEAD != 0, is_learning: flags & FLAG_LEARNING != 0 };
     let early = Early::decode(&mut reader)?;
     reader.end()?;
-    Ok((early, ahead))
+    Ok((early, condition))
 }
 
 pub(crate) fn encode_taken(seen: &Context) -> Bytes {

@@ -18,6 +18,8 @@ pub(crate) enum Space {
     Removals = b'r',
     /// What is noted of cells that were taken from a peer.
     Taken = b't',
+    /// The sums of leaves.
+    Leaves = b'm',
 }
 
 impl Space {
@@ -54,6 +56,13 @@ pub(crate) fn decode_context_row(row: Bytes) -> Result<(PartitionId, Actor), Mal
     let actor = Actor(reader.u64()?);
     reader.end()?;
     Ok((partition, actor))
+}
+
+/// The row that keeps the sums of a chunk of leaves.
+pub(crate) fn leaves_row(partition: PartitionId, chunk: u8) -> Bytes {
+    let mut row = Space::Leaves.row(partition, 1);
+    row.put_u8(chunk);
+    row.freeze()
 }
 
 /// The row that keeps early sweeps, and whether any cell runs ahead.

@@ -54,7 +54,7 @@ pub(crate) fn start(
     for (_, theirs) in &read.reports {
         if !View::of(&before).agrees_with(&View::of(theirs), cell) {
             let after = replica.mend(cell, &theirs.found, (node.identity.actor, lately), &mut shelf)?;
-            read.after = read.after.max(after.unwrap_or_default());
+            read.after = read.after.max(after);
         }
     }
     let merged = report::report(replica, cell, shelf.get(cell)?);
@@ -153,7 +153,7 @@ pub(crate) fn heard(
     let theirs = match verdict {
         Verdict::Held { report: Some(theirs) } => (**theirs).clone(),
         Verdict::Held { report: None } => repair.merged.clone(),
-        Verdict::StampAhead { .. } | Verdict::Refused => {
+        Verdict::StampAhead { .. } | Verdict::Refused | Verdict::Learning => {
             // One that refuses a single operation gets the cell, at the next visit.
             let sent = repair.sent.iter_mut().filter(|(to, _)| *to == from);
             sent.for_each(|sent| sent.1 = mend(cell, &repair.merged));
@@ -165,7 +165,7 @@ pub(crate) fn heard(
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), read.task.partition);
     let after = replica.mend(cell, &theirs.found, (node.identity.actor, lately), &mut shelf)?;
     let mine = report::report(replica, cell, shelf.get(cell)?);
-    read.after = read.after.max(after.unwrap_or_default()).max(shelf.after);
+    read.after = read.after.max(after).max(shelf.after);
     let is_exact = is_settled(cell, &mine, &theirs) && repair.shows(&theirs);
     let is_settled = is_exact || (read.need == 2 && read.rounds >= EXACT_ROUNDS_MAX);
     let is_whole = includes(cell, &theirs, &repair.merged);

@@ -7,19 +7,22 @@
 //! 1. The shares of all actors add up to the map's digest and to the number of keys.
 //! 2. What is stored is what is in memory: a batch holds a row's change, its actor's context and what is early together.
 
-use crate::meta::{META_VERSION, Share, encode_context, encode_sweeps, encode_taken};
+use crate::leaves::{Awaited, Leaves, Sums};
+use crate::meta::{Condition, META_VERSION, Share, encode_context, encode_sweeps, encode_taken};
 use crate::meta_names::{context_row, removal_row, sweeps_row, taken_row};
 use crate::recent::Recent;
 use crate::rows::{RowError, Shelf, everything};
 use crate::shown::{Lately, While};
+use crate::snapshot::Snapshot;
 use bytes::Bytes;
 use causal::context::Intervals;
 use causal::map::{Applied, Knowledge, Map};
 use causal::{Actor, Cell, Context, Delta, Dot, Early, Entries, Payload, string};
 use placement::{NodeId, PartitionId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::Commit;
-use wire::peer::{Found, Shown};
+use wire::peer::exchange::State;
+use wire::peer::{Found, Shown, Ticket};
 
 /// One replica of one partition.
 #[derive(Debug, Default)]
@@ -28,6 +31,14 @@ pub(crate) struct Replica {
     shares: BTreeMap<Actor, Share>,
     recent: Recent,
     lately: Lately,
+    leaves: Leaves,
+    snapshots: BTreeMap<(NodeId, Ticket), Snapshot>,
+    /// What an exchange that is open has still to bring.
+    awaited: Option<Awaited>,
+    /// From whom it has learned what they know, while it is learning what it has lost.
+    learning: Option<BTreeSet<NodeId>>,
+    /// How many operations were made here since the start.
+    made: u64,
     /// What the row of early sweeps holds: it is written when it changes, and not with every operation.
     stored_sweeps: Bytes,
 }
@@ -38,7 +49,7 @@ impl Replica {
     pub(crate) fn restore(
         contexts: impl IntoIterator<Item = (Actor, Intervals, Share)>,
         early: Early,
-        ahead: bool,
+        condition: Condition,
     ) -> Self {
         let mut context = Context::default();
         let mut shares = BTreeMap::new();
@@ -47,9 +58,10 @@ impl Replica {
             shares.insert(actor, share);
         }
         let digest = shares.values().fold(0u64, |sum, share| sum.wrapping_add(share.digest));
-        let map = Map::restore(Knowledge { context, early }, digest, ahead);
-        let stored_sweeps = encode_sweeps(&map);
-        Self { map, shares, recent: Recent::default(), lately: Lately::default(), stored_sweeps }
+        let map = Map::restore(Knowledge { context, early }, digest, condition.is_ahead);
+        let stored_sweeps = encode_sweeps(&map, condition.is_learning);
+        let learning = condition.is_learning.then(BTreeSet::new);
+        Self { map, shares, leaves: Leaves::stored(), learning, stored_sweeps, ..Self::default() }
     }
 
     /// The causal map.
@@ -78,8 +90,25 @@ impl Replica {
     }
 
     /// The name of the next operation that `actor` makes here.
-    pub(crate) fn next_dot(&self, actor: Actor) -> Dot {
-        Dot::new(actor, self.map.context().of(actor).map_or(0, Intervals::greatest) + 1)
+    pub(crate) fn next_dot(&mut self, actor: Actor) -> Dot {
+        // What was lost of the context must not have a name given twice.
+        self.made = self.made.max(self.map.context().of(actor).map_or(0, Intervals::greatest)) + 1;
+        Dot::new(actor, self.made)
+    }
+
+    /// Whether it has lost something, and counts for no quorum until it has learned what.
+    pub(crate) fn is_learning(&self) -> bool {
+        self.learning.is_some()
+    }
+
+    /// What it has applied and holds, in short.
+    pub(crate) fn state(&self) -> State {
+        State {
+            context: self.map.context().clone(),
+            digest: self.map.digest(),
+            is_ahead: self.map.is_ahead(),
+            is_learning: self.is_learning(),
+        }
     }
 
     /// How many keys of `database` there are.
@@ -108,6 +137,7 @@ impl Replica {
         delta: &Delta,
         shelf: &mut Shelf<'_>,
     ) -> Result<(Applied, Commit), RowError> {
+        self.keep_cells(delta, shelf)?;
         let before = self.map.digest();
         let come = self.removal_rows(delta.dot, shelf.partition);
         let noted = self.noted_cells(delta);
@@ -131,22 +161,21 @@ impl Replica {
         self.recent.push(delta);
     }
 
-    /// Takes a cell as it is on a peer and tells the commit that makes it durable; nothing where an exchange that
-    /// is open will bring it.
+    /// Takes a cell as it is on a peer and tells the commit that makes it durable.
     pub(crate) fn mend(
         &mut self,
         cell: &Cell,
         found: &Found,
         (own_actor, lately): (Actor, While),
         shelf: &mut Shelf<'_>,
-    ) -> Result<Option<Commit>, RowError> {
+    ) -> Result<Commit, RowError> {
         let (before, held) = (self.map.digest(), shelf.get(cell)?);
-        let mended = self.map.mend(cell, &found.entries, &found.knowledge, shelf)?;
-        match mended {
-            Applied::Deferred => return Ok(None),
+        self.keep_cell(cell, shelf)?;
+        let is_brought = self.awaited.as_ref().is_some_and(|awaited| !awaited.has(shelf.leaf(cell)));
+        let mended = self.map.mend(cell, &found.entries, &found.knowledge, is_brought, shelf)?;
+        if mended == Applied::Known {
             // What was noted when it was mended first may still be on its way to the disk.
-            Applied::Known => return Ok(Some(everything(shelf.store))),
-            Applied::Fresh => {}
+            return Ok(everything(shelf.store));
         }
         let come = found.entries.dots().filter(|dot| held.get(*dot).is_none());
         come.for_each(|dot| self.lately.note(lately, dot));
@@ -154,7 +183,214 @@ impl Replica {
             self.store_taken(cell, shelf);
         }
         self.store_sums(own_actor, before, shelf);
-        Ok(Some(shelf.store.open_commit()))
+        Ok(shelf.store.open_commit())
+    }
+
+    // Taking from a peer.
+
+    /// Opens an exchange with the snapshot of a peer.
+    pub(crate) fn begin(
+        &mut self,
+        theirs: &Knowledge,
+        own_actor: Actor,
+        shelf: &mut Shelf<'_>,
+    ) -> Result<(), RowError> {
+        if theirs.early.sweeps().next().is_some() {
+            self.snapshots.clear();
+        }
+        let single = theirs.early.single().map(|(cell, _)| cell);
+        let cells = single.chain(theirs.early.taken().map(|(cell, _)| cell));
+        cells.into_iter().try_for_each(|cell| self.keep_cell(cell, shelf))?;
+        self.keep_waiting(shelf)?;
+        self.awaited = Some(Awaited::default());
+        self.changing(own_actor, shelf, |map, shelf| map.begin(theirs, shelf))
+    }
+
+    /// What the open exchange has still to bring.
+    pub(crate) fn awaited(&mut self) -> Option<&mut Awaited> {
+        self.awaited.as_mut()
+    }
+
+    /// Takes one cell of the snapshot.
+    pub(crate) fn take(
+        &mut self,
+        cell: &Cell,
+        theirs: &Entries,
+        knowledge: &Knowledge,
+        own_actor: Actor,
+        shelf: &mut Shelf<'_>,
+    ) -> Result<(), RowError> {
+        self.keep_cell(cell, shelf)?;
+        let before = self.map.digest();
+        self.map.take(cell, theirs, knowledge, shelf)?;
+        self.store_sums(own_actor, before, shelf);
+        Ok(())
+    }
+
+    /// Ends the exchange with `from`, everything taken; it may be whole again by that, if `from` is.
+    pub(crate) fn finish(
+        &mut self,
+        theirs: &Knowledge,
+        (from, owners): (Option<NodeId>, usize),
+        own_actor: Actor,
+        shelf: &mut Shelf<'_>,
+    ) -> Result<Commit, RowError> {
+        if let Some(learned) = &mut self.learning {
+            learned.extend(from);
+            // What a majority has acknowledged beside this replica is known to one of any so many others.
+            if learned.len() >= owners - owners / 2 {
+                self.learning = None;
+            }
+        }
+        self.keep_waiting(shelf)?;
+        self.awaited = None;
+        self.changing(own_actor, shelf, |map, shelf| map.finish(theirs, shelf))?;
+        Ok(everything(shelf.store))
+    }
+
+    /// Gives an exchange up.
+    pub(crate) fn abandon(&mut self, own_actor: Actor, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
+        self.keep_waiting(shelf)?;
+        self.awaited = None;
+        self.changing(own_actor, shelf, |map, shelf| map.abandon(shelf))
+    }
+
+    /// Changes the map as a whole and stores whatever that has changed.
+    fn changing(
+        &mut self,
+        own_actor: Actor,
+        shelf: &mut Shelf<'_>,
+        change: impl FnOnce(&mut Map, &mut Shelf<'_>) -> Result<(), RowError>,
+    ) -> Result<(), RowError> {
+        let (before, digest) = (self.map.knowledge().clone(), self.map.digest());
+        let done = change(&mut self.map, shelf);
+        let Knowledge { context, early } = self.map.knowledge();
+        for (actor, intervals) in
+            context.actors().filter(|(actor, all)| before.context.of(*actor) != Some(*all))
+        {
+            let value = encode_context(Some(intervals), self.shares.entry(actor).or_default());
+            shelf.store.put(context_row(shelf.partition, actor), value);
+        }
+        for (cell, dot) in before.early.single().filter(|(cell, dot)| !early.is_noted(cell, **dot)) {
+            shelf.store.delete(removal_row(shelf.partition, cell, *dot));
+        }
+        for (cell, dot) in early.single().filter(|(cell, dot)| !before.early.is_noted(cell, **dot)) {
+            let row = removal_row(shelf.partition, cell, *dot);
+            shelf.store.put(row, Bytes::from_static(&[META_VERSION]));
+        }
+        let cells: BTreeSet<&Cell> =
+            before.early.taken().chain(early.taken()).map(|(cell, _)| cell).collect();
+        let changed = |cell: &&&Cell| before.early.taken_of(cell) != early.taken_of(cell);
+        cells.iter().filter(changed).for_each(|cell| self.store_taken(cell, shelf));
+        self.store_sums(own_actor, digest, shelf);
+        done
+    }
+
+    /// Whether everything that it holds is said by its context again: a peer holds the same by the same operations.
+    pub(crate) fn agreed(&mut self, is_ahead_there: bool, shelf: &mut Shelf<'_>) {
+        if !is_ahead_there && self.map.agrees() {
+            self.store_condition(shelf);
+        }
+    }
+
+    // Being taken from.
+
+    /// Keeps a snapshot for a taker, in the place of an earlier one of the same.
+    pub(crate) fn open(&mut self, by: (NodeId, Ticket), taker: Context, now_ms: u64) {
+        self.snapshots.retain(|(node, _), _| *node != by.0);
+        self.snapshots.insert(by, Snapshot::new(self.map.knowledge().clone(), taker, now_ms));
+    }
+
+    /// The snapshot of a taker.
+    pub(crate) fn snapshot(&mut self, by: (NodeId, Ticket), now_ms: u64) -> Option<&Snapshot> {
+        let snapshot = self.snapshots.get_mut(&by)?;
+        snapshot.used_at = now_ms;
+        Some(snapshot)
+    }
+
+    /// Lets a snapshot go.
+    pub(crate) fn close(&mut self, by: (NodeId, Ticket)) {
+        self.snapshots.remove(&by);
+    }
+
+    /// Whether somebody takes from it.
+    pub(crate) fn is_snapshot_open(&self) -> bool {
+        !self.snapshots.is_empty()
+    }
+
+    /// Lets those snapshots go for which nobody has asked since.
+    pub(crate) fn close_unused(&mut self, since_ms: u64) {
+        self.snapshots.retain(|_, snapshot| snapshot.used_at >= since_ms);
+    }
+
+    /// The Merkle tree.
+    pub(crate) fn leaves(&mut self) -> &mut Leaves {
+        &mut self.leaves
+    }
+
+    /// The sums of a chunk's leaves.
+    pub(crate) fn sums(&mut self, chunk: u8, shelf: &mut Shelf<'_>) -> Result<Sums, RowError> {
+        self.leaves.sums(chunk, shelf).copied()
+    }
+
+    fn keep_cells(&mut self, delta: &Delta, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
+        if self.snapshots.is_empty() || self.map.context().contains(delta.dot) {
+            return Ok(());
+        }
+        if delta.sweep.is_some() {
+            self.snapshots.clear();
+        }
+        delta.edits.iter().try_for_each(|edit| self.keep_cell(&edit.cell, shelf))
+    }
+
+    /// The same for the operations that wait until an exchange is over.
+    fn keep_waiting(&mut self, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
+        if self.snapshots.is_empty() {
+            return Ok(());
+        }
+        let waiting: Vec<Delta> = self.map.waiting().to_vec();
+        waiting.iter().try_for_each(|delta| self.keep_cells(delta, shelf))
+    }
+
+    /// Keeps a cell that is about to change for the snapshots that are open.
+    fn keep_cell(&mut self, cell: &Cell, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
+        if self.snapshots.is_empty() {
+            return Ok(());
+        }
+        let leaf = shelf.leaf(cell);
+        let sum = self.leaves.sums(leaf.chunk(), shelf)?[leaf.number()];
+        let entries = shelf.see(cell)?.entries;
+        self.snapshots.retain(|_, snapshot| snapshot.keep(leaf, sum, cell, &entries));
+        Ok(())
+    }
+
+    // Having lost something.
+
+    /// Forgets what it has applied, for it cannot be sure of it: its rows stay, as they may be the only copy of
+    /// something, but for those that cannot be read. It counts for no quorum until it has learned from enough others.
+    pub(crate) fn quarantine(&mut self, own_actor: Actor, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
+        let made = self.made.max(self.map.context().of(own_actor).map_or(0, Intervals::greatest));
+        let rows = shelf.salvage()?;
+        let known = self.map.knowledge().context.actors().map(|(actor, _)| actor);
+        for actor in known.chain(self.shares.keys().copied()) {
+            shelf.store.delete(context_row(shelf.partition, actor));
+        }
+        let mut share = Share::default();
+        for (cell, entries) in &rows {
+            *share.keys.entry(cell.key.database).or_default() += 1;
+            for entry in entries.iter() {
+                share.digest = share.digest.wrapping_add(entry.fingerprint(cell));
+            }
+        }
+        let early = self.map.knowledge().early.clone();
+        let digest = share.digest;
+        let map = Map::restore(Knowledge { early, context: Context::default() }, digest, true);
+        let (shares, leaves) = (BTreeMap::from([(own_actor, share)]), self.leaves.forgotten(shelf));
+        let learning = Some(BTreeSet::new());
+        *self = Self { map, shares, leaves, learning, made, ..Self::default() };
+        shelf.keys.clear();
+        self.store_sums(own_actor, digest, shelf);
+        Ok(())
     }
 
     /// The invariants at the head of this file, given every row.
@@ -208,7 +444,12 @@ impl Replica {
         }
         let value = encode_context(self.map.context().of(actor), share);
         shelf.store.put(context_row(shelf.partition, actor), value);
-        let sweeps = encode_sweeps(&self.map);
+        self.leaves.note(shelf);
+        self.store_condition(shelf);
+    }
+
+    fn store_condition(&mut self, shelf: &mut Shelf<'_>) {
+        let sweeps = encode_sweeps(&self.map, self.is_learning());
         if sweeps != self.stored_sweeps {
             shelf.store.put(sweeps_row(shelf.partition), sweeps.clone());
             self.stored_sweeps = sweeps;

@@ -11,6 +11,7 @@ use crate::forward;
 use crate::list;
 use crate::queue;
 use crate::read;
+use crate::replica::Replica;
 use crate::siblings;
 use crate::state::{Node, Turn};
 use crate::task::{finish, is_live, no_quorum, refuse};
@@ -18,7 +19,7 @@ use crate::work::{Kind, Origin, Plan, Purpose, Task};
 use crate::write;
 use bytes::Bytes;
 use causal::{Cell, Key};
-use placement::PartitionId;
+use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::command::{self, Class};
 use wire::peer::{Job, Request};
@@ -47,15 +48,32 @@ pub(crate) fn accept(
     }
     let me = node.identity.node;
     let owners = node.layout.owners(partition);
-    let is_owner = owners.contains(&me);
-    let first_live = owners.iter().copied().find(|owner| is_live(node, *owner));
+    let is_learning = node.replicas.get(&partition).is_some_and(Replica::is_learning);
+    let is_owner = owners.contains(&me) && !is_learning;
+    let mut live = owners.iter().copied().filter(|owner| is_live(node, *owner));
+    let first_live = if is_learning {
+        // Only those behind this one, where it was passed on: so it goes round no circle.
+        let others = live.filter(|owner| *owner != me);
+        let place = |owner: &NodeId| owners.iter().position(|other| other == owner);
+        match origin {
+            Origin::Client(_) => others.into_iter().next(),
+            Origin::Peer(..) => others.into_iter().find(|owner| place(owner) > place(&me)),
+        }
+    } else {
+        live.next()
+    };
     let stays = match (origin, kind) {
         (Origin::Client(_), Kind::Update) => first_live == Some(me),
         _ => is_owner,
     };
     match (stays, origin, first_live) {
         (true, _, _) => coordinate(node, turn, task, kind, request.job),
-        (false, Origin::Client(_), Some(owner)) => forward::pass(node, turn, task, kind, owner, request),
+        (false, Origin::Client(_), Some(owner)) => {
+            forward::pass(node, turn, task, kind, owner, request);
+        }
+        (false, Origin::Peer(..), Some(owner)) if is_learning => {
+            forward::pass(node, turn, task, kind, owner, request);
+        }
         (false, _, _) => {
             let fault = no_quorum(node, &task, kind);
             refuse(node, turn, task, fault);

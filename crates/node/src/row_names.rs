@@ -30,6 +30,12 @@ pub(crate) fn data_prefix(position: Position) -> Bytes {
     row.freeze()
 }
 
+/// The position of the cell of a row that [`data_row`] has named.
+pub(crate) fn row_position(row: &[u8]) -> Position {
+    let bytes = row.get(1..9).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+    Position(bytes.map_or(0, u64::from_be_bytes))
+}
+
 /// The end of the rows whose position is at most `last`.
 pub(crate) fn data_end(last: Position) -> Bytes {
     last.0

@@ -6,6 +6,7 @@
 //! 'e' partition                                    early sweeps, and whether any row may run ahead
 //! 'r' partition actor n cell                       one early removal
 //! 't' partition cell                               what a cell that was taken from a peer need not wait for
+//! 'm' partition chunk                              the sums of 64 leaves, where nothing has changed since (`leaves`)
 //! ```
 //!
 //! Numbers are big endian, so rows lie in the order of positions: a partition, a leaf of a Merkle tree and a
@@ -13,7 +14,8 @@
 //! its actor, whatever the size of the context. The storage packs those small rows (`store::Store::pack`), so that a
 //! batch writes one row for all of them.
 
-use crate::row_names::{data_end, data_prefix, data_row, decode_data_row};
+use crate::leaf::Leaf;
+use crate::row_names::{data_end, data_prefix, data_row, decode_data_row, row_position};
 use bytes::{Bytes, BytesMut};
 use causal::codec::{Malformed, Reader};
 use causal::map::Rows;
@@ -66,6 +68,8 @@ pub(crate) struct Shelf<'a> {
     pub(crate) after: Commit,
     /// How the number of keys changed here, for each database.
     pub(crate) keys: BTreeMap<u8, i64>,
+    /// Where rows changed here, and by how much the sum of their entries' fingerprints did.
+    pub(crate) changes: Vec<(Position, u64)>,
     /// The rows read here, so that writing one again need not find its place again.
     read: Vec<(Cell, Bytes, bool)>,
     /// Where each of them is, once they are many, as in a sweep.
@@ -83,6 +87,7 @@ impl<'a> Shelf<'a> {
             partition,
             after: Commit::default(),
             keys,
+            changes: Vec::new(),
             read: Vec::new(),
             places: BTreeMap::new(),
             seen: None,
@@ -142,6 +147,31 @@ impl<'a> Shelf<'a> {
         value.map_or_else(|| Ok(Entries::default()), decode_entries)
     }
 
+    /// The leaf of a cell.
+    pub(crate) fn leaf(&self, cell: &Cell) -> Leaf {
+        Leaf::of(self.keyspace, self.partition, self.keyspace.position(cell.key.database, &cell.key.name))
+    }
+
+    /// Every cell between two positions, both included, in their order.
+    pub(crate) fn between(
+        &mut self,
+        (first, last): (Position, Position),
+    ) -> Result<Vec<(Cell, Entries)>, RowError> {
+        let (mut from, end) = (data_prefix(first), data_end(last));
+        let mut all = Vec::new();
+        loop {
+            let rows = self.scan_rows(&from, &end, SCAN_ROWS)?;
+            let is_last = rows.len() < SCAN_ROWS;
+            from = rows.last().map_or(from, |(row, _)| [row.as_ref(), &[0]].concat().into());
+            for (row, value) in rows {
+                all.push((decode_data_row(row)?, decode_entries(value)?));
+            }
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
     /// The rows of this partition's cells from `from` on, at most `limit` of them.
     pub(crate) fn scan(&mut self, from: Position, limit: usize) -> Result<Vec<(Cell, Entries)>, RowError> {
         let (first, last) = self.keyspace.range(self.partition);
@@ -158,20 +188,28 @@ impl<'a> Shelf<'a> {
 
     /// Every cell of the partition, in the order of positions.
     pub(crate) fn all(&mut self) -> Result<Vec<(Cell, Entries)>, RowError> {
+        self.between(self.keyspace.range(self.partition))
+    }
+}
+
+impl Shelf<'_> {
+    /// Every cell of the partition whose row says something; rows that do not are deleted.
+    pub(crate) fn salvage(&mut self) -> Result<Vec<(Cell, Entries)>, RowError> {
         let (first, last) = self.keyspace.range(self.partition);
         let (mut from, end) = (data_prefix(first), data_end(last));
         let mut all = Vec::new();
         loop {
             let rows = self.scan_rows(&from, &end, SCAN_ROWS)?;
-            let Some((last, _)) = rows.last().filter(|_| rows.len() == SCAN_ROWS) else {
-                for (row, value) in rows {
-                    all.push((decode_data_row(row)?, decode_entries(value)?));
-                }
-                return Ok(all);
-            };
-            from = [last.as_ref(), &[0]].concat().into();
+            let is_last = rows.len() < SCAN_ROWS;
+            from = rows.last().map_or(from, |(row, _)| [row.as_ref(), &[0]].concat().into());
             for (row, value) in rows {
-                all.push((decode_data_row(row)?, decode_entries(value)?));
+                match (decode_data_row(row.clone()), decode_entries(value)) {
+                    (Ok(cell), Ok(entries)) if !entries.is_empty() => all.push((cell, entries)),
+                    _ => self.store.delete(row),
+                }
+            }
+            if is_last {
+                return Ok(all);
             }
         }
     }
@@ -184,12 +222,15 @@ impl Rows for Shelf<'_> {
         self.get(cell)
     }
 
-    fn set_entries(&mut self, cell: &Cell, entries: Entries) {
+    fn set_entries(&mut self, cell: &Cell, entries: Entries, change: u64) {
         let at = self.place(cell);
         let (row, was_there) = at.map_or_else(
             || (data_row(self.keyspace, cell), false),
             |at| (self.read[at].1.clone(), self.read[at].2),
         );
+        if change != 0 {
+            self.changes.push((row_position(&row), change));
+        }
         let is_there = !entries.is_empty();
         if is_there != was_there {
             *self.keys.entry(cell.key.database).or_default() += if is_there { 1 } else { -1 };

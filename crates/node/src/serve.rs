@@ -4,6 +4,7 @@
 //! 1. An acknowledgement leaves when what it says is durable here, and says nothing about anywhere else.
 //! 2. What is shown to a reader is durable here before it is shown.
 
+use crate::replica::Replica;
 use crate::report;
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
@@ -78,7 +79,9 @@ fn acknowledge(
     ticket: Ticket,
     done: Done,
 ) {
+    let is_learning = node.replicas.get(&partition).is_some_and(Replica::is_learning);
     let (after, verdict) = match done {
+        Ok(Some((after, Verdict::Held { .. }))) if is_learning => (after, Verdict::Learning),
         Ok(Some(done)) => done,
         Ok(None) => return,
         Err(_) => (Commit::default(), Verdict::Refused),
@@ -120,7 +123,7 @@ fn take(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, cell: &Cel
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let after = replica.mend(cell, found, (node.identity.actor, lately), &mut shelf)?;
-    Ok(after.map(|after| (after, Verdict::Held { report: None })))
+    Ok(Some((after, Verdict::Held { report: None })))
 }
 
 /// Says what is held of a cell: the same as the asker, or all of it. Without a cell, what was applied.
@@ -135,6 +138,10 @@ pub(crate) fn fetch(
 ) {
     let replica = node.replicas.entry(partition).or_default();
     let shown = ranks.map(|dot| replica.shown(dot)).unwrap_or_default();
+    if replica.is_learning() {
+        // What is not here is not known to be nowhere.
+        return turn.send(node, from, partition, Message::Unreadable { ticket });
+    }
     let looked = match cell {
         Some(cell) => look(node, turn, from, (partition, cell), asker),
         None => all_seen(node, turn, partition).map(|report| (everything(turn.store), Some(report))),

@@ -14,6 +14,7 @@ use crate::report::dots_hash;
 use crate::rows::{RowError, Shelf, Storage};
 use crate::shown::While;
 use crate::stored;
+use crate::sync::{Scrub, Sync};
 use causal::{Actor, Cell, Clock};
 use placement::{Layout, NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,11 +31,30 @@ pub struct Options {
     pub retry_ms: u64,
     /// How many requests may wait at once.
     pub requests_max: usize,
+    /// How often each partition is compared with each of its other owners; never at `u64::MAX`.
+    pub compare_every_ms: u64,
+    /// How many partitions may take from other owners at once.
+    pub exchanges_max: usize,
+    /// How many bytes may be taken from other owners each second, about.
+    pub exchange_bytes_per_second: u64,
+    /// How long after one chunk of a partition (a 64th of it) the next is read and checked.
+    pub scrub_chunk_ms: u64,
+    /// Which shard of its process this is, and how many there are: a partition is one's whose number leaves that rest.
+    pub shard: (u16, u16),
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { request_timeout_ms: 2_000, retry_ms: 250, requests_max: 100_000 }
+        Self {
+            request_timeout_ms: 2_000,
+            retry_ms: 250,
+            requests_max: 100_000,
+            compare_every_ms: 10_000,
+            exchanges_max: 4,
+            exchange_bytes_per_second: 32 * 1024 * 1024,
+            scrub_chunk_ms: 100,
+            shard: (0, 1),
+        }
     }
 }
 
@@ -59,6 +79,10 @@ pub struct Node {
     pub(crate) queues: Queues,
     pub(crate) heard: Heard,
     pub(crate) links: BTreeSet<NodeId>,
+    pub(crate) sync: Sync,
+    pub(crate) scrub: Scrub,
+    /// The partitions of this shard that the layout gives this node.
+    pub(crate) mine: Vec<PartitionId>,
     /// Until when a clock that runs ahead keeps this node from coordinating writes, and how far ahead it is.
     pub(crate) ahead: Option<(u64, u64)>,
     /// Until when writes are refused while a member joins.
@@ -95,6 +119,13 @@ impl Turn<'_> {
     }
 }
 
+/// The partitions of a shard that a layout gives a node, ascending.
+pub(crate) fn mine(layout: &Layout, node: NodeId, options: &Options) -> Vec<PartitionId> {
+    let (shard, shards) = options.shard;
+    let is_mine = |at: &PartitionId| at.0 % shards.max(1) == shard && layout.owners(*at).contains(&node);
+    layout.keyspace().partitions().filter(is_mine).collect()
+}
+
 impl Node {
     /// A node with what its storage holds. The storage is new and packs the rows of contexts from now on.
     ///
@@ -116,6 +147,9 @@ impl Node {
             queues: Queues::default(),
             heard: Heard::default(),
             links: BTreeSet::new(),
+            sync: Sync::default(),
+            scrub: Scrub::default(),
+            mine: mine(&layout, identity.node, &options),
             ahead: None,
             held_until: 0,
             layout,
@@ -156,7 +190,8 @@ impl Node {
 
     /// When the next [`crate::Event::Tick`] is due, by the monotonic clock.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.pending.next_visit()
+        let visit = self.pending.next_visit().unwrap_or(u64::MAX);
+        Some(visit.min(self.sync.due(self.options.compare_every_ms < u64::MAX))).filter(|due| *due < u64::MAX)
     }
 
     /// The layout that it goes by.

@@ -3,7 +3,7 @@
 //! Invariant: a row that cannot be read ends the opening. A replica that has forgotten what it applied would take
 //! removed entries for news.
 
-use crate::meta::{META_VERSION, Share, decode_context, decode_sweeps, decode_taken};
+use crate::meta::{Condition, META_VERSION, Share, decode_context, decode_sweeps, decode_taken};
 use crate::meta_names::{Space, decode_context_row, decode_removal_row, decode_sweeps_row, decode_taken_row};
 use crate::replica::Replica;
 use crate::rows::{RowError, SCAN_ROWS, Storage};
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 struct Parts {
     contexts: Vec<(Actor, Intervals, Share)>,
     early: Early,
-    ahead: bool,
+    condition: Condition,
 }
 
 /// Every replica of which anything is stored.
@@ -36,7 +36,7 @@ pub(crate) fn replicas(store: &mut Storage) -> Result<BTreeMap<PartitionId, Repl
     })?;
     each(store, Space::Sweeps.range(), |row, value| {
         let parts = parts.entry(decode_sweeps_row(row)?).or_default();
-        (parts.early, parts.ahead) = decode_sweeps(value)?;
+        (parts.early, parts.condition) = decode_sweeps(value)?;
         Ok(())
     })?;
     each(store, Space::Removals.range(), |row, value| {
@@ -50,7 +50,7 @@ pub(crate) fn replicas(store: &mut Storage) -> Result<BTreeMap<PartitionId, Repl
         parts.entry(partition).or_default().early.insert_taken(&cell, &decode_taken(value)?);
         Ok(())
     })?;
-    let restore = |Parts { contexts, early, ahead }| Replica::restore(contexts, early, ahead);
+    let restore = |Parts { contexts, early, condition }| Replica::restore(contexts, early, condition);
     Ok(parts.into_iter().map(|(partition, parts)| (partition, restore(parts))).collect())
 }
 

@@ -194,7 +194,7 @@ pub(crate) fn applied(
             write.ahead_ms = Some(*ahead_ms);
             write.tally.fail(from)
         }
-        Verdict::Refused => write.tally.fail(from),
+        Verdict::Refused | Verdict::Learning => write.tally.fail(from),
     };
     match standing {
         Standing::Open => node.pending.put_back(ticket, Work::Write(write)),
@@ -354,7 +354,7 @@ pub(crate) fn visit(
     None
 }
 
-fn give_up(node: &mut Node, turn: &mut Turn<'_>, write: Write) {
+pub(crate) fn give_up(node: &mut Node, turn: &mut Turn<'_>, write: Write) {
     unknown(node, turn, write.task, write.joined, &write.tally);
 }
 

@@ -38,6 +38,7 @@ pub fn play(seed: u64, keeps_words: bool) -> Outcome {
         let operation = format!("{:?}", world.history[at]);
         world.wrongs.push(format!("nobody ever answered {operation}"));
     }
+    become_whole(&mut world);
     read_everything(&mut world);
     check_nodes(&mut world);
     check_agreement(&mut world);
@@ -57,6 +58,39 @@ pub fn play(seed: u64, keeps_words: bool) -> Outcome {
 fn is_success(told: &crate::history::Told) -> bool {
     use crate::history::Told;
     matches!(told, Told::Done | Told::NotDone | Told::Read(_) | Told::Values(_))
+}
+
+/// How long the owners of every partition may take, in the calm, until they hold the same by the same operations, in
+/// microseconds.
+const WHOLE_US_MAX: u64 = 120_000_000;
+
+/// Waits until nobody lacks anything that another owner has.
+fn become_whole(world: &mut World) {
+    let until = world.now + WHOLE_US_MAX;
+    while let Some(unequal) = unequal(world) {
+        if world.now >= until {
+            return world.wrongs.push(format!("two minutes of calm, and not whole: {unequal}"));
+        }
+        world.run_until(world.now + 500_000);
+    }
+}
+
+/// What keeps two owners of a partition from being equal.
+fn unequal(world: &World) -> Option<String> {
+    world.layout.keyspace().partitions().find_map(|partition| {
+        let owners = world.layout.owners(partition).iter();
+        let running = owners
+            .filter_map(|owner| world.machines.iter().find(|machine| machine.id == *owner)?.running.as_ref());
+        let maps: Vec<_> = running
+            .map(|running| {
+                let map = running.node.replicas().find(|(at, _)| *at == partition);
+                map.map(|(_, map)| (map.context().clone(), map.digest())).unwrap_or_default()
+            })
+            .collect();
+        let first = maps.first()?;
+        let other = maps.iter().find(|other| *other != first)?;
+        Some(format!("{partition}: {first:?} and {other:?}"))
+    })
 }
 
 /// Reads every key from all owners, at a node that chance picks: afterwards all of them hold the same.

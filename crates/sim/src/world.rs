@@ -83,6 +83,11 @@ impl World {
             request_timeout_ms: rng.between(150, 800),
             retry_ms: rng.between(20, 100),
             requests_max: 1_000,
+            compare_every_ms: rng.between(20, 3_000),
+            exchanges_max: 1 + usize::try_from(rng.below(4)).unwrap_or(0),
+            exchange_bytes_per_second: 1 << rng.between(12, 24),
+            scrub_chunk_ms: rng.between(20, 500),
+            shard: (0, 1),
         };
         let machines = layout.members().iter().map(|member| Machine::new(member.id)).collect();
         let mut world = Self {

@@ -146,7 +146,9 @@ impl Play {
         let pair = self.rng.sample(REPLICAS, 2);
         let place = Place::try_from(self.rng.below(usize::from(self.plan.cells))).expect("few cells");
         let snapshot = self.nodes[pair[1]].snapshot();
-        self.nodes[pair[0]].mend(place, &snapshot);
+        let open = self.exchange.as_ref().filter(|exchange| exchange.at == pair[0]);
+        let is_brought = open.is_some_and(|exchange| !exchange.todo.contains(&usize::from(place)));
+        self.nodes[pair[0]].mend(place, &snapshot, is_brought);
         pair[0]
     }
 

@@ -131,12 +131,12 @@ impl Replica {
     }
 
     /// Takes one cell outside of any exchange, with what is known of that cell, as a read repair does.
-    pub(crate) fn mend(&mut self, place: Place, snapshot: &Snapshot) {
+    pub(crate) fn mend(&mut self, place: Place, snapshot: &Snapshot, is_brought: bool) {
         let cell = cell_at(place);
         let theirs = snapshot.rows.cells.get(&cell).cloned().unwrap_or_default();
         let Knowledge { context, early } = &snapshot.knowledge;
         let of_cell = Knowledge { context: context.clone(), early: early.of(&cell) };
-        self.map.mend(&cell, &theirs, &of_cell, &mut self.rows).expect("memory");
+        self.map.mend(&cell, &theirs, &of_cell, is_brought, &mut self.rows).expect("memory");
     }
 
     /// Ends the open exchange.

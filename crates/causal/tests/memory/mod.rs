@@ -41,7 +41,7 @@ impl Rows for MemoryRows {
         Ok(self.cells.get(cell).cloned().unwrap_or_default())
     }
 
-    fn set_entries(&mut self, cell: &Cell, entries: Entries) {
+    fn set_entries(&mut self, cell: &Cell, entries: Entries, _change: u64) {
         if entries.is_empty() {
             self.cells.remove(cell);
         } else {

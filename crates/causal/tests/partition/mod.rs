@@ -5,7 +5,7 @@ use causal::map::{Applied, Knowledge, Map, Rows};
 use causal::{
     Actor, Amount, Cell, Change, Delta, Dot, Entries, Entry, Key, Payload, Scope, Stamp, Sweep, Value, string,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write;
 
@@ -20,6 +20,8 @@ struct Replica {
     map: Map,
     rows: MemoryRows,
     exchange: Option<(MemoryRows, Knowledge)>,
+    /// The cells that it has brought.
+    brought: BTreeSet<Cell>,
 }
 
 /// Every replica of a script by name, every operation by name, and the time.
@@ -149,7 +151,8 @@ impl Partition {
         let theirs = self.replica(peer);
         let ahead = theirs.map.is_ahead();
         let snapshot = (theirs.rows.clone(), theirs.map.knowledge().clone());
-        let Replica { map, rows, exchange, .. } = self.replica(name);
+        let Replica { map, rows, exchange, brought, .. } = self.replica(name);
+        brought.clear();
         map.begin(&snapshot.1, rows).map_err(|_| "unreadable")?;
         if ahead {
             map.mark_ahead();
@@ -159,7 +162,8 @@ impl Partition {
     }
 
     fn take(&mut self, name: &str, key: &str) -> Output {
-        let Replica { map, rows, exchange, .. } = self.replica(name);
+        let Replica { map, rows, exchange, brought, .. } = self.replica(name);
+        brought.insert(cell(key));
         let (their_rows, knowledge) = exchange.as_ref().ok_or("no exchange is open")?;
         let theirs = their_rows.cells.get(&cell(key)).cloned().unwrap_or_default();
         map.take(&cell(key), &theirs, knowledge, rows).map_err(|_| "unreadable")?;
@@ -183,8 +187,9 @@ impl Partition {
     fn mend(&mut self, name: &str, key: &str, peer: &str) -> Output {
         let theirs = self.replica(peer).held(key);
         let knowledge = self.replica(peer).map.knowledge().clone();
-        let Replica { map, rows, .. } = self.replica(name);
-        let mended = map.mend(&cell(key), &theirs, &knowledge, rows).map_err(|_| "unreadable")?;
+        let Replica { map, rows, exchange, brought, .. } = self.replica(name);
+        let is_brought = exchange.is_some() && brought.contains(&cell(key));
+        let mended = map.mend(&cell(key), &theirs, &knowledge, is_brought, rows).map_err(|_| "unreadable")?;
         Ok(format!("{}\n", applied_text(mended)))
     }
 

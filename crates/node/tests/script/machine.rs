@@ -43,7 +43,12 @@ impl Machine {
         let mut store =
             Storage::new(engine, StoreOptions { cache_bytes: 1 << 20, hash_seed: 7, packed_changes_max: 8 });
         let identity = Identity { node: self.id, actor: actor(self.name, self.starts) };
-        let node = Node::open(identity, Options::default(), Arc::clone(&self.layout), &mut store)?;
+        let node = Node::open(
+            identity,
+            Options { compare_every_ms: u64::MAX, ..Options::default() },
+            Arc::clone(&self.layout),
+            &mut store,
+        )?;
         self.starts += 1;
         self.running = Some(Running { node, store, sealed: Vec::new(), held_back: VecDeque::new() });
         Ok(())

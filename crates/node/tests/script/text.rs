@@ -39,6 +39,7 @@ fn verdict(verdict: &Verdict) -> String {
         Verdict::Held { report: Some(report) } => format!("held; {}", self::report(report)),
         Verdict::StampAhead { ahead_ms } => format!("refused: its stamp is {ahead_ms} ms ahead"),
         Verdict::Refused => "refused".into(),
+        Verdict::Learning => "held, and learning itself".into(),
     }
 }
 

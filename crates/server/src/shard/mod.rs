@@ -113,6 +113,7 @@ impl Shard {
         let options = Options {
             request_timeout_ms: ms(host.config.request_timeout),
             retry_ms: ms(host.config.retry),
+            shard: (u16::try_from(index).unwrap_or(0), u16::try_from(shards).unwrap_or(u16::MAX)),
             ..Options::default()
         };
         let identity = Identity { node: host.me, actor };

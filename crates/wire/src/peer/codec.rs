@@ -3,6 +3,7 @@
 //! 1. A tag and the order of its fields never change; what must change gets a new tag.
 //! 2. Nothing is allocated that the bytes received do not pay for.
 
+use super::exchange::Step;
 use super::{Envelope, Found, Hashes, Job, Message, Report, Request, Shown, Ticket, Verdict};
 use crate::resp::{self, Protocol, ReplyDecoder};
 use crate::{Level, Reply};
@@ -89,6 +90,10 @@ impl Message {
             }
             Self::LayoutWanted => out.put_u8(11),
             Self::Alive => out.put_u8(12),
+            Self::Exchange { ticket, step } => {
+                head(out, 30, *ticket);
+                step.encode(out);
+            }
         }
     }
 
@@ -127,6 +132,7 @@ impl Message {
             7 => Self::Unreadable { ticket },
             8 => Self::Ask { ticket, request: Request::decode(reader)? },
             9 => Self::Answer { ticket, reply: decode_reply(reader)? },
+            30 => Self::Exchange { ticket, step: Step::decode(reader)? },
             _ => return Err(reader.malformed()),
         })
     }
@@ -206,12 +212,12 @@ impl Shown {
 }
 
 impl Hashes {
-    fn encode(&self, out: &mut BytesMut) {
+    pub(super) fn encode(&self, out: &mut BytesMut) {
         out.put_u64(self.held);
         out.put_u64(self.applied);
     }
 
-    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+    pub(super) fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
         Ok(Self { held: reader.u64()?, applied: reader.u64()? })
     }
 }
@@ -239,6 +245,7 @@ impl Verdict {
                 put_varint(out, *ahead_ms);
             }
             Self::Refused => out.put_u8(2),
+            Self::Learning => out.put_u8(3),
         }
     }
 
@@ -250,6 +257,7 @@ impl Verdict {
             }
             1 => Ok(Self::StampAhead { ahead_ms: reader.varint()? }),
             2 => Ok(Self::Refused),
+            3 => Ok(Self::Learning),
             _ => Err(reader.malformed()),
         }
     }

@@ -18,6 +18,7 @@
 //!
 //! `frame` says how envelopes lie on the wire.
 
+pub mod exchange;
 pub mod frame;
 
 mod codec;
@@ -122,6 +123,13 @@ pub enum Message {
     },
     /// Your epoch is newer than mine: send me your layout.
     LayoutWanted,
+    /// One step by which two owners come to hold the same.
+    Exchange {
+        /// Names the question.
+        ticket: Ticket,
+        /// The step.
+        step: exchange::Step,
+    },
     /// Nothing, but that I am there, and which epoch I go by.
     Alive,
 }
@@ -188,6 +196,8 @@ pub enum Verdict {
     },
     /// It was refused and is not held: this node does not own the partition, or cannot use its disk.
     Refused,
+    /// It is held, and does not count: this replica has lost something and is still learning what.
+    Learning,
 }
 
 /// A client's request for one key or one partition.

@@ -1,0 +1,210 @@
+//! When owners of a partition are compared, and what follows from it.
+//!
+//! ```text
+//! tick      every partition is compared with each of its other owners, one after another, all the time
+//! compared  the same ─▶ nothing, and if this replica may have run ahead, it has not
+//!           it lacks what this one has ─▶ nothing: it compares, too
+//!           it has what was missing here the last time already ─▶ take it (`taker`)
+//!           it has forgotten what it had ─▶ tell it
+//! ```
+//!
+//! Operations that are under way look like a difference for a moment. So nothing is taken before it was missing twice.
+//!
+//! Invariant: what one compares, or takes, changes nothing but by the merge of the map.
+
+use crate::learning;
+use crate::rows::{Shelf, everything};
+use crate::scrub;
+use crate::state::{Node, Turn};
+use crate::sync::{AGAIN_MS, SyncFigures, View};
+use crate::taker;
+use crate::task::is_live;
+use causal::Context;
+use placement::{NodeId, PartitionId};
+use wire::peer::exchange::{State, Step};
+use wire::peer::{Hashes, Message, Ticket};
+
+/// Beyond so many missing operations nothing of it is merely under way.
+const UNDER_WAY_MAX: u64 = 1_000;
+/// How often quiet leaves are stored, in milliseconds.
+const SETTLE_MS: u64 = 15_000;
+/// A snapshot that nobody has asked for during this time is closed, in milliseconds.
+const SNAPSHOT_UNUSED_MS: u64 = 10_000;
+
+/// Does what is due.
+pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
+    let now = turn.now.monotonic_ms;
+    taker::tick(node, turn);
+    while let Some(partition) = node.sync.next_again(now) {
+        ask_all(node, turn, partition);
+    }
+    if now < node.sync.compare_at || node.options.compare_every_ms == u64::MAX {
+        return;
+    }
+    if now >= node.sync.settled_at + SETTLE_MS {
+        settle(node, turn);
+    }
+    let mine = node.mine.len();
+    if mine == 0 {
+        node.sync.compare_at = now + node.options.compare_every_ms;
+        return;
+    }
+    scrub::step(node, turn);
+    // As many at a time as it takes to have a turn every few milliseconds.
+    let each_ms = (node.options.compare_every_ms / mine as u64).max(1);
+    let at_once = (mine as u64).div_ceil((node.options.compare_every_ms / each_ms).max(1));
+    for _ in 0..at_once {
+        let at = usize::from(node.sync.cursor) % mine;
+        node.sync.cursor = u16::try_from((at + 1) % mine).unwrap_or_default();
+        ask_all(node, turn, node.mine[at]);
+    }
+    node.sync.compare_at = now + each_ms;
+}
+
+/// Stores what has been quiet, and closes what is not used.
+fn settle(node: &mut Node, turn: &mut Turn<'_>) {
+    node.sync.settled_at = turn.now.monotonic_ms;
+    let since = turn.now.monotonic_ms.saturating_sub(SNAPSHOT_UNUSED_MS);
+    for (partition, replica) in &mut node.replicas {
+        replica.close_unused(since);
+        if !replica.is_snapshot_open() {
+            let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), *partition);
+            replica.leaves().settle(&mut shelf);
+        }
+    }
+}
+
+/// Asks every other owner whether it holds the same.
+fn ask_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
+    let me = node.identity.node;
+    let others: Vec<NodeId> = node.layout.owners(partition).iter().copied().filter(|o| *o != me).collect();
+    for owner in others {
+        if node.links.contains(&owner) {
+            let step = Step::Compare(hashes(node, partition));
+            let ticket = node.pending.ticket();
+            turn.send(node, owner, partition, Message::Exchange { ticket, step });
+        }
+    }
+}
+
+fn hashes(node: &mut Node, partition: PartitionId) -> Hashes {
+    let map = node.replicas.entry(partition).or_default().map();
+    Hashes { held: map.digest(), applied: map.context().fingerprint() }
+}
+
+/// Another owner asks whether this one holds the same.
+pub(crate) fn asked(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    from: NodeId,
+    partition: PartitionId,
+    ticket: Ticket,
+    theirs: Hashes,
+) {
+    let is_same = hashes(node, partition) == theirs;
+    let replica = node.replicas.entry(partition).or_default();
+    let step = if is_same && !replica.is_learning() && !replica.map().is_ahead() {
+        Step::Same
+    } else {
+        Step::Differs(Box::new(replica.state()))
+    };
+    // What is said to have been applied must be there after a crash.
+    let after = everything(turn.store);
+    turn.send_after(after, node, from, partition, Message::Exchange { ticket, step });
+}
+
+/// It holds the same.
+pub(crate) fn same(node: &mut Node, turn: &mut Turn<'_>, from: NodeId, partition: PartitionId) {
+    let replica = node.replicas.entry(partition).or_default();
+    // Of what it has applied only that is known which it has said: this replica has gone on meanwhile.
+    let view = node.sync.views.entry((partition, from)).or_default();
+    (view.missing, view.is_same) = (Context::default(), true);
+    if replica.is_learning() {
+        taker::begin(node, turn, partition, from);
+    }
+}
+
+/// It does not, and says what it has.
+pub(crate) fn differs(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    from: NodeId,
+    partition: PartitionId,
+    ticket: Ticket,
+    state: State,
+) {
+    let replica = node.replicas.entry(partition).or_default();
+    let missing = state.context.without(replica.map().context());
+    let is_equal = missing.is_empty() && replica.map().context().len() == state.context.len();
+    let holds_same = is_equal && replica.map().digest() == state.digest;
+    let view = node.sync.views.entry((partition, from)).or_default();
+    let gone = view.context.without(&state.context);
+    let was_missing = std::mem::replace(&mut view.missing, missing.clone());
+    view.is_same = holds_same && !state.is_learning;
+    let forgotten = std::mem::replace(&mut view.context, state.context);
+    let is_learning = replica.is_learning();
+    if holds_same && !state.is_learning && !is_learning {
+        let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+        replica.agreed(state.is_ahead, &mut shelf);
+    }
+    if !gone.is_empty() && !state.is_learning {
+        let step = Step::Forgotten(forgotten);
+        turn.send(node, from, partition, Message::Exchange { ticket, step });
+    }
+    let stays_missing = was_missing.without(&was_missing.without(&missing));
+    let is_owed = is_learning || !stays_missing.is_empty() || missing.len() > UNDER_WAY_MAX;
+    // By the same operations something else is held: somebody has taken cells that run ahead.
+    let is_odd = is_equal && !holds_same;
+    if is_owed || is_odd {
+        taker::begin(node, turn, partition, from);
+    } else if !missing.is_empty() {
+        node.sync.look_again(turn.now.monotonic_ms + AGAIN_MS, partition);
+    }
+}
+
+/// A link has come up: what its node may have and this one not is compared at once, not when its turn comes.
+pub(crate) fn linked(node: &mut Node, turn: &mut Turn<'_>, peer: NodeId) {
+    if !is_live(node, peer) {
+        return;
+    }
+    node.sync.compare_at = turn.now.monotonic_ms;
+}
+
+/// A co-owner has seen here what is not here any more.
+pub(crate) fn forgotten(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, context: &Context) {
+    let Some(replica) = node.replicas.get(&partition) else { return };
+    if !replica.is_learning() && !context.without(replica.map().context()).is_empty() {
+        learning::quarantine(node, turn, partition);
+    }
+}
+
+impl Node {
+    /// How far this node is from holding what its co-owners hold.
+    pub fn sync(&self) -> SyncFigures {
+        let mut figures = SyncFigures {
+            open: self.sync.takes.len() as u64,
+            finished: self.sync.finished,
+            abandoned: self.sync.abandoned,
+            cells: self.sync.cells,
+            bytes: self.sync.bytes,
+            read: self.sync.read,
+            scrubs: self.scrub.rounds,
+            damaged: self.scrub.damaged,
+            ..SyncFigures::default()
+        };
+        for partition in &self.mine {
+            let others = self.layout.owners(*partition).iter().filter(|owner| **owner != self.identity.node);
+            let views: Vec<Option<&View>> =
+                others.map(|owner| self.sync.views.get(&(*partition, *owner))).collect();
+            if views.is_empty() {
+                continue;
+            }
+            figures.partitions += 1;
+            figures.unequal += u64::from(!views.iter().all(|view| view.is_some_and(|view| view.is_same)));
+            figures.behind += views.iter().flatten().map(|view| view.missing.len()).max().unwrap_or(0);
+            let is_learning = self.replicas.get(partition).is_some_and(crate::replica::Replica::is_learning);
+            figures.learning += u64::from(is_learning);
+        }
+        figures
+    }
+}

@@ -1,0 +1,55 @@
+//! A replica that may have lost something: it says so, and counts for nothing until it has learned what.
+//!
+//! ```text
+//! quarantine   a row that cannot be read, a context that has gone back, a disk that is not the one it was: the replica
+//!              forgets what it has applied and keeps what rows it has
+//! meanwhile    it takes writes, which do not count here; it answers no reader, and passes on what clients ask of it
+//! whole again  after exchanges with so many other owners that everything acknowledged by a majority is among theirs
+//! ```
+//!
+//! Invariant: what this replica has acknowledged before is not relied upon any more, here or by whoever waits.
+
+use crate::rows::{RowError, Shelf};
+use crate::state::{Node, Turn};
+use crate::task::refuse;
+use crate::work::{Purpose, Work};
+use crate::write;
+use placement::PartitionId;
+use wire::Fault;
+
+/// Has a replica forget what it has applied.
+pub(crate) fn quarantine(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
+    node.sync.takes.remove(&partition);
+    // Where its rows cannot be read now they are tried again, with the next sign of damage.
+    if forget(node, turn.store, partition).is_ok() {
+        end_work(node, turn, partition);
+    }
+}
+
+/// The same, of a node that is being opened: nobody waits for anything.
+pub(crate) fn forget(
+    node: &mut Node,
+    store: &mut crate::rows::Storage,
+    partition: PartitionId,
+) -> Result<(), RowError> {
+    let mut shelf = Shelf::new(store, node.layout.keyspace(), partition);
+    let replica = node.replicas.entry(partition).or_default();
+    replica.quarantine(node.identity.actor, &mut shelf)
+}
+
+/// Whoever waits for work that counts this replica is told that it is not known what came of it.
+fn end_work(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
+    for ticket in node.pending.tickets() {
+        match node.pending.take(ticket) {
+            Some(Work::Write(write)) if write.task.partition == partition => {
+                write::give_up(node, turn, *write);
+            }
+            Some(Work::Read(read)) if read.task.partition == partition => match read.purpose {
+                Purpose::Settle(write) => write::give_up(node, turn, *write),
+                _ => refuse(node, turn, read.task, Fault::Storage),
+            },
+            Some(other) => node.pending.put_back(ticket, other),
+            None => {}
+        }
+    }
+}

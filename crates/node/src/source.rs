@@ -1,0 +1,154 @@
+//! Giving another owner what it lacks: answers about a snapshot of a partition.
+//!
+//! Invariants:
+//! 1. Everything said of a snapshot is as it was when it was opened, and was durable here before it is said.
+//! 2. Nothing is remembered between two questions but the snapshot, so each may come twice.
+
+use crate::leaf::{CHUNKS, FANOUT, Leaf};
+use crate::replica::Replica;
+use crate::rows::{RowError, Shelf, everything};
+use crate::state::{Node, Turn};
+use causal::{Cell, Context, Entries};
+use placement::{NodeId, PartitionId};
+use wire::peer::exchange::{LeafCells, Step};
+use wire::peer::{Message, Ticket};
+
+/// About how many bytes of cells one answer has.
+const CELLS_BYTES_MAX: usize = 256 * 1024;
+/// How many leaves a partition has.
+const LEAVES: u16 = 4096;
+/// How many chunks are scanned for one question, where their sums are not known; then it is to be asked again.
+const SCANNED_CHUNKS_MAX: usize = 8;
+
+/// Answers a taker.
+pub(crate) fn asked(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    from: NodeId,
+    partition: PartitionId,
+    ticket: Ticket,
+    step: Step,
+) {
+    let by = (from, ticket);
+    let answer = match step {
+        Step::Open(taker) => open(node, turn, partition, by, taker),
+        Step::Descend(chunks) => descend(node, turn, partition, by, &chunks),
+        Step::Take { leaves, skip } => take(node, turn, partition, by, (&leaves, skip)),
+        Step::Close => {
+            node.replicas.entry(partition).or_default().close(by);
+            return;
+        }
+        _ => return,
+    };
+    // A row that cannot be read is none of the taker's: it turns to another owner.
+    let step = answer.unwrap_or(Step::Gone);
+    turn.send_after(everything(turn.store), node, from, partition, Message::Exchange { ticket, step });
+}
+
+fn open(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    partition: PartitionId,
+    by: (NodeId, Ticket),
+    taker: Context,
+) -> Result<Step, RowError> {
+    let replica = node.replicas.entry(partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    if replica.snapshot(by, turn.now.monotonic_ms).is_some() {
+        // It was asked before: the taker may have had the first answer, and must not get another snapshot under it.
+        return opened(replica, by, &mut shelf, turn.now.monotonic_ms);
+    }
+    let unknown = replica.leaves().unknown(&mut shelf);
+    for chunk in unknown.iter().take(SCANNED_CHUNKS_MAX) {
+        replica.leaves().sums(*chunk, &mut shelf)?;
+    }
+    if unknown.len() > SCANNED_CHUNKS_MAX {
+        return Ok(Step::Later);
+    }
+    replica.open(by, taker, turn.now.monotonic_ms);
+    opened(replica, by, &mut shelf, turn.now.monotonic_ms)
+}
+
+fn opened(
+    replica: &mut Replica,
+    by: (NodeId, Ticket),
+    shelf: &mut Shelf<'_>,
+    now_ms: u64,
+) -> Result<Step, RowError> {
+    let mut chunks = Vec::with_capacity(FANOUT);
+    for chunk in CHUNKS {
+        let now = replica.sums(chunk, shelf)?;
+        let Some(snapshot) = replica.snapshot(by, now_ms) else { return Ok(Step::Gone) };
+        chunks.push(snapshot.sums(chunk, now).iter().fold(0u64, |total, sum| total.wrapping_add(*sum)));
+    }
+    let is_learning = replica.is_learning();
+    let Some(snapshot) = replica.snapshot(by, now_ms) else { return Ok(Step::Gone) };
+    Ok(Step::Opened { knowledge: Box::new(snapshot.knowledge.clone()), chunks, is_learning })
+}
+
+fn descend(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    partition: PartitionId,
+    by: (NodeId, Ticket),
+    chunks: &[u8],
+) -> Result<Step, RowError> {
+    let replica = node.replicas.entry(partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    let mut found = Vec::new();
+    for chunk in chunks.iter().filter(|chunk| usize::from(**chunk) < FANOUT) {
+        let now = replica.sums(*chunk, &mut shelf)?;
+        let Some(snapshot) = replica.snapshot(by, turn.now.monotonic_ms) else { return Ok(Step::Gone) };
+        found.push((*chunk, snapshot.sums(*chunk, now)));
+    }
+    Ok(Step::Leaves(found))
+}
+
+fn take(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    partition: PartitionId,
+    by: (NodeId, Ticket),
+    (leaves, skip): (&[u16], u32),
+) -> Result<Step, RowError> {
+    let replica = node.replicas.entry(partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    let Some(snapshot) = replica.snapshot(by, turn.now.monotonic_ms) else { return Ok(Step::Gone) };
+    let (mut parts, mut bytes, mut read) = (Vec::new(), 0, 0);
+    let mut more = None;
+    for (at, leaf) in leaves.iter().enumerate() {
+        let leaf = Leaf(leaf % LEAVES);
+        let skip = if at == 0 { usize::try_from(skip).unwrap_or(usize::MAX) } else { 0 };
+        let now = shelf.between(leaf.range(shelf.keyspace, partition))?;
+        let cells = snapshot.cells(leaf, now);
+        read += cells.len() as u64;
+        let is_news = |entries: &Entries| entries.dots().any(|dot| !snapshot.taker.contains(dot));
+        let mut part = LeafCells { leaf: leaf.0, ..LeafCells::default() };
+        if skip == 0 {
+            let sums = cells.iter().flat_map(|(cell, entries)| entries.iter().map(|e| e.fingerprint(cell)));
+            let mut sums: Vec<u64> = sums.collect();
+            sums.sort_unstable();
+            part.fingerprints = Some(sums);
+        }
+        let news: Vec<(Cell, Entries)> = cells.into_iter().filter(|(_, entries)| is_news(entries)).collect();
+        let count = news.len();
+        for (cell, entries) in news.into_iter().skip(skip) {
+            if bytes > CELLS_BYTES_MAX {
+                break;
+            }
+            bytes += entries.bytes_about() + cell.key.name.len();
+            part.cells.push((cell, entries));
+        }
+        let sent = skip + part.cells.len();
+        parts.push(part);
+        if sent < count {
+            more = u32::try_from(sent).ok();
+            break;
+        }
+        if bytes > CELLS_BYTES_MAX {
+            break;
+        }
+    }
+    node.sync.read += read;
+    Ok(Step::Cells { leaves: parts, more })
+}

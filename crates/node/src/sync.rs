@@ -1,0 +1,137 @@
+//! Anti-entropy: what a node knows of how its co-owners stand, and what it takes from them. Data alone; `compare` tells
+//! when owners are compared, `taker` and `source` how the difference is closed.
+
+use causal::Context;
+use causal::map::Knowledge;
+use placement::{NodeId, PartitionId};
+use std::collections::{BTreeMap, BTreeSet};
+use wire::peer::Ticket;
+use wire::peer::exchange::Step;
+
+/// A partition in which something is missing is compared again after this time, in milliseconds.
+pub(crate) const AGAIN_MS: u64 = 500;
+
+/// How another owner of a partition stood when it was compared last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct View {
+    /// What it had applied.
+    pub(crate) context: Context,
+    /// What of that is missing here.
+    pub(crate) missing: Context,
+    /// Whether it held the same.
+    pub(crate) is_same: bool,
+}
+
+/// How far a node is from holding what its co-owners hold, and what it has done about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SyncFigures {
+    /// Operations that co-owners had applied when they were compared last, and this node had not.
+    pub behind: u64,
+    /// Partitions of this node that others own too.
+    pub partitions: u64,
+    /// Those of which some co-owner did not hold the same when it was compared last, or was never compared.
+    pub unequal: u64,
+    /// Those that have lost something and count for no quorum yet.
+    pub learning: u64,
+    /// Exchanges under way.
+    pub open: u64,
+    /// Exchanges that were finished.
+    pub finished: u64,
+    /// Exchanges that were given up.
+    pub abandoned: u64,
+    /// Cells taken from others.
+    pub cells: u64,
+    /// Bytes of them and of what was compared, about.
+    pub bytes: u64,
+    /// Cells read here to compare them.
+    pub read: u64,
+    /// How often everything stored was read and checked.
+    pub scrubs: u64,
+    /// Partitions that were found damaged by that.
+    pub damaged: u64,
+}
+
+/// An exchange under way.
+#[derive(Debug)]
+pub(crate) struct Take {
+    pub(crate) source: NodeId,
+    pub(crate) ticket: Ticket,
+    /// What the snapshot knows; nothing until it is open.
+    pub(crate) knowledge: Option<Box<Knowledge>>,
+    pub(crate) is_learning: bool,
+    pub(crate) question: Option<Step>,
+    /// When the question is asked, for the first time or again.
+    pub(crate) ask_at: u64,
+    pub(crate) heard_at: u64,
+}
+
+/// How far a node is with reading everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Scrub {
+    pub(crate) at: usize,
+    pub(crate) chunk: u8,
+    pub(crate) next_at: u64,
+    /// How often everything was read.
+    pub(crate) rounds: u64,
+    /// How many partitions were found damaged.
+    pub(crate) damaged: u64,
+}
+
+/// See the head of this file.
+#[derive(Debug, Default)]
+pub(crate) struct Sync {
+    pub(crate) views: BTreeMap<(PartitionId, NodeId), View>,
+    pub(crate) takes: BTreeMap<PartitionId, Take>,
+    /// When the next partitions are compared, and from which on.
+    pub(crate) compare_at: u64,
+    pub(crate) cursor: u16,
+    /// Partitions to be compared again sooner, and when.
+    again: BTreeSet<(u64, PartitionId)>,
+    /// Until when the throttle lets nothing more be asked for, in microseconds.
+    pub(crate) free_at_us: u64,
+    /// When quiet leaves were stored last and unused snapshots closed.
+    pub(crate) settled_at: u64,
+    pub(crate) finished: u64,
+    pub(crate) abandoned: u64,
+    pub(crate) cells: u64,
+    pub(crate) bytes: u64,
+    pub(crate) read: u64,
+}
+
+impl Sync {
+    /// Has a partition compared again at a time, before its turn comes.
+    pub(crate) fn look_again(&mut self, at: u64, partition: PartitionId) {
+        if self.again.iter().all(|(planned, known)| *known != partition || *planned > at) {
+            self.again.retain(|(_, known)| *known != partition);
+            self.again.insert((at, partition));
+        }
+    }
+
+    /// The next partition to be compared again.
+    pub(crate) fn next_again(&mut self, now: u64) -> Option<PartitionId> {
+        let first = self.again.first().copied().filter(|(at, _)| *at <= now)?;
+        self.again.remove(&first);
+        Some(first.1)
+    }
+
+    /// When there is something to do next.
+    pub(crate) fn due(&self, compares: bool) -> u64 {
+        let again = self.again.first().map_or(u64::MAX, |(at, _)| *at);
+        let asked = self.takes.values().map(|take| take.ask_at).min().unwrap_or(u64::MAX);
+        let compare_at = if compares { self.compare_at } else { u64::MAX };
+        compare_at.min(again).min(asked)
+    }
+
+    /// Has the throttle pay for some bytes, from now on.
+    pub(crate) fn pay(&mut self, now_ms: u64, bytes: usize, bytes_per_second: u64) {
+        let bytes = bytes as u64;
+        self.bytes += bytes;
+        let takes_us = bytes.saturating_mul(1_000_000) / bytes_per_second.max(1);
+        self.free_at_us = self.free_at_us.max(now_ms * 1000) + takes_us;
+    }
+
+    /// When the throttle lets something be asked for again, in milliseconds.
+    pub(crate) fn free_at(&self) -> u64 {
+        self.free_at_us.div_ceil(1000)
+    }
+}

@@ -1,0 +1,271 @@
+//! Taking from another owner what this one lacks: one exchange, from its opening to its end.
+//!
+//! ```text
+//! begin     ask for a snapshot
+//! opened    take over what it knows to be gone; compare the sums of chunks
+//! leaves    compare the sums of leaves of those that differ
+//! cells     take the cells of those that differ, leaf by leaf
+//! finish    unite the contexts
+//! ```
+//!
+//! One question is under way at a time, and the next waits until the throttle lets it. An exchange that gets no answer for
+//! long is given up: what was taken stays, and the next one finds less to do.
+//!
+//! Invariants:
+//! 1. Contexts are united only when every leaf that differed was taken.
+//! 2. An exchange is of one snapshot; if that is gone, it is given up.
+
+use crate::leaf::{FANOUT, Leaf};
+use crate::replica::Replica;
+use crate::rows::{RowError, Shelf};
+use crate::state::{Node, Turn};
+use crate::sync::{AGAIN_MS, Take};
+use causal::map::Knowledge;
+use causal::{Cell, Entries};
+use placement::{NodeId, PartitionId};
+use std::collections::{BTreeMap, BTreeSet};
+use wire::peer::exchange::{LeafCells, Step};
+use wire::peer::{Message, Ticket};
+
+/// How many chunks one question is about.
+const CHUNKS_AT_ONCE: usize = 8;
+/// How many leaves one question is about.
+const LEAVES_AT_ONCE: usize = 64;
+/// An exchange without an answer for this time is given up, in milliseconds.
+const SILENCE_MS_MAX: u64 = 10_000;
+/// Bytes that a fingerprint or a sum takes on the wire.
+const SUM_BYTES: usize = 8;
+
+/// Opens an exchange, unless there is one of this partition or there are enough of them.
+pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, source: NodeId) {
+    if node.sync.takes.contains_key(&partition) || node.sync.takes.len() >= node.options.exchanges_max {
+        return node.sync.look_again(turn.now.monotonic_ms + AGAIN_MS, partition);
+    }
+    let context = node.replicas.entry(partition).or_default().map().context().clone();
+    let (ticket, now) = (node.pending.ticket(), turn.now.monotonic_ms);
+    let take = Take {
+        source,
+        ticket,
+        knowledge: None,
+        is_learning: false,
+        question: Some(Step::Open(context)),
+        ask_at: now,
+        heard_at: now,
+    };
+    node.sync.takes.insert(partition, take);
+    ask(node, turn, partition);
+}
+
+/// Asks what is due, and gives up what gets no answer.
+pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
+    let now = turn.now.monotonic_ms;
+    let due = node.sync.takes.iter().filter(|(_, take)| take.ask_at <= now);
+    for partition in due.map(|(partition, _)| *partition).collect::<Vec<_>>() {
+        let is_silent =
+            node.sync.takes.get(&partition).is_some_and(|take| now >= take.heard_at + SILENCE_MS_MAX);
+        if is_silent { abandon(node, turn, partition) } else { ask(node, turn, partition) }
+    }
+}
+
+/// Asks the question, and again if there is no answer by then.
+fn ask(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
+    let Some(take) = node.sync.takes.get_mut(&partition) else { return };
+    take.ask_at = turn.now.monotonic_ms + node.options.retry_ms;
+    let Some(step) = take.question.clone() else { return };
+    let (to, ticket) = (take.source, take.ticket);
+    turn.send(node, to, partition, Message::Exchange { ticket, step });
+}
+
+/// The source has answered.
+pub(crate) fn answered(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    from: NodeId,
+    partition: PartitionId,
+    ticket: Ticket,
+    step: Step,
+) {
+    let now = turn.now.monotonic_ms;
+    let Some(take) = node.sync.takes.get_mut(&partition) else { return };
+    if take.source != from || take.ticket != ticket {
+        return;
+    }
+    take.heard_at = now;
+    let went = match (step, take.question.take()) {
+        (Step::Opened { knowledge, chunks, is_learning }, Some(Step::Open(_))) => {
+            take.is_learning = is_learning;
+            opened(node, turn, partition, knowledge, &chunks)
+        }
+        (Step::Leaves(chunks), Some(Step::Descend(_))) => leaves(node, turn, partition, &chunks),
+        (Step::Cells { leaves, more }, Some(Step::Take { .. })) => cells(node, turn, partition, leaves, more),
+        (Step::Gone, _) => return abandon(node, turn, partition),
+        (_, question) => {
+            take.question = question;
+            return;
+        }
+    };
+    match went {
+        Ok(()) => go_on(node, turn, partition),
+        Err(_) => abandon(node, turn, partition),
+    }
+}
+
+/// The snapshot is open.
+fn opened(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    partition: PartitionId,
+    knowledge: Box<Knowledge>,
+    chunks: &[u64],
+) -> Result<(), RowError> {
+    let replica = node.replicas.entry(partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    replica.begin(&knowledge, node.identity.actor, &mut shelf)?;
+    let mine = replica.leaves().totals(&mut shelf)?;
+    let pairs = (0u8..).zip(mine.iter().zip(chunks));
+    let differ = pairs.filter(|(_, (mine, theirs))| mine != theirs).map(|(chunk, _)| chunk);
+    replica.awaited().into_iter().for_each(|awaited| awaited.chunks = differ.clone().collect());
+    let Some(take) = node.sync.takes.get_mut(&partition) else { return Ok(()) };
+    take.knowledge = Some(knowledge);
+    node.sync.pay(turn.now.monotonic_ms, chunks.len() * SUM_BYTES, node.options.exchange_bytes_per_second);
+    Ok(())
+}
+
+/// The sums of leaves have come.
+fn leaves(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    partition: PartitionId,
+    chunks: &[(u8, Vec<u64>)],
+) -> Result<(), RowError> {
+    let replica = node.replicas.entry(partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    for (chunk, theirs) in chunks.iter().filter(|(chunk, _)| usize::from(*chunk) < FANOUT) {
+        let mine = replica.sums(*chunk, &mut shelf)?;
+        let pairs = mine.iter().zip(theirs).enumerate().filter(|(_, (mine, theirs))| mine != theirs);
+        let Some(awaited) = replica.awaited() else { return Ok(()) };
+        if awaited.chunks.contains(chunk) {
+            awaited.leaves.extend(pairs.map(|(number, _)| Leaf::at(*chunk, number).0));
+            awaited.chunks.retain(|asked| asked != chunk);
+        }
+    }
+    let bytes = chunks.len() * FANOUT * SUM_BYTES;
+    node.sync.pay(turn.now.monotonic_ms, bytes, node.options.exchange_bytes_per_second);
+    Ok(())
+}
+
+/// Cells have come.
+fn cells(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    partition: PartitionId,
+    parts: Vec<LeafCells>,
+    more: Option<u32>,
+) -> Result<(), RowError> {
+    let Some(take) = node.sync.takes.get_mut(&partition) else { return Ok(()) };
+    let Some(knowledge) = take.knowledge.as_deref() else { return Ok(()) };
+    let replica = node.replicas.entry(partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    let last = parts.last().map(|part| part.leaf);
+    let mut bytes = 0;
+    for part in parts {
+        if replica.awaited().is_none_or(|awaited| awaited.leaves.front() != Some(&part.leaf)) {
+            // An answer to the question before, come late.
+            break;
+        }
+        bytes += bytes_of(&part);
+        node.sync.read += drop_gone(replica, &part, knowledge, node.identity.actor, &mut shelf)?;
+        for (cell, theirs) in &part.cells {
+            replica.take(cell, theirs, knowledge, node.identity.actor, &mut shelf)?;
+            node.sync.cells += 1;
+        }
+        let Some(awaited) = replica.awaited() else { break };
+        if let Some(more) = more.filter(|_| Some(part.leaf) == last) {
+            awaited.skip = more;
+        } else {
+            awaited.skip = 0;
+            awaited.leaves.pop_front();
+        }
+    }
+    node.sync.pay(turn.now.monotonic_ms, bytes, node.options.exchange_bytes_per_second);
+    Ok(())
+}
+
+/// Takes out what the source has applied and does not hold any more; tells how many cells were looked at.
+fn drop_gone(
+    replica: &mut Replica,
+    part: &LeafCells,
+    knowledge: &Knowledge,
+    own_actor: causal::Actor,
+    shelf: &mut Shelf<'_>,
+) -> Result<u64, RowError> {
+    let Some(fingerprints) = &part.fingerprints else { return Ok(0) };
+    let there: BTreeSet<u64> = fingerprints.iter().copied().collect();
+    let sent: BTreeMap<&Cell, &Entries> = part.cells.iter().map(|(cell, entries)| (cell, entries)).collect();
+    let mine = shelf.between(Leaf(part.leaf).range(shelf.keyspace, shelf.partition))?;
+    let read = mine.len() as u64;
+    for (cell, entries) in mine.into_iter().filter(|(cell, _)| !sent.contains_key(cell)) {
+        let is_there = |entry: &&causal::Entry| there.contains(&entry.fingerprint(&cell));
+        let theirs: Entries = entries.iter().filter(is_there).cloned().collect();
+        if theirs.len() < entries.len() {
+            replica.take(&cell, &theirs, knowledge, own_actor, shelf)?;
+        }
+    }
+    Ok(read)
+}
+
+fn bytes_of(part: &LeafCells) -> usize {
+    let cell = |(cell, entries): &(Cell, Entries)| 16 + cell.key.name.len() + entries.bytes_about();
+    SUM_BYTES * part.fingerprints.as_ref().map_or(0, Vec::len) + part.cells.iter().map(cell).sum::<usize>()
+}
+
+/// Asks for what is next, or ends the exchange.
+fn go_on(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
+    let free_at = node.sync.free_at();
+    let Some(take) = node.sync.takes.get_mut(&partition) else { return };
+    let awaited = node.replicas.get_mut(&partition).and_then(Replica::awaited);
+    take.question = match awaited {
+        Some(awaited) if !awaited.leaves.is_empty() => {
+            let leaves = awaited.leaves.iter().copied().take(LEAVES_AT_ONCE).collect();
+            Some(Step::Take { leaves, skip: awaited.skip })
+        }
+        Some(awaited) if !awaited.chunks.is_empty() => {
+            Some(Step::Descend(awaited.chunks.iter().copied().take(CHUNKS_AT_ONCE).collect()))
+        }
+        _ => return finish(node, turn, partition),
+    };
+    if free_at <= turn.now.monotonic_ms {
+        return ask(node, turn, partition);
+    }
+    take.ask_at = free_at;
+}
+
+/// Every leaf that differed was taken.
+fn finish(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
+    let Some(take) = node.sync.takes.remove(&partition) else { return };
+    let Some(knowledge) = take.knowledge else { return };
+    let owners = node.layout.owners(partition).len();
+    let replica = node.replicas.entry(partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    let whole = (!take.is_learning).then_some(take.source);
+    if replica.finish(&knowledge, (whole, owners), node.identity.actor, &mut shelf).is_ok() {
+        node.sync.finished += 1;
+    }
+    let ticket = take.ticket;
+    turn.send(node, take.source, partition, Message::Exchange { ticket, step: Step::Close });
+    // Whether both are equal now.
+    node.sync.look_again(turn.now.monotonic_ms, partition);
+}
+
+/// Gives an exchange up; the partition is compared again soon.
+pub(crate) fn abandon(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
+    let Some(take) = node.sync.takes.remove(&partition) else { return };
+    node.sync.abandoned += 1;
+    if take.knowledge.is_some() {
+        let replica = node.replicas.entry(partition).or_default();
+        let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+        // What waited is sent again by whoever waits for it.
+        let _ = replica.abandon(node.identity.actor, &mut shelf);
+    }
+    node.sync.look_again(turn.now.monotonic_ms + AGAIN_MS, partition);
+}

@@ -1,0 +1,250 @@
+//! What owners of a partition say to each other to come to hold the same: anti-entropy.
+//!
+//! ```text
+//! taker                               source
+//!   │ Compare { digest, applied } ─────▶ │   do we hold the same?
+//!   │ ◀──────────────── Same, or Differs │   ... or this is what I have applied
+//!   │ Open { applied } ────────────────▶ │   I take what I lack: keep a snapshot of this moment
+//!   │ ◀───────────── Opened { chunks }   │   what it knows, and a sum for each chunk of positions
+//!   │ Descend { chunks } ──────────────▶ │   those that differ
+//!   │ ◀──────────────── Leaves { sums }  │   a sum for each of their leaves
+//!   │ Take { leaves } ─────────────────▶ │   those that differ
+//!   │ ◀──────────────── Cells { .. }     │   their cells, as far as the taker has not applied what wrote them
+//!   │ Close ───────────────────────────▶ │
+//! ```
+//!
+//! Each question is asked again until it is answered, and each answer says which question it answers, so both may be
+//! lost and repeated.
+
+use super::Hashes;
+use bytes::{BufMut, BytesMut};
+use causal::codec::{Malformed, Reader, put_varint};
+use causal::map::Knowledge;
+use causal::{Cell, Context, Early, Entries};
+
+/// The most leaves that one question may name.
+pub const LEAVES_MAX: usize = 4096;
+
+/// What a replica has applied and holds, in short.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// The operations applied.
+    pub context: Context,
+    /// The sum of the fingerprints of all entries.
+    pub digest: u64,
+    /// Whether some cell may say more than the context does.
+    pub is_ahead: bool,
+    /// Whether it has lost something and counts for no quorum yet.
+    pub is_learning: bool,
+}
+
+/// One leaf of a snapshot, for a taker that holds something else there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LeafCells {
+    /// Which leaf.
+    pub leaf: u16,
+    /// The fingerprints of all entries of the leaf, ascending, in the first part of it alone.
+    pub fingerprints: Option<Vec<u64>>,
+    /// The cells with an entry that the taker has not applied, whole.
+    pub cells: Vec<(Cell, Entries)>,
+}
+
+/// One thing said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Do we hold the same? The hashes are of the digest and of the context.
+    Compare(Hashes),
+    /// We do, and this one lacks nothing that it knows of.
+    Same,
+    /// We do not: this is what I have.
+    Differs(Box<State>),
+    /// You had applied this when I last asked, and now you have not.
+    Forgotten(Context),
+    /// Keep a snapshot for me, who have applied this.
+    Open(Context),
+    /// It is kept.
+    Opened {
+        /// What the snapshot knows.
+        knowledge: Box<Knowledge>,
+        /// The sum of each chunk.
+        chunks: Vec<u64>,
+        /// Whether the source has lost something itself.
+        is_learning: bool,
+    },
+    /// The sums of the leaves of these chunks?
+    Descend(Vec<u8>),
+    /// They are these.
+    Leaves(Vec<(u8, Vec<u64>)>),
+    /// The cells of these leaves? Of the first of them the cells from this number on.
+    Take {
+        /// The leaves, ascending.
+        leaves: Vec<u16>,
+        /// How many cells of the first leaf have come already.
+        skip: u32,
+    },
+    /// They are these, as far as there was room.
+    Cells {
+        /// The leaves.
+        leaves: Vec<LeafCells>,
+        /// How many cells of the last leaf have come by now, where there are more of it.
+        more: Option<u32>,
+    },
+    /// I am done with the snapshot.
+    Close,
+    /// There is no such snapshot, or none any more.
+    Gone,
+    /// Not now: ask again.
+    Later,
+}
+
+impl State {
+    fn encode(&self, out: &mut BytesMut) {
+        self.context.encode(out);
+        out.put_u64(self.digest);
+        out.put_slice(&[u8::from(self.is_ahead), u8::from(self.is_learning)]);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        let (context, digest) = (Context::decode(reader)?, reader.u64()?);
+        Ok(Self { context, digest, is_ahead: reader.u8()? != 0, is_learning: reader.u8()? != 0 })
+    }
+}
+
+impl LeafCells {
+    fn encode(&self, out: &mut BytesMut) {
+        out.put_u16(self.leaf);
+        out.put_u8(u8::from(self.fingerprints.is_some()));
+        self.fingerprints.iter().for_each(|sums| put_sums(sums, out));
+        put_varint(out, self.cells.len() as u64);
+        for (cell, entries) in &self.cells {
+            cell.encode(out);
+            entries.encode(out);
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        let leaf = u16::from_be_bytes([reader.u8()?, reader.u8()?]);
+        let fingerprints = if reader.u8()? == 0 { None } else { Some(sums(reader)?) };
+        let count = reader.count(Cell::BYTES_MIN + 2)?;
+        let cell = |reader: &mut Reader| Ok((Cell::decode(reader)?, Entries::decode(reader)?));
+        let cells = (0..count).map(|_| cell(reader)).collect::<Result<_, _>>()?;
+        Ok(Self { leaf, fingerprints, cells })
+    }
+}
+
+impl Step {
+    pub(super) fn encode(&self, out: &mut BytesMut) {
+        match self {
+            Self::Compare(hashes) => {
+                out.put_u8(1);
+                hashes.encode(out);
+            }
+            Self::Same => out.put_u8(2),
+            Self::Differs(state) => {
+                out.put_u8(3);
+                state.encode(out);
+            }
+            Self::Forgotten(context) => {
+                out.put_u8(4);
+                context.encode(out);
+            }
+            Self::Open(context) => {
+                out.put_u8(5);
+                context.encode(out);
+            }
+            Self::Opened { knowledge, chunks, is_learning } => {
+                out.put_slice(&[6, u8::from(*is_learning)]);
+                knowledge.context.encode(out);
+                knowledge.early.encode(out);
+                put_sums(chunks, out);
+            }
+            Self::Descend(chunks) => {
+                out.put_u8(7);
+                put_varint(out, chunks.len() as u64);
+                out.put_slice(chunks);
+            }
+            Self::Leaves(chunks) => {
+                out.put_u8(8);
+                put_varint(out, chunks.len() as u64);
+                for (chunk, sums) in chunks {
+                    out.put_u8(*chunk);
+                    put_sums(sums, out);
+                }
+            }
+            Self::Take { leaves, skip } => {
+                out.put_u8(9);
+                put_varint(out, leaves.len() as u64);
+                leaves.iter().for_each(|leaf| out.put_u16(*leaf));
+                put_varint(out, u64::from(*skip));
+            }
+            Self::Cells { leaves, more } => {
+                out.put_slice(&[10, u8::from(more.is_some())]);
+                more.iter().for_each(|more| put_varint(out, u64::from(*more)));
+                put_varint(out, leaves.len() as u64);
+                leaves.iter().for_each(|leaf| leaf.encode(out));
+            }
+            Self::Close => out.put_u8(11),
+            Self::Gone => out.put_u8(12),
+            Self::Later => out.put_u8(13),
+        }
+    }
+
+    pub(super) fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        Ok(match reader.u8()? {
+            1 => Self::Compare(Hashes::decode(reader)?),
+            2 => Self::Same,
+            3 => Self::Differs(Box::new(State::decode(reader)?)),
+            4 => Self::Forgotten(Context::decode(reader)?),
+            5 => Self::Open(Context::decode(reader)?),
+            6 => {
+                let is_learning = reader.u8()? != 0;
+                let knowledge =
+                    Knowledge { context: Context::decode(reader)?, early: Early::decode(reader)? };
+                Self::Opened { knowledge: Box::new(knowledge), chunks: sums(reader)?, is_learning }
+            }
+            7 => {
+                let count = reader.count(1)?;
+                Self::Descend((0..count).map(|_| reader.u8()).collect::<Result<_, _>>()?)
+            }
+            8 => {
+                let count = reader.count(2)?;
+                let chunk = |reader: &mut Reader| Ok((reader.u8()?, sums(reader)?));
+                Self::Leaves((0..count).map(|_| chunk(reader)).collect::<Result<_, _>>()?)
+            }
+            9 => {
+                let count = reader.count(2)?;
+                let leaf = |reader: &mut Reader| Ok(u16::from_be_bytes([reader.u8()?, reader.u8()?]));
+                let leaves = (0..count).map(|_| leaf(reader)).collect::<Result<Vec<_>, _>>()?;
+                if leaves.len() > LEAVES_MAX {
+                    return Err(reader.malformed());
+                }
+                Self::Take { leaves, skip: small(reader)? }
+            }
+            10 => {
+                let more = if reader.u8()? == 0 { None } else { Some(small(reader)?) };
+                let count = reader.count(4)?;
+                let leaves = (0..count).map(|_| LeafCells::decode(reader)).collect::<Result<_, _>>()?;
+                Self::Cells { leaves, more }
+            }
+            11 => Self::Close,
+            12 => Self::Gone,
+            13 => Self::Later,
+            _ => return Err(reader.malformed()),
+        })
+    }
+}
+
+fn put_sums(sums: &[u64], out: &mut BytesMut) {
+    put_varint(out, sums.len() as u64);
+    sums.iter().for_each(|sum| out.put_u64(*sum));
+}
+
+fn sums(reader: &mut Reader) -> Result<Vec<u64>, Malformed> {
+    let count = reader.count(8)?;
+    (0..count).map(|_| reader.u64()).collect()
+}
+
+fn small(reader: &mut Reader) -> Result<u32, Malformed> {
+    let number = reader.varint()?;
+    u32::try_from(number).map_err(|_| reader.malformed())
+}
