@@ -17,11 +17,14 @@
 //! | `queue` | one read-modify-write at a time for each key |
 //! | `forward` | a request passed on, and its answer back |
 //! | `serve` | what an owner does for a coordinator |
+//! | `room` | what is still taken while the disk fills |
+//! | `abandon` | what is told when the disk has failed |
 //! | `replica` | one partition: the causal map on storage |
 //! | `rows` | how it lies there |
 //!
 //! What this crate does not know: bytes on a wire, connections, files, how long an fsync takes.
 
+mod abandon;
 mod dispatch;
 mod evaluate;
 mod event;
@@ -40,6 +43,7 @@ mod repair;
 mod replica;
 mod report;
 mod request;
+mod room;
 mod row_names;
 mod rows;
 mod serve;
@@ -52,6 +56,7 @@ mod work;
 mod write;
 
 pub use event::{Action, Event, Now, Outbox, RequestId};
+pub use room::Room;
 pub use rows::{RowError, Storage};
-pub use state::{Identity, Node, Options};
+pub use state::{CAN_LEARN, Identity, Node, Options, Trust};
 pub use tally::{Standing, Tally};

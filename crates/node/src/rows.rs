@@ -47,6 +47,9 @@ pub enum RowError {
     /// The row holds something that no version of this program wrote.
     #[error(transparent)]
     Malformed(#[from] Malformed),
+    /// The storage may have forgotten what it acknowledged, and there is no way yet to learn it from others.
+    #[error("it may have lost acknowledged writes")]
+    Forgotten,
 }
 
 /// A cell as it was read: its row's name and what it holds.

@@ -5,6 +5,7 @@
 //! 2. What is shown to a reader is durable here before it is shown.
 
 use crate::report;
+use crate::room::Room;
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
 use crate::write::observe;
@@ -13,6 +14,9 @@ use causal::{Cell, Delta, Scope};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::{Found, Hashes, Message, Report, Ticket, Verdict};
+
+/// Nothing was done.
+const REFUSED: (Commit, Verdict) = (Commit(0), Verdict::Refused);
 
 /// Applies operations and acknowledges them.
 pub(crate) fn apply(
@@ -24,6 +28,9 @@ pub(crate) fn apply(
     deltas: Vec<Delta>,
     asker: Option<Hashes>,
 ) {
+    if !node.room.takes(&deltas) {
+        return acknowledge(node, turn, from, partition, ticket, Ok(Some(REFUSED)));
+    }
     let edit = deltas.first().and_then(|delta| delta.edits.first());
     let cell = edit.filter(|_| asker.is_some()).map(|edit| edit.cell.clone());
     let done = apply_all(node, turn, partition, deltas);
@@ -41,6 +48,9 @@ pub(crate) fn mend(
     (cell, found): (&Cell, &Found),
     (deltas, asker): (Vec<Delta>, Option<Hashes>),
 ) {
+    if node.room == Room::Gone {
+        return acknowledge(node, turn, from, partition, ticket, Ok(Some(REFUSED)));
+    }
     let done = take(node, turn, partition, cell, found).and_then(|taken| {
         let Some((before, Verdict::Held { .. })) = taken else { return Ok(taken) };
         let done = apply_all(node, turn, partition, deltas)?;

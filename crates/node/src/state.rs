@@ -11,6 +11,7 @@ use crate::pending::Pending;
 use crate::queues::Queues;
 use crate::replica::Replica;
 use crate::report::dots_hash;
+use crate::room::Room;
 use crate::rows::{RowError, Shelf, Storage};
 use crate::stored;
 use causal::{Actor, Cell, Clock};
@@ -46,6 +47,19 @@ pub struct Identity {
     pub actor: Actor,
 }
 
+/// What is known of a node's storage when it is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// It holds everything that was acknowledged from it.
+    #[default]
+    Whole,
+    /// It may have forgotten something: every partition begins as learning.
+    Lost,
+}
+
+/// Whether partitions can learn. Until they can, only a node that owns everything alone opens with [`Trust::Lost`].
+pub const CAN_LEARN: bool = false;
+
 /// One shard of one member: a deterministic state machine over its partitions.
 #[derive(Debug)]
 pub struct Node {
@@ -62,6 +76,7 @@ pub struct Node {
     pub(crate) ahead: Option<(u64, u64)>,
     /// Until when writes are refused while a member joins.
     pub(crate) held_until: u64,
+    pub(crate) room: Room,
 }
 
 /// What an event is handled with: the time, the storage and where actions go.
@@ -93,13 +108,17 @@ impl Node {
     /// A node with what its storage holds. The storage is new and packs the rows of contexts from now on.
     ///
     /// # Errors
-    /// Where the stored contexts cannot be read.
+    /// Where the stored contexts cannot be read, and with [`Trust::Lost`] where nobody can be learned from yet.
     pub fn open(
         identity: Identity,
         options: Options,
         layout: Arc<Layout>,
         store: &mut Storage,
+        trust: Trust,
     ) -> Result<Self, RowError> {
+        if trust == Trust::Lost && layout.replicas() > 1 && !CAN_LEARN {
+            return Err(RowError::Forgotten);
+        }
         store.pack(Space::Contexts as u8)?;
         Ok(Self {
             identity,
@@ -112,8 +131,14 @@ impl Node {
             links: BTreeSet::new(),
             ahead: None,
             held_until: 0,
+            room: Room::default(),
             layout,
         })
+    }
+
+    /// Notes how much room the disk has from now on.
+    pub fn set_room(&mut self, room: Room) {
+        self.room = room;
     }
 
     /// Refuses writes until `until_ms` of the monotonic clock, while a member joins; tells whether the node

@@ -375,7 +375,7 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, write:
     node.pending.visit_again(ticket, now + node.options.retry_ms);
 }
 
-fn give_up(node: &mut Node, turn: &mut Turn<'_>, write: Write) {
+pub(crate) fn give_up(node: &mut Node, turn: &mut Turn<'_>, write: Write) {
     unknown(node, turn, write.task, write.joined, &write.tally);
 }
 

@@ -5,7 +5,7 @@
 
 use crate::rng::Rng;
 use causal::Actor;
-use node::{Action, Event, Identity, Node, Now, Options, Outbox, Storage};
+use node::{Action, Event, Identity, Node, Now, Options, Outbox, Storage, Trust};
 use placement::{Layout, NodeId};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -74,8 +74,8 @@ impl Machine {
         let options_of_store = StoreOptions { cache_bytes, hash_seed: 7, packed_changes_max: PACKED_CHANGES };
         let mut store = Storage::new(engine, options_of_store);
         let identity = Identity { node: self.id, actor: Actor(rng.bits()) };
-        let node =
-            Node::open(identity, options, Arc::clone(layout), &mut store).map_err(|e| e.to_string())?;
+        let node = Node::open(identity, options, Arc::clone(layout), &mut store, Trust::Whole)
+            .map_err(|e| e.to_string())?;
         self.starts += 1;
         let (held_back, queued) = (VecDeque::new(), Vec::new());
         self.running = Some(Running { node, store, ticks_at: None, held_back, queued, writing: None });

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use node::{Event, Identity, Node, Options, Outbox, RequestId};
+use node::{Event, Identity, Node, Options, Outbox, RequestId, Trust};
 use placement::{Layout, NodeId, PartitionId};
 use store::{Commit, Engine, Lsm, Store, StoreOptions};
 use wire::peer::Request;
@@ -122,7 +122,8 @@ impl Shard {
         };
         // Before anything is written: a name that is not read now would be taken for absent for good.
         while store.learn(NAMES_LEARNED).map_err(|error| stored(error.into()))? {}
-        let node = Node::open(identity, options, Arc::clone(&layout), &mut store).map_err(stored)?;
+        let node =
+            Node::open(identity, options, Arc::clone(&layout), &mut store, Trust::Whole).map_err(stored)?;
         let committer = Committer::start(Arc::clone(&host), index, engine)
             .map_err(|error| StartError::System { what: "a thread", error })?;
         let core = Core {
