@@ -140,11 +140,6 @@ impl Directory {
         self.replace(LAYOUT_FILE, &layout.encode()).map_err(|error| self.unusable(error))
     }
 
-    /// Where shard `index` has its store.
-    pub(crate) fn shard(&self, index: usize) -> PathBuf {
-        self.path.join(format!("shard-{index}"))
-    }
-
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let beside = self.path.join(format!("{name}.new"));
         let mut file = File::create(&beside)?;

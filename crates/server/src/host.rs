@@ -54,6 +54,8 @@ pub(crate) struct ShardFigures {
     pub(crate) links: Vec<LinkFigures>,
     /// Batches that were committed.
     pub(crate) commits: u64,
+    /// Whether its store has failed and is not open again yet.
+    pub(crate) is_closed: bool,
 }
 
 /// What a shard says of its link to a peer.

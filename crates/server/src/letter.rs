@@ -14,10 +14,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::BytesMut;
 use node::RequestId;
 use placement::{Layout, NodeId, PartitionId};
-use store::Commit;
+use store::{Commit, StoreError};
 use tokio::sync::{Notify, oneshot};
 use wire::Reply;
 use wire::peer::{Envelope, Request};
+
+use crate::shard::Opened;
 
 /// Letters that a box holds before it refuses requests and envelopes.
 const LETTERS_MAX: usize = 100_000;
@@ -42,6 +44,10 @@ pub(crate) enum Letter {
     Envelope { from: NodeId, envelope: Envelope },
     /// Batches up to this one are as durable as is wanted.
     Settled(Commit),
+    /// The store has failed: nothing is committed any more.
+    Failed(StoreError),
+    /// The store that had failed is open again, with a node over it.
+    Opened(Box<Opened>),
     /// A newer layout.
     Layout(Arc<Layout>),
     /// A client has connected.

@@ -32,6 +32,7 @@ mod peers;
 mod run;
 mod session;
 mod shard;
+mod stores;
 mod worker;
 
 pub use config::{Config, Fsync};

@@ -20,9 +20,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use node::Trust;
 use placement::member::TEXT_BYTES_MAX;
 use placement::{Layout, Member, NodeId};
-use store::{Lsm, LsmOptions};
+use store::Lsm;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -40,18 +41,13 @@ use crate::formation::{self, Register};
 use crate::host::Host;
 use crate::letter::{Caller, Letter};
 use crate::shard::{SHARDS_MAX, shard_of};
+use crate::stores;
 use crate::worker;
 
 /// Questions that wait for the thread that keeps the layout.
 const CONTROLS_MAX: usize = 1024;
 /// How long a caller may take for its greeting.
 const GREETING_MAX: Duration = Duration::from_secs(5);
-/// One part in so many of the memory for caches is for the engine's blocks; the rest is for rows.
-const ENGINE_CACHE_PART: usize = 4;
-/// A shard's memtable, in bytes. Large, so that the one worker is done with compacting before the next is full.
-const MEMTABLE_BYTES: u64 = 32 << 20;
-/// Engine threads a shard. With two or more the first spins on the others' compactions, a whole core at times.
-const WORKERS: usize = 1;
 /// Connections that the system keeps for a door that is busy.
 const BACKLOG: u32 = 1024;
 /// How long a node that starts waits for links to a majority of the members before it takes clients.
@@ -119,7 +115,7 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
     directory.keep(&layout)?;
     let (control, controls) = mpsc::channel(CONTROLS_MAX);
     let host = Arc::new(Host::new(config, clock, Arc::new(layout), control));
-    let workers = open(&host, stores(&host, &directory)?).await?;
+    let workers = open(&host, stores::open_all(&host)?).await?;
     let register = Arc::new(Register::new(Arc::clone(&host), directory));
     let ended = serve(&host, &register, clients, peers, controls, &mut ending, ready).await;
     host.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::Stop));
@@ -196,44 +192,13 @@ fn stored(layout: Layout, me: Member) -> Result<Layout, StartError> {
     founded.map_err(|error| StartError::Config(error.to_string()))
 }
 
-/// The store of each shard.
-///
-/// # Errors
-/// Where one cannot be read, or has lost what was acknowledged.
-fn stores(host: &Host, directory: &Directory) -> Result<Vec<Arc<Lsm>>, StartError> {
-    let mut engines = Vec::new();
-    for index in 0..host.shards() {
-        let path = directory.shard(index);
-        let options = LsmOptions {
-            cache_bytes: (host.config.cache_bytes / ENGINE_CACHE_PART / host.shards()) as u64,
-            memtable_bytes: MEMTABLE_BYTES,
-            workers: WORKERS,
-            ..LsmOptions::default()
-        };
-        let unreadable =
-            |error: store::StoreError| StartError::Stored { path: path.clone(), reason: error.to_string() };
-        let engine = Lsm::open(&path, options).map_err(unreadable)?;
-        let figures = engine.figures().map_err(unreadable)?;
-        if figures.commits_lost > 0 {
-            return Err(StartError::Lost {
-                dir: host.config.dir.clone(),
-                shard: index,
-                commits: figures.commits,
-                synced: figures.commits + figures.commits_lost,
-            });
-        }
-        engines.push(Arc::new(engine));
-    }
-    Ok(engines)
-}
-
 async fn open(host: &Arc<Host>, engines: Vec<Arc<Lsm>>) -> Result<Vec<JoinHandle<()>>, StartError> {
     let mut workers = Vec::new();
     for (index, engine) in engines.into_iter().enumerate() {
         let (told, opened) = oneshot::channel();
         let shared = Arc::clone(host);
         let thread = std::thread::Builder::new().name(format!("shard-{index}"));
-        let worker = thread.spawn(move || worker::run(&shared, index, engine, told));
+        let worker = thread.spawn(move || worker::run(&shared, index, engine, Trust::Whole, told));
         workers.push(worker.map_err(|error| StartError::System { what: "a thread", error })?);
         match opened.await {
             Ok(opened) => opened?,

@@ -98,6 +98,7 @@ fn persistence(session: &Session, figures: &[ShardFigures], out: &mut String) {
     let fsync = session.host().config.fsync;
     field(out, "armilla_fsync", fsync);
     field(out, "armilla_survives_power_cut", u8::from(fsync == Fsync::Always));
+    field(out, "armilla_shards_failed", figures.iter().filter(|shard| shard.is_closed).count());
     field(out, "armilla_commits", figures.iter().map(|shard| shard.commits).sum::<u64>());
 }
 
