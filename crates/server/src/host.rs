@@ -17,6 +17,7 @@ use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
+use crate::disk::Disk;
 use crate::letter::Mailbox;
 
 /// What a process is, for all of its threads.
@@ -28,6 +29,7 @@ pub(crate) struct Host {
     pub(crate) clock: Clock,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) clients: Clients,
+    pub(crate) disk: Disk,
     /// `maxclients`, which can be set while it runs.
     pub(crate) clients_max: AtomicUsize,
     /// Letters to the thread that keeps the layout.
@@ -84,6 +86,7 @@ impl Host {
             clock,
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             clients: Clients::default(),
+            disk: Disk::default(),
             control,
             layout: Mutex::new(layout),
             figures: (0..shards).map(|_| Mutex::default()).collect(),

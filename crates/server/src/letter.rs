@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::BytesMut;
-use node::RequestId;
+use node::{RequestId, Room};
 use placement::{Layout, NodeId, PartitionId};
 use store::{Commit, StoreError};
 use tokio::sync::{Notify, oneshot};
@@ -58,6 +58,8 @@ pub(crate) enum Letter {
     Hold { until_ms: u64, empty: oneshot::Sender<bool> },
     /// Take writes again.
     Release,
+    /// There is so much room on the disk from now on.
+    Room(Room),
     /// Take nothing more in, bring everything to the disk and end.
     Stop,
 }

@@ -22,6 +22,7 @@ pub mod config;
 mod connection;
 mod control;
 mod directory;
+mod disk;
 mod ending;
 mod error;
 mod formation;

@@ -35,6 +35,7 @@ use crate::clock::Clock;
 use crate::config::{Config, is_unspecified};
 use crate::control::{Control, Question};
 use crate::directory::Directory;
+use crate::disk;
 use crate::ending::Ending;
 use crate::error::StartError;
 use crate::formation::{self, Register};
@@ -115,6 +116,7 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
     directory.keep(&layout)?;
     let (control, controls) = mpsc::channel(CONTROLS_MAX);
     let host = Arc::new(Host::new(config, clock, Arc::new(layout), control));
+    host.disk.look(&host.config.dir, host.config.disk_reserve_bytes);
     let workers = open(&host, stores::open_all(&host)?).await?;
     let register = Arc::new(Register::new(Arc::clone(&host), directory));
     let ended = serve(&host, &register, clients, peers, controls, &mut ending, ready).await;
@@ -218,6 +220,7 @@ async fn serve(
     ready: impl FnOnce(),
 ) -> Result<(), StartError> {
     let mut doors = vec![tokio::spawn(accept_peers(Arc::clone(host), peers))];
+    doors.push(tokio::spawn(disk::watch(Arc::clone(host))));
     let mut closed = Some((clients, ready));
     let mut linked = pin!(linked(host));
     let ended = loop {

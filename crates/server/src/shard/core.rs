@@ -90,7 +90,8 @@ impl Core {
     /// # Errors
     /// Where the system gives no thread.
     pub(super) fn start(host: Arc<Host>, index: usize, opened: Opened) -> Result<Self, StartError> {
-        let Opened { engine, node, store } = opened;
+        let Opened { engine, mut node, store } = opened;
+        node.set_room(host.disk.room());
         let committer = Committer::start(host, index, Arc::clone(&engine))
             .map_err(|error| StartError::System { what: "a thread", error })?;
         Ok(Self {

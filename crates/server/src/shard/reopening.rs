@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use node::{Action, Event, Trust};
+use node::{Action, Event, Room, Trust};
 use store::{Lsm, StoreError};
 use wire::peer::{Envelope, Message, Verdict};
 use wire::{Fault, Reply};
@@ -60,8 +60,12 @@ impl Reopening {
     /// The disk of shard `index` has failed: has its store opened again.
     pub(super) fn begin(&self, host: &Arc<Host>, index: usize, engine: Arc<Lsm>, error: StoreError) {
         let was_calm = self.opened_at.get().is_none_or(|at| at.elapsed() > CALM);
-        let failures = if was_calm { 1 } else { self.failures.get() + 1 };
+        let is_full = matches!(error, StoreError::Full(_));
+        let failures = if was_calm { 0 } else { self.failures.get() } + u32::from(!is_full);
         self.failures.set(failures);
+        if is_full {
+            host.disk.found_full();
+        }
         tracing::error!(shard = index, %error, failures, "storage failed: its store is opened again");
         let attempts =
             Attempts { host: Arc::clone(host), index, failures, is_ending: Arc::clone(&self.is_ending) };
@@ -106,9 +110,9 @@ impl Attempts {
         drop(engine);
         let mut failures = self.failures;
         // A worker of the engine does not say why it has failed; where there is no room that is why.
-        let mut is_full = matches!(cause, StoreError::Full(_));
+        let mut is_full = matches!(cause, StoreError::Full(_)) || self.host.disk.room() == Room::Gone;
         let mut is_suspect = !is_full;
-        let mut pause = PAUSE_MIN * 2u32.pow(failures.min(FAILURES_MAX) - 1);
+        let mut pause = PAUSE_MIN * 2u32.pow(failures.min(FAILURES_MAX));
         while self.pause(pause) {
             if !is_full && failures > FAILURES_MAX {
                 return fail(&self.host, format!("shard {} fails again and again: {cause}", self.index));

@@ -72,6 +72,7 @@ impl Shard {
                 Letter::Caller(caller) => arrivals.push(Arrival::Caller(caller)),
                 Letter::Hold { until_ms, empty } => self.hold(until_ms, empty),
                 Letter::Release => self.with_core(|core| core.node.release()).unwrap_or_default(),
+                Letter::Room(room) => self.with_core(|core| core.node.set_room(room)).unwrap_or_default(),
                 Letter::Stop => self.ending.set(true),
             }
         }
