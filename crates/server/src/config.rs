@@ -124,6 +124,8 @@ pub struct Config {
     /// Room on the disk that is kept free, in bytes. With less than that this node refuses writes that add; with less than
     /// a quarter of it everything that writes. The engine needs it to bring order into what it holds. 0 keeps nothing free.
     pub disk_reserve_bytes: u64,
+    /// Whether a node that owns its data alone goes on with what is left where some of it is lost.
+    pub accept_data_loss: bool,
 }
 
 impl Default for Config {
@@ -148,6 +150,7 @@ impl Default for Config {
             retry: Duration::from_millis(250),
             clients_max: CLIENTS_MAX_DEFAULT,
             cache_bytes: 512 << 20,
+            accept_data_loss: false,
             disk_reserve_bytes: DISK_RESERVE_BYTES_DEFAULT,
         }
     }

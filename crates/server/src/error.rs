@@ -50,7 +50,8 @@ pub enum StartError {
     /// would say that it has applied what it has not.
     #[error(
         "the directory {} has lost data: shard {shard} holds {commits} commits, and {synced} had been synced. The other \
-         owners still hold what they held. Bring the directory back as it was, or start with an empty one under a new --id",
+         owners still hold what they held. Bring the directory back as it was, or start with an empty one under a new --id. \
+         A node without other owners goes on with what is left after --accept-data-loss",
         dir.display()
     )]
     Lost {
@@ -62,6 +63,27 @@ pub enum StartError {
         commits: u64,
         /// Commits that were synced at least.
         synced: u64,
+    },
+    /// The store of a shard is not there, and it was.
+    #[error(
+        "the directory {} has lost data: the store of shard {shard} is gone. Bring it back, or start with an empty \
+         directory under a new --id. A node without other owners goes on with what is left after --accept-data-loss",
+        dir.display()
+    )]
+    Gone {
+        /// The node's directory.
+        dir: PathBuf,
+        /// Which shard of it.
+        shard: usize,
+    },
+    /// The directory is empty, and the cluster knows this node as one that had data.
+    #[error(
+        "the cluster at {addr} has a member of this name that holds data, and this directory is empty: bring its directory \
+         back, or join under a new --id"
+    )]
+    Forgotten {
+        /// The member that was asked.
+        addr: String,
     },
     /// The cluster does not take this node.
     #[error("cannot join the cluster at {addr}: {reason}")]

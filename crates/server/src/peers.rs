@@ -31,7 +31,7 @@ use crate::link::Link;
 use crate::shard::Shard;
 
 /// A peer that was not heard for this long is taken for unreachable, in milliseconds.
-const SILENT_MS_MAX: u64 = 3_000;
+pub(crate) const SILENT_MS_MAX: u64 = 3_000;
 /// How often something is said on a link, whatever else there is to say.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// Time for a connection to come about.

@@ -20,10 +20,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use node::Trust;
+use node::{CAN_LEARN, Trust};
 use placement::member::TEXT_BYTES_MAX;
 use placement::{Layout, Member, NodeId};
-use store::Lsm;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -108,8 +107,8 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
     let mut ending = Ending::listen(stop.0.subscribe())?;
     let clients = listen("clients", config.client_addr)?;
     let peers = listen("peers", peer_addr(&config)?)?;
-    let layout = tokio::select! {
-        layout = place(&directory, &config, me) => layout?,
+    let (layout, trust) = tokio::select! {
+        placed = place(&directory, &config, me) => placed?,
         () = ending.come() => return Ok(()),
     };
     directory.settle(&config, shards)?;
@@ -117,7 +116,9 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
     let (control, controls) = mpsc::channel(CONTROLS_MAX);
     let host = Arc::new(Host::new(config, clock, Arc::new(layout), control));
     host.disk.look(&host.config.dir, host.config.disk_reserve_bytes);
-    let workers = open(&host, stores::open_all(&host)?).await?;
+    let stores = stores::open_all(&host, directory.has_begun())?;
+    directory.begin()?;
+    let workers = open(&host, stores, trust).await?;
     let register = Arc::new(Register::new(Arc::clone(&host), directory));
     let ended = serve(&host, &register, clients, peers, controls, &mut ending, ready).await;
     host.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::Stop));
@@ -162,20 +163,26 @@ fn listen(what: &'static str, addr: SocketAddr) -> Result<TcpListener, StartErro
     bind().map_err(|error| StartError::Listen { what, addr, error })
 }
 
-/// The layout to go by: stored, that of a cluster to join, or that of a cluster founded here.
-async fn place(directory: &Directory, config: &Config, me: Member) -> Result<Layout, StartError> {
+/// The layout to go by: stored, that of a cluster to join, or that of a cluster founded here. With it, whether the
+/// cluster's other members may hold what this one has forgotten.
+async fn place(directory: &Directory, config: &Config, me: Member) -> Result<(Layout, Trust), StartError> {
     if let Some(layout) = directory.layout()? {
-        return stored(layout, me);
+        return Ok((stored(layout, me)?, Trust::Whole));
     }
     if let Some(addr) = &config.join {
         let failed = |reason| StartError::Join { addr: addr.clone(), reason };
-        return formation::join(addr, &me).await.map_err(failed);
+        let (layout, trust) = formation::join(addr, &me).await.map_err(failed)?;
+        if trust == Trust::Lost && !CAN_LEARN {
+            return Err(StartError::Forgotten { addr: addr.clone() });
+        }
+        return Ok((layout, trust));
     }
     let random =
         |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
     let (cluster, seed) = (getrandom::u64().map_err(random)?, getrandom::u64().map_err(random)?);
     let founded = Layout::found(cluster, seed, config.partitions, config.replicas, me);
-    founded.map_err(|error| StartError::Config(error.to_string()))
+    let founded = founded.map_err(|error| StartError::Config(error.to_string()))?;
+    Ok((founded, Trust::Whole))
 }
 
 /// The stored layout. One that has this node alone, at no address that leads anywhere, was shown to nobody: it is founded
@@ -194,13 +201,18 @@ fn stored(layout: Layout, me: Member) -> Result<Layout, StartError> {
     founded.map_err(|error| StartError::Config(error.to_string()))
 }
 
-async fn open(host: &Arc<Host>, engines: Vec<Arc<Lsm>>) -> Result<Vec<JoinHandle<()>>, StartError> {
+async fn open(
+    host: &Arc<Host>,
+    stores: Vec<stores::Found>,
+    trust: Trust,
+) -> Result<Vec<JoinHandle<()>>, StartError> {
     let mut workers = Vec::new();
-    for (index, engine) in engines.into_iter().enumerate() {
+    for (index, (engine, found)) in stores.into_iter().enumerate() {
+        let trust = if found == Trust::Lost { found } else { trust };
         let (told, opened) = oneshot::channel();
         let shared = Arc::clone(host);
         let thread = std::thread::Builder::new().name(format!("shard-{index}"));
-        let worker = thread.spawn(move || worker::run(&shared, index, engine, Trust::Whole, told));
+        let worker = thread.spawn(move || worker::run(&shared, index, engine, trust, told));
         workers.push(worker.map_err(|error| StartError::System { what: "a thread", error })?);
         match opened.await {
             Ok(opened) => opened?,

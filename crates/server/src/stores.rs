@@ -1,10 +1,22 @@
 //! The shards' stores on the disk: how each is opened when the process starts, and again when it has failed.
 //!
+//! ```text
+//! what is found                                 with other owners        alone
+//! all that was synced                           Whole                    Whole
+//! nothing, where there was something            Lost                     refused, unless the loss is accepted
+//! fewer commits than were synced                Lost                     refused, unless the loss is accepted
+//! damage: the engine does not open, or it would  moved aside, begun      refused, unless the loss is accepted
+//! be without rows (`store::lsm::survey`)         anew, Lost
+//! ```
+//!
 //! Not what is done with them (`shard`), and not the rest of the directory (`directory`).
+//!
+//! 1. What cannot be read is moved aside and never removed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use node::{CAN_LEARN, Trust};
 use store::{Lsm, LsmOptions, StoreError};
 
 use crate::error::StartError;
@@ -28,18 +40,21 @@ pub(crate) enum OpenError {
     Start(#[from] StartError),
 }
 
+/// A store and what is known of it.
+pub(crate) type Found = (Arc<Lsm>, Trust);
+
 /// Where shard `index` has its store.
 pub(crate) fn path(host: &Host, index: usize) -> PathBuf {
     host.config.dir.join(format!("shard-{index}"))
 }
 
-/// The store of each shard.
+/// The store of each shard. Those of a directory that has `begun` are there.
 ///
 /// # Errors
-/// Where one cannot be read, or has lost what was acknowledged.
-pub(crate) fn open_all(host: &Host) -> Result<Vec<Arc<Lsm>>, StartError> {
-    let open = |index| match open_again(host, index) {
-        Ok(engine) => Ok(engine),
+/// Where one cannot be read, or has lost what was acknowledged, and nobody else may have it.
+pub(crate) fn open_all(host: &Host, has_begun: bool) -> Result<Vec<Found>, StartError> {
+    let open = |index| match open_one(host, index, has_begun) {
+        Ok(found) => Ok(found),
         Err(OpenError::Start(error)) => Err(error),
         Err(OpenError::Full(reason)) => Err(StartError::Stored { path: path(host, index), reason }),
     };
@@ -49,17 +64,53 @@ pub(crate) fn open_all(host: &Host) -> Result<Vec<Arc<Lsm>>, StartError> {
 /// The store of one shard.
 ///
 /// # Errors
-/// Where there is no room for it, it cannot be read, or has lost what was acknowledged.
-pub(crate) fn open_again(host: &Host, index: usize) -> Result<Arc<Lsm>, OpenError> {
+/// Where there is no room for it, it cannot be read, or has lost what was acknowledged, and nobody else may have it.
+pub(crate) fn open_one(host: &Host, index: usize, has_begun: bool) -> Result<Found, OpenError> {
+    let path = path(host, index);
+    let is_gone = has_begun && !path.join("mark").exists();
+    if is_gone {
+        let dir = host.config.dir.clone();
+        forgive(host, StartError::Gone { dir, shard: index })?;
+    }
     let unopened = |error| unopened(host, index, error);
-    let engine = Lsm::open(path(host, index), options(host)).map_err(unopened)?;
-    let figures = engine.figures().map_err(unopened)?;
+    let opened = Lsm::open(&path, options(host)).and_then(|engine| Ok((engine.figures()?, engine)));
+    let (figures, engine) = match opened {
+        Err(error @ (StoreError::Unreadable(_) | StoreError::Read(_))) => {
+            forgive(host, StartError::Stored { path: path.clone(), reason: error.to_string() })?;
+            move_aside(&path)?;
+            let engine = Lsm::open(&path, options(host)).map_err(unopened)?;
+            return Ok((Arc::new(engine), Trust::Lost));
+        }
+        opened => opened.map_err(unopened)?,
+    };
     if figures.commits_lost > 0 {
         let synced = figures.commits + figures.commits_lost;
         let dir = host.config.dir.clone();
-        return Err(StartError::Lost { dir, shard: index, commits: figures.commits, synced }.into());
+        forgive(host, StartError::Lost { dir, shard: index, commits: figures.commits, synced })?;
     }
-    Ok(Arc::new(engine))
+    let trust = if is_gone || figures.commits_lost > 0 { Trust::Lost } else { Trust::Whole };
+    Ok((Arc::new(engine), trust))
+}
+
+/// Goes on although something is lost, where it can be learned from others or somebody has said so.
+fn forgive(host: &Host, loss: StartError) -> Result<(), StartError> {
+    let has_others = host.layout().replicas() > 1;
+    if has_others && !CAN_LEARN || !has_others && !host.config.accept_data_loss {
+        return Err(loss);
+    }
+    let from = if has_others { "the other owners" } else { "nobody: the loss is accepted" };
+    tracing::error!(%loss, from, "what is lost is learned anew");
+    Ok(())
+}
+
+/// Gives a directory another name, under which it can be looked at.
+fn move_aside(path: &Path) -> Result<(), OpenError> {
+    let unmoved = |error| StartError::Directory { dir: path.to_owned(), error };
+    let aside = |number| path.with_extension(format!("damaged-{number}"));
+    let aside = (1u32..).map(aside).find(|aside| !aside.exists()).unwrap_or_else(|| aside(0));
+    std::fs::rename(path, &aside).map_err(unmoved)?;
+    tracing::error!(from = %path.display(), to = %aside.display(), "a damaged store is moved aside; remove it when it is of no more use");
+    Ok(())
 }
 
 /// Writes the journals of a shard's store anew, which is not open: see [`Lsm::rewrite_journals`].

@@ -139,7 +139,10 @@ impl Attempts {
             stores::rewrite(&self.host, self.index)?;
             trust = if self.host.layout().replicas() > 1 { Trust::Lost } else { Trust::Whole };
         }
-        let engine = stores::open_again(&self.host, self.index)?;
+        let (engine, found) = stores::open_one(&self.host, self.index, true)?;
+        if found == Trust::Lost {
+            trust = Trust::Lost;
+        }
         Ok(Opened::over(&self.host, self.index, engine, trust)?)
     }
 

@@ -66,6 +66,67 @@ fn a_directory_that_lost_what_was_synced_is_refused() {
     node.client().expect(&["GET", "k"], "\"2\"");
 }
 
+/// A node alone with one shard, and a key on its disk.
+fn with_a_key(place: &Place, id: &str) -> Config {
+    let told = Config { shards: Some(1), ..config(id, &place.join(id)) };
+    let node = Running::start(told.clone()).unwrap();
+    node.client().expect(&["SET", "k", "1"], "+OK");
+    node.stop();
+    told
+}
+
+#[test]
+fn a_node_alone_goes_on_without_what_is_lost_only_where_that_is_accepted() {
+    let place = Place::new();
+    let told = with_a_key(&place, "gone");
+    fs::remove_dir_all(place.join("gone").join("shard-0")).unwrap();
+    let error = refusal(told.clone());
+    assert!(
+        error.contains("the store of shard 0 is gone") && error.contains("--accept-data-loss"),
+        "{error}"
+    );
+    let accepted = Config { accept_data_loss: true, ..told.clone() };
+    let node = Running::start(accepted).unwrap();
+    node.client().expect(&["GET", "k"], "nil");
+    node.client().expect(&["SET", "k", "2"], "+OK");
+    node.stop();
+    Running::start(told).unwrap().client().expect(&["GET", "k"], "\"2\"");
+}
+
+#[test]
+fn a_damaged_store_is_moved_aside_and_never_removed() {
+    let place = Place::new();
+    let told = with_a_key(&place, "damaged");
+    let list = place.join("damaged").join("shard-0").join("rows").join("keyspaces").join("1").join("current");
+    fs::write(&list, b"not what it was").unwrap();
+    let error = refusal(told.clone());
+    assert!(error.contains("list of tables"), "{error}");
+    let node = Running::start(Config { accept_data_loss: true, ..told }).unwrap();
+    node.client().expect(&["GET", "k"], "nil");
+    assert!(place.join("damaged").join("shard-0.damaged-1").join("rows").join("0.jnl").exists());
+}
+
+#[test]
+fn a_member_with_an_empty_directory_is_not_taken_for_whole() {
+    let place = Place::new();
+    let first = Running::start(config("one", &place.join("one"))).unwrap();
+    let two = Config { join: Some(first.addr.to_string()), ..config("two", &place.join("two")) };
+    let second = Running::start(two.clone()).unwrap();
+    second.client().until(&["SET", "k", "v"], "+OK");
+    let twin = Config { client_addr: config("x", &place.join("x")).client_addr, ..two.clone() };
+    let twin = Config { dir: place.join("twin"), peer_addr: config("x", &place.join("x")).peer_addr, ..twin };
+    let error = refusal(twin);
+    assert!(error.contains("the member two is alive at") && error.contains("an --id of its own"), "{error}");
+    second.stop();
+    fs::remove_dir_all(place.join("two")).unwrap();
+    if node::CAN_LEARN {
+        Running::start(two).unwrap().client().until(&["GET", "k"], "\"v\"");
+    } else {
+        let error = refusal(two);
+        assert!(error.contains("this directory is empty"), "{error}");
+    }
+}
+
 #[test]
 fn a_member_that_starts_again_serves_its_first_client() {
     let place = Place::new();
