@@ -101,6 +101,12 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// Two processes are one member, and this one began later.
+    #[error(
+        "another live process is the member {0}, and began before this one, so this one has stopped: stop that one, or give \
+         this one an --id and a directory of its own (a copied directory is the same member)"
+    )]
+    Twin(String),
     /// The disk failed while the server ran; it acknowledges nothing any more.
     #[error("storage failed, so this node has stopped: {0}")]
     Storage(String),

@@ -31,7 +31,6 @@ use crate::config::is_unspecified;
 use crate::directory::Directory;
 use crate::host::Host;
 use crate::letter::Letter;
-use crate::peers::SILENT_MS_MAX;
 
 /// How long a steward holds writes back at most, in milliseconds: three rounds of asking everybody.
 const HOLD_MS: u64 = 10_000;
@@ -41,6 +40,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 const JOIN_MAX: Duration = Duration::from_secs(30);
 /// How often a steward tries when another one is at work.
 const TRIES_MAX: u32 = 20;
+/// A member that was not heard for this long does not live, in milliseconds.
+const SILENT_MS_MAX: u64 = 3_000;
 const BACK_OFF_MS_MAX: u64 = 500;
 
 const HOLDS_DATA: &str = "ERR this cluster holds data already: moving data on a join comes in a later release; \

@@ -14,11 +14,12 @@ use store::StoreFigures;
 use tokio::sync::mpsc;
 
 use crate::clients::Clients;
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::control::Control;
 use crate::disk::Disk;
 use crate::letter::Mailbox;
+use crate::twins::Twins;
 
 /// What a process is, for all of its threads.
 #[derive(Debug)]
@@ -30,6 +31,9 @@ pub(crate) struct Host {
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) clients: Clients,
     pub(crate) disk: Disk,
+    pub(crate) twins: Twins,
+    /// When this process began, as others are told: milliseconds since 1970, and random bits below them.
+    pub(crate) began: u64,
     /// `maxclients`, which can be set while it runs.
     pub(crate) clients_max: AtomicUsize,
     /// Letters to the thread that keeps the layout.
@@ -87,6 +91,8 @@ impl Host {
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             clients: Clients::default(),
             disk: Disk::default(),
+            twins: Twins::default(),
+            began: began(),
             control,
             layout: Mutex::new(layout),
             figures: (0..shards).map(|_| Mutex::default()).collect(),
@@ -155,4 +161,10 @@ impl Host {
     pub(crate) fn clients_max(&self) -> usize {
         self.clients_max.load(Ordering::Relaxed)
     }
+}
+
+/// Two processes that begin in one millisecond differ all the same.
+fn began() -> u64 {
+    let ms = u64::try_from(clock::wall().as_millis()).unwrap_or_default();
+    ms << 16 | getrandom::u64().unwrap_or_default() & 0xffff
 }

@@ -29,6 +29,8 @@ const LETTERS_MAX: usize = 100_000;
 pub(crate) struct Caller {
     pub(crate) stream: TcpStream,
     pub(crate) from: NodeId,
+    /// When its process began.
+    pub(crate) began: u64,
     /// What was read of it after the greeting.
     pub(crate) read: BytesMut,
 }

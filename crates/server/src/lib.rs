@@ -34,6 +34,7 @@ mod run;
 mod session;
 mod shard;
 mod stores;
+mod twins;
 mod worker;
 
 pub use config::{Config, Fsync};

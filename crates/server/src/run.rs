@@ -244,6 +244,7 @@ async fn serve(
             },
             Some(control) = controls.recv() => match control {
                 Control::Failed(reason) => break Err(StartError::Storage(reason)),
+                Control::Twin => break Err(StartError::Twin(host.config.id.clone())),
                 Control::Newer(layout) => {
                     if let Err(reason) = register.adopt(layout).await {
                         tracing::warn!(reason, "a layout from a peer is not taken");
@@ -351,7 +352,12 @@ async fn greet(host: Arc<Host>, mut stream: TcpStream, addr: SocketAddr) {
     let shard = first_partition(&read).map_or(0, |partition| host.shard_of(partition));
     if let Ok(stream) = stream.into_std() {
         let _ = stream.set_nodelay(true);
-        host.mailboxes[shard].post(Letter::Caller(Caller { stream, from: greeting.from, read }));
+        host.mailboxes[shard].post(Letter::Caller(Caller {
+            stream,
+            from: greeting.from,
+            began: greeting.began,
+            read,
+        }));
     }
 }
 

@@ -251,3 +251,31 @@ fn a_node_that_listens_everywhere_announces_where_it_is() {
     Running::start(two).unwrap().stop();
     drop(first);
 }
+
+#[test]
+fn of_two_processes_that_are_one_member_the_later_ends() {
+    let place = Place::new();
+    let first = Running::start(config("one", &place.join("one"))).unwrap();
+    let two = Config { join: Some(first.addr.to_string()), ..config("two", &place.join("two")) };
+    let second = Running::start(two.clone()).unwrap();
+    second.client().until(&["SET", "k", "v"], "+OK");
+    // A copy of its directory, as of a disk that was cloned: only where it listens differs, and others are not told.
+    let elsewhere = config("x", &place.join("x"));
+    copy(&place.join("two"), &place.join("clone"));
+    let announce = Some(two.client_addr.to_string());
+    let clone = Config { dir: place.join("clone"), client_addr: elsewhere.client_addr, announce, ..two };
+    let peer_addr = clone.peer_addr;
+    let clone = Config { peer_addr: Some(elsewhere.peer_addr.unwrap()), ..clone };
+    fs::write(place.join("clone").join("armilla.toml"), identity_of(&place, peer_addr.unwrap(), &clone))
+        .unwrap();
+    let ended = run_until(clone, &Stop::default(), || {}).unwrap_err().to_string();
+    assert!(ended.contains("another live process is the member two"), "{ended}");
+    second.client().expect(&["GET", "k"], "\"v\"");
+    first.client().expect(&["SET", "k", "w"], "+OK");
+}
+
+/// Who lives in the clone: the same, but for the address that nobody is told of.
+fn identity_of(place: &Place, told: SocketAddr, clone: &Config) -> String {
+    let text = fs::read_to_string(place.join("two").join("armilla.toml")).unwrap();
+    text.replace(&told.to_string(), &clone.peer_addr.unwrap().to_string())
+}
