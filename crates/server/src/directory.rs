@@ -5,7 +5,7 @@
 //!   DIR/armilla.toml   who lives here: format version, name, addresses, number of shards
 //!   DIR/layout         the last layout, encoded
 //!   DIR/begun          there once every shard's store was made: one that is missing later is lost
-//!   DIR/shard-<i>/     the store of shard i
+//!   DIR/shard-<i>/     the store of shard i; `shard-<i>.lost` while it may have forgotten something
 //! ```
 //!
 //! 1. A file is replaced as a whole or not at all, and durably: written beside, synced, renamed, the directory synced.

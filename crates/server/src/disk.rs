@@ -6,25 +6,16 @@
 //!   rising        Gone until reserve / 2, Low until reserve * 9 / 8, then Enough
 //! ```
 //!
-//! Not what is done about it: that is the node's (`node::Room`). Not a promise either: others fill disks too, and a write
+//! Not who looks (`run`), and not what is done about it: that is the node's (`node::Room`). Not a promise either: others fill disks too, and a write
 //! that finds no room is an error of the engine, after which the shard opens its store again.
 //!
 //! 1. Where a write has found no room, there is none until a good deal more is free than then, whatever the reserve.
 //! 2. What was gained is not given away at once: between falling and rising marks nothing changes.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::time::Duration;
 
 use node::Room;
-use tokio::time::sleep;
-
-use crate::host::Host;
-use crate::letter::Letter;
-
-/// How often the disk is looked at. At most as much as a fast disk writes in that time comes on top of what is seen.
-const LOOK: Duration = Duration::from_millis(200);
 /// One part in so many of the reserve is left when nothing is written any more.
 const GONE_PART: u64 = 4;
 /// One part in so many of the reserve must be free on top of it before all is taken again.
@@ -114,28 +105,6 @@ fn judged(before: Room, free_bytes: u64, reserve_bytes: u64) -> Room {
         Room::Low
     } else {
         Room::Enough
-    }
-}
-
-/// Looks at the disk for as long as the process runs, and tells every shard what has changed.
-pub(crate) async fn watch(host: Arc<Host>) {
-    loop {
-        sleep(LOOK).await;
-        let reserve_bytes = host.config.disk_reserve_bytes;
-        let Some(room) = host.disk.look(&host.config.dir, reserve_bytes) else { continue };
-        let free_bytes = host.disk.free_bytes().unwrap_or_default();
-        match room {
-            Room::Enough => {
-                tracing::info!(free_bytes, "there is room on the disk again: all writes are taken");
-            }
-            Room::Low => tracing::warn!(
-                free_bytes,
-                reserve_bytes,
-                "the disk is nearly full: writes that add are refused; delete keys or give it more room"
-            ),
-            Room::Gone => tracing::error!(free_bytes, "the disk is full: nothing is written any more"),
-        }
-        host.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::Room(room)));
     }
 }
 

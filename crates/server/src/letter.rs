@@ -19,7 +19,7 @@ use tokio::sync::{Notify, oneshot};
 use wire::Reply;
 use wire::peer::{Envelope, Request};
 
-use crate::shard::Opened;
+use crate::opened::Opened;
 
 /// Letters that a box holds before it refuses requests and envelopes.
 const LETTERS_MAX: usize = 100_000;

@@ -29,6 +29,8 @@ mod formation;
 mod host;
 mod letter;
 mod link;
+mod loss;
+mod opened;
 mod peers;
 mod run;
 mod session;

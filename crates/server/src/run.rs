@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use node::{CAN_LEARN, Trust};
+use node::{CAN_LEARN, Room, Trust};
 use placement::member::TEXT_BYTES_MAX;
 use placement::{Layout, Member, NodeId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,12 +34,12 @@ use crate::clock::Clock;
 use crate::config::{Config, is_unspecified};
 use crate::control::{Control, Question};
 use crate::directory::Directory;
-use crate::disk;
 use crate::ending::Ending;
 use crate::error::StartError;
 use crate::formation::{self, Register};
 use crate::host::Host;
 use crate::letter::{Caller, Letter};
+use crate::loss::Loss;
 use crate::shard::{SHARDS_MAX, shard_of};
 use crate::stores;
 use crate::worker;
@@ -54,6 +54,8 @@ const BACKLOG: u32 = 1024;
 const LINKS_GRACE: Duration = Duration::from_secs(1);
 /// How often it looks at them.
 const LINKS_LOOK: Duration = Duration::from_millis(5);
+/// How often the disk is looked at. At most as much as a fast disk writes in that time comes on top of what is seen.
+const DISK_LOOK: Duration = Duration::from_millis(200);
 /// What a client beyond the limit reads, as from Redis.
 const CLIENTS_TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 /// After a failure to accept (no file descriptors left), the door rests this long.
@@ -111,6 +113,10 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
         placed = place(&directory, &config, me) => placed?,
         () = ending.come() => return Ok(()),
     };
+    if trust == Trust::Lost {
+        // Before the layout is there, by which the next start would take itself for whole.
+        (0..shards).try_for_each(|index| Loss::of(&config.dir, index).note())?;
+    }
     directory.settle(&config, shards)?;
     directory.keep(&layout)?;
     let (control, controls) = mpsc::channel(CONTROLS_MAX);
@@ -232,7 +238,7 @@ async fn serve(
     ready: impl FnOnce(),
 ) -> Result<(), StartError> {
     let mut doors = vec![tokio::spawn(accept_peers(Arc::clone(host), peers))];
-    doors.push(tokio::spawn(disk::watch(Arc::clone(host))));
+    doors.push(tokio::spawn(watch_disk(Arc::clone(host))));
     let mut closed = Some((clients, ready));
     let mut linked = pin!(linked(host));
     let ended = loop {
@@ -263,6 +269,28 @@ async fn serve(
         let _ = door.await;
     }
     ended
+}
+
+/// Looks at the disk for as long as the process runs, and tells every shard what has changed.
+async fn watch_disk(host: Arc<Host>) {
+    loop {
+        sleep(DISK_LOOK).await;
+        let reserve_bytes = host.config.disk_reserve_bytes;
+        let Some(room) = host.disk.look(&host.config.dir, reserve_bytes) else { continue };
+        let free_bytes = host.disk.free_bytes().unwrap_or_default();
+        match room {
+            Room::Enough => {
+                tracing::info!(free_bytes, "there is room on the disk again: all writes are taken");
+            }
+            Room::Low => tracing::warn!(
+                free_bytes,
+                reserve_bytes,
+                "the disk is nearly full: writes that add are refused; delete keys or give it more room"
+            ),
+            Room::Gone => tracing::error!(free_bytes, "the disk is full: nothing is written any more"),
+        }
+        host.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::Room(room)));
+    }
 }
 
 /// Waits for links to a majority of the members, so that the first clients are not told that there is no quorum; but not

@@ -12,6 +12,8 @@
 //! Not what is done with them (`shard`), and not the rest of the directory (`directory`).
 //!
 //! 1. What cannot be read is moved aside and never removed.
+//! 2. A loss is known until the node has made it durable that it learns (`DIR/shard-<i>.lost`): a process that ends before
+//!    that would find a sound store with little in it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use store::{Lsm, LsmOptions, StoreError};
 
 use crate::error::StartError;
 use crate::host::Host;
+use crate::loss::Loss;
 
 /// One part in so many of the memory for caches is for the engine's blocks; the rest is for rows.
 const ENGINE_CACHE_PART: usize = 4;
@@ -71,12 +74,14 @@ pub(crate) fn open_one(host: &Host, index: usize, has_begun: bool) -> Result<Fou
     if is_gone {
         let dir = host.config.dir.clone();
         forgive(host, StartError::Gone { dir, shard: index })?;
+        note_loss(host, index)?;
     }
     let unopened = |error| unopened(host, index, error);
     let opened = Lsm::open(&path, options(host)).and_then(|engine| Ok((engine.figures()?, engine)));
     let (figures, engine) = match opened {
         Err(error @ (StoreError::Unreadable(_) | StoreError::Read(_))) => {
             forgive(host, StartError::Stored { path: path.clone(), reason: error.to_string() })?;
+            note_loss(host, index)?;
             move_aside(&path)?;
             let engine = Lsm::open(&path, options(host)).map_err(unopened)?;
             return Ok((Arc::new(engine), Trust::Lost));
@@ -87,9 +92,10 @@ pub(crate) fn open_one(host: &Host, index: usize, has_begun: bool) -> Result<Fou
         let synced = figures.commits + figures.commits_lost;
         let dir = host.config.dir.clone();
         forgive(host, StartError::Lost { dir, shard: index, commits: figures.commits, synced })?;
+        note_loss(host, index)?;
     }
-    let trust = if is_gone || figures.commits_lost > 0 { Trust::Lost } else { Trust::Whole };
-    Ok((Arc::new(engine), trust))
+    let is_lost = is_gone || figures.commits_lost > 0 || Loss::of(&host.config.dir, index).is_noted();
+    Ok((Arc::new(engine), if is_lost { Trust::Lost } else { Trust::Whole }))
 }
 
 /// Goes on although something is lost, where it can be learned from others or somebody has said so.
@@ -101,6 +107,14 @@ fn forgive(host: &Host, loss: StartError) -> Result<(), StartError> {
     let from = if has_others { "the other owners" } else { "nobody: the loss is accepted" };
     tracing::error!(%loss, from, "what is lost is learned anew");
     Ok(())
+}
+
+/// Notes that a shard has lost something, where there is somebody to learn it from.
+///
+/// # Errors
+/// Where the directory cannot be written.
+pub(crate) fn note_loss(host: &Host, index: usize) -> Result<(), StartError> {
+    if host.layout().replicas() > 1 { Loss::of(&host.config.dir, index).note() } else { Ok(()) }
 }
 
 /// Gives a directory another name, under which it can be looked at.

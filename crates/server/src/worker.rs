@@ -19,9 +19,10 @@ use tokio::time::sleep;
 use crate::error::StartError;
 use crate::host::Host;
 use crate::letter::Letter;
+use crate::opened::Opened;
 use crate::peers;
 use crate::session;
-use crate::shard::{Arrival, Opened, Shard};
+use crate::shard::{Arrival, Shard};
 
 /// How often the node's deadlines are looked at; they are long against it.
 const TICK: Duration = Duration::from_millis(20);

@@ -16,6 +16,8 @@ use super::committer::Committer;
 use super::held::Held;
 use crate::error::StartError;
 use crate::host::Host;
+use crate::loss::Loss;
+use crate::opened::Opened;
 
 /// Batches on their way to the disk beyond which clients are not read any further.
 const BATCHES_UNSETTLED_MAX: u64 = 256;
@@ -23,14 +25,6 @@ const BATCHES_UNSETTLED_MAX: u64 = 256;
 const BYTES_UNSETTLED_MAX: usize = 256 << 20;
 /// Names of rows that a store learns at a time when it is opened: some megabytes of memory, and millions a second.
 const NAMES_LEARNED: usize = 16 * 1024;
-
-/// A node over its storage, which nothing was written to yet.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    engine: Arc<Lsm>,
-    node: Node,
-    store: Storage,
-}
 
 impl Opened {
     /// Shard `index` over what is stored in `engine`.
@@ -64,7 +58,9 @@ impl Opened {
         // Before anything is written: a name that is not read now would be taken for absent for good.
         while store.learn(NAMES_LEARNED).map_err(|error| stored(error.into()))? {}
         let node = Node::open(identity, options, host.layout(), &mut store, trust).map_err(stored)?;
-        Ok(Self { engine, node, store })
+        let loss =
+            (trust == Trust::Lost && host.layout().replicas() > 1).then(|| Loss::of(&host.config.dir, index));
+        Ok(Self { engine, node, store, loss })
     }
 }
 
@@ -79,6 +75,8 @@ pub(super) struct Core {
     pub(super) commits: u64,
     engine: Arc<Lsm>,
     committer: Committer,
+    /// To be forgotten once the node has made durable what it makes of it, in its first batch.
+    loss: Option<Loss>,
     /// Bytes of the batches that were given to the committer and have not settled, each with its commit.
     unsettled: VecDeque<(Commit, usize)>,
     unsettled_bytes: usize,
@@ -90,7 +88,7 @@ impl Core {
     /// # Errors
     /// Where the system gives no thread.
     pub(super) fn start(host: Arc<Host>, index: usize, opened: Opened) -> Result<Self, StartError> {
-        let Opened { engine, mut node, store } = opened;
+        let Opened { engine, mut node, store, loss } = opened;
         node.set_room(host.disk.room());
         let committer = Committer::start(host, index, Arc::clone(&engine))
             .map_err(|error| StartError::System { what: "a thread", error })?;
@@ -103,6 +101,7 @@ impl Core {
             commits: 0,
             engine,
             committer,
+            loss,
             unsettled: VecDeque::new(),
             unsettled_bytes: 0,
         })
@@ -131,6 +130,9 @@ impl Core {
     pub(super) fn settled(&mut self, commit: Commit) {
         self.store.settled(commit);
         self.held.release(commit, &mut self.released);
+        if let Some(loss) = self.loss.take() {
+            loss.forget();
+        }
         while let Some((_, bytes)) = self.unsettled.pop_front_if(|(sealed, _)| *sealed <= commit) {
             self.unsettled_bytes -= bytes;
         }

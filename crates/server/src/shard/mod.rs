@@ -33,7 +33,6 @@ use wire::peer::Request;
 use wire::{Fault, Reply};
 
 pub(crate) use asks::{Ask, SHARDS_MAX, shard_of};
-pub(crate) use core::Opened;
 pub(crate) use turn::Arrival;
 
 use crate::connection::Connection;
@@ -41,6 +40,7 @@ use crate::error::StartError;
 use crate::host::{Host, ShardFigures};
 use crate::letter::Letter;
 use crate::link::Link;
+use crate::opened::Opened;
 use asks::Asks;
 use core::Core;
 use reopening::Reopening;
@@ -63,6 +63,8 @@ pub(crate) struct Shard {
     /// Nothing while the store is opened again.
     core: RefCell<Option<Core>>,
     reopening: Reopening,
+    /// Until when writes are held back while a member joins, by the monotonic clock in milliseconds.
+    held_until: Cell<u64>,
     /// Sessions that wait until the disk has caught up.
     stalled: RefCell<Vec<Rc<Connection>>>,
     rung: Cell<bool>,
@@ -88,6 +90,7 @@ impl Shard {
             links: RefCell::default(),
             core: RefCell::new(Some(core)),
             reopening: Reopening::default(),
+            held_until: Cell::new(0),
             stalled: RefCell::default(),
             rung: Cell::new(false),
             requests: Cell::new(0),

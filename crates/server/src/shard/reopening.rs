@@ -24,15 +24,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use node::{Action, Event, Room, Trust};
+use node::{Action, CAN_LEARN, Event, Room, Trust};
 use store::{Lsm, StoreError};
 use wire::peer::{Envelope, Message, Verdict};
 use wire::{Fault, Reply};
 
-use super::core::Opened;
 use crate::control::Control;
 use crate::host::Host;
 use crate::letter::Letter;
+use crate::opened::Opened;
 use crate::stores;
 
 /// The pause before the first attempt.
@@ -44,6 +44,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Failures after which the process ends, each within [`CALM`] of the opening before it. A full disk is none: it is waited
 /// for as long as it takes.
 const FAILURES_MAX: u32 = 4;
+/// With less than this free a worker of the engine that has failed has found no room, bytes: it writes whole memtables.
+const WORKER_BYTES_MIN: u64 = 64 << 20;
 /// A store that has worked this long is as good as a new one.
 const CALM: Duration = Duration::from_secs(60);
 
@@ -110,8 +112,13 @@ impl Attempts {
         drop(engine);
         let mut failures = self.failures;
         // A worker of the engine does not say why it has failed; where there is no room that is why.
-        let mut is_full = matches!(cause, StoreError::Full(_)) || self.host.disk.room() == Room::Gone;
-        let mut is_suspect = !is_full;
+        let has_little = self.host.disk.free_bytes().is_some_and(|free| free < WORKER_BYTES_MIN);
+        let mut is_full =
+            matches!(cause, StoreError::Full(_)) || has_little || self.host.disk.room() == Room::Gone;
+        let is_suspect = !is_full;
+        if is_suspect && self.has_others() && !CAN_LEARN {
+            return fail(&self.host, format!("shard {}: {cause}", self.index));
+        }
         let mut pause = PAUSE_MIN * 2u32.pow(failures.min(FAILURES_MAX));
         while self.pause(pause) {
             if !is_full && failures > FAILURES_MAX {
@@ -124,7 +131,6 @@ impl Attempts {
                 }
                 Err(error) => {
                     is_full = matches!(error, stores::OpenError::Full(_));
-                    is_suspect |= !is_full;
                     failures += u32::from(!is_full);
                     tracing::error!(shard = self.index, %error, "the store cannot be opened again yet");
                 }
@@ -137,13 +143,19 @@ impl Attempts {
         let mut trust = Trust::Whole;
         if is_suspect {
             stores::rewrite(&self.host, self.index)?;
-            trust = if self.host.layout().replicas() > 1 { Trust::Lost } else { Trust::Whole };
+            stores::note_loss(&self.host, self.index)?;
+            trust = if self.has_others() { Trust::Lost } else { Trust::Whole };
         }
         let (engine, found) = stores::open_one(&self.host, self.index, true)?;
         if found == Trust::Lost {
             trust = Trust::Lost;
         }
         Ok(Opened::over(&self.host, self.index, engine, trust)?)
+    }
+
+    /// Whether there are other owners, from whom can be learned what is lost.
+    fn has_others(&self) -> bool {
+        self.host.layout().replicas() > 1
     }
 
     /// Pauses; tells whether to go on.

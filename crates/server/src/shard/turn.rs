@@ -21,10 +21,11 @@ use store::{Commit, StoreError};
 use tokio::sync::oneshot;
 use wire::Reply;
 
-use super::{Ask, Core, Opened, Shard, reopening, shard_of};
+use super::{Ask, Core, Shard, reopening, shard_of};
 use crate::control::Control;
 use crate::letter::{Caller, Letter};
 use crate::link::Link;
+use crate::opened::Opened;
 
 /// Events that one turn handles; what is left is handled in the next, after sockets have had theirs.
 const EVENTS_PER_TURN_MAX: usize = 4096;
@@ -71,7 +72,10 @@ impl Shard {
                 Letter::Client(stream, addr) => arrivals.push(Arrival::Client(stream, addr)),
                 Letter::Caller(caller) => arrivals.push(Arrival::Caller(caller)),
                 Letter::Hold { until_ms, empty } => self.hold(until_ms, empty),
-                Letter::Release => self.with_core(|core| core.node.release()).unwrap_or_default(),
+                Letter::Release => {
+                    self.held_until.set(0);
+                    self.with_core(|core| core.node.release());
+                }
                 Letter::Room(room) => self.with_core(|core| core.node.set_room(room)).unwrap_or_default(),
                 Letter::Stop => self.ending.set(true),
             }
@@ -82,6 +86,7 @@ impl Shard {
 
     fn hold(&self, until_ms: u64, empty: oneshot::Sender<bool>) {
         // A write that the inbox still has comes after the hold and is refused.
+        self.held_until.set(until_ms);
         let is_empty = self.with_core(|core| core.node.hold(until_ms));
         let _ = empty.send(is_empty.unwrap_or(false));
     }
@@ -109,6 +114,7 @@ impl Shard {
             }
         };
         core.handle(now, Event::Layout(self.layout()));
+        core.node.hold(self.held_until.get());
         for link in self.links.borrow().values().filter(|link| link.is_up()) {
             core.handle(now, Event::Link { peer: link.peer, up: true });
         }
@@ -119,6 +125,7 @@ impl Shard {
     /// Goes by a newer layout, and has its new members dialed.
     fn adopt(&self, layout: Arc<Layout>, now: Now, arrivals: &mut Vec<Arrival>) {
         self.layout.replace(Arc::clone(&layout));
+        self.held_until.set(0);
         let mut links = self.links.borrow_mut();
         for member in layout.members().iter().filter(|member| member.id != self.host.me) {
             links.entry(member.id).or_insert_with(|| {
