@@ -25,6 +25,8 @@ const ANSWER_SECONDS_MAX: u64 = 10;
 const MEMBER_SECONDS_MAX: u64 = 2;
 /// The first column of the table that holds numbers.
 const COLUMN_OF_NUMBERS: usize = 5;
+/// What only a member itself knows.
+const OWN_FIELDS: [&str; 4] = ["keys", "disk_room", "disk_free_bytes", "shards_failed"];
 /// Some members are not up.
 const EXIT_SOME_DOWN: u8 = 1;
 
@@ -55,6 +57,8 @@ pub(crate) struct Seen {
     keys: Option<i64>,
     /// Bytes that the node has for it and could not send yet.
     lag: Option<i64>,
+    /// What is wrong with its disk, by its own word.
+    disk: Option<String>,
 }
 
 /// Runs `armilla status`.
@@ -65,8 +69,8 @@ pub(crate) fn run(flags: &StatusFlags) -> anyhow::Result<ExitCode> {
     let address = &flags.node.server;
     let mut reply = ask(address, ANSWER_SECONDS_MAX).with_context(|| format!("cannot ask {address}"))?;
     let seen = Report::of(&reply).with_context(|| address.clone())?;
-    let keys: Vec<Option<i64>> = seen.members.iter().map(Seen::ask_keys).collect();
-    add_keys(&mut reply, &keys);
+    let own: Vec<Option<Reply>> = seen.members.iter().map(Seen::ask_itself).collect();
+    add_own(&mut reply, &own);
     let report = Report::of(&reply)?;
     let text = if flags.json { Style::Json.show(&reply) } else { report.table().into_bytes() };
     talk::print(&mut io::stdout(), &text);
@@ -78,14 +82,17 @@ fn ask(address: &str, seconds_max: u64) -> io::Result<Reply> {
     Client::connect_within(address, within)?.call(&["ARMILLA.STATUS"])
 }
 
-/// Puts what each member said of its keys beside what the node said of it.
-fn add_keys(reply: &mut Reply, keys: &[Option<i64>]) {
+/// Puts what each member said of itself beside what the node said of it.
+fn add_own(reply: &mut Reply, own: &[Option<Reply>]) {
     let Reply::Map(pairs) = reply else { return };
     let members = pairs.iter_mut().find(|(key, _)| Style::Raw.show(key) == b"members");
     let Some((_, Reply::Array(members))) = members else { return };
-    for (member, keys) in members.iter_mut().zip(keys) {
+    for (member, own) in members.iter_mut().zip(own) {
         if let Reply::Map(fields) = member {
-            fields.push((Reply::bulk("keys"), keys.map_or(Reply::Nil, Reply::Integer)));
+            for name in OWN_FIELDS {
+                let said = own.as_ref().and_then(|own| field(own, name)).cloned();
+                fields.push((Reply::bulk(name), said.unwrap_or(Reply::Nil)));
+            }
         }
     }
 }
@@ -130,11 +137,16 @@ impl Report {
         let up = self.members.iter().filter(|member| member.is_up()).count();
         let rows: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
         let epoch = self.epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
+        let disks = self
+            .members
+            .iter()
+            .filter_map(|member| member.disk.as_ref().map(|disk| format!("\n{}: {disk}", member.name)));
         format!(
-            "{}\n\n{up} of {} up, layout {epoch}, as {} sees it",
+            "{}\n\n{up} of {} up, layout {epoch}, as {} sees it{}",
             rows.join("\n"),
             self.members.len(),
-            self.node
+            self.node,
+            disks.collect::<String>()
         )
     }
 }
@@ -155,6 +167,7 @@ impl Seen {
             share,
             keys: integer(reply, "keys"),
             lag: integer(reply, "waiting_bytes"),
+            disk: disk(reply),
         }
     }
 
@@ -163,9 +176,8 @@ impl Seen {
     }
 
     /// Asks the member itself, which alone knows; one that is not up is not waited for.
-    fn ask_keys(&self) -> Option<i64> {
-        let reply = self.is_up().then(|| ask(&self.client, MEMBER_SECONDS_MAX))?.ok()?;
-        integer(&reply, "keys")
+    fn ask_itself(&self) -> Option<Reply> {
+        self.is_up().then(|| ask(&self.client, MEMBER_SECONDS_MAX))?.ok()
     }
 
     fn row(&self) -> [String; 9] {
@@ -175,6 +187,18 @@ impl Seen {
         let texts = [&self.name, &self.state, &self.client, &self.peer, &self.zone, &self.weight];
         let [name, state, client, peer, zone, weight] = texts.map(Clone::clone);
         [name, state, client, peer, zone, weight, share, keys, lag]
+    }
+}
+
+/// What is wrong with a member's disk, in words.
+fn disk(reply: &Reply) -> Option<String> {
+    let failed = integer(reply, "shards_failed").filter(|failed| *failed > 0);
+    let room = Some(text(reply, "disk_room")).filter(|room| matches!(room.as_str(), "low" | "full"));
+    let free = integer(reply, "disk_free_bytes").map_or_else(|| "-".to_owned(), |bytes| format!("{bytes} B"));
+    match (failed, room) {
+        (Some(failed), _) => Some(format!("storage has failed in {failed} of its shards, {free} free")),
+        (None, Some(room)) => Some(format!("room on its disk is {room}, {free} free: it refuses writes")),
+        (None, None) => None,
     }
 }
 
@@ -198,7 +222,7 @@ fn integer(reply: &Reply, name: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Report, add_keys};
+    use super::{Report, add_own};
     use crate::show::Style;
     use wire::Reply;
 
@@ -230,7 +254,7 @@ mod tests {
     #[test]
     fn the_table_shows_what_is_known() {
         let mut reply = status(vec![member("a", "this node"), member("b", "down")]);
-        add_keys(&mut reply, &[Some(12), None]);
+        add_own(&mut reply, &[Some(map(vec![("keys", Reply::Integer(12))])), None]);
         let report = Report::of(&reply).unwrap();
         assert!(!report.all_up());
         let expected = "\
@@ -242,9 +266,24 @@ b       down       127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %   
         assert_eq!(report.table(), expected);
         let json = String::from_utf8(Style::Json.show(&reply)).unwrap();
         assert!(
-            json.contains(r#""waiting_bytes":0,"keys":12}"#) && json.ends_with(r#""keys":null}]}"#),
+            json.contains(r#""waiting_bytes":0,"keys":12,"#) && json.contains(r#""keys":null,"#),
             "{json}"
         );
+    }
+
+    #[test]
+    fn a_disk_is_shown_where_something_is_wrong_with_it() {
+        let own = |room: &'static str, failed| {
+            let free = ("disk_free_bytes", Reply::Integer(7));
+            Some(map(vec![("disk_room", Reply::bulk(room)), free, ("shards_failed", Reply::Integer(failed))]))
+        };
+        let mut reply = status(vec![member("a", "this node"), member("b", "up"), member("c", "up")]);
+        add_own(&mut reply, &[own("enough", 0), own("low", 0), own("full", 2)]);
+        let table = Report::of(&reply).unwrap().table();
+        let expected = "3 of 3 up, layout 3, as a sees it
+b: room on its disk is low, 7 B free: it refuses writes
+c: storage has failed in 2 of its shards, 7 B free";
+        assert!(table.ends_with(expected), "{table}");
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! Invariant: what one compares, or takes, changes nothing but by the merge of the map.
 
 use crate::learning;
+use crate::room::Room;
 use crate::rows::{Shelf, everything};
 use crate::scrub;
 use crate::state::{Node, Turn};
@@ -38,7 +39,8 @@ pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
     while let Some(partition) = node.sync.next_again(now) {
         ask_all(node, turn, partition);
     }
-    if now < node.sync.compare_at || node.options.compare_every_ms == u64::MAX {
+    // What a disk without room cannot take need not be asked for.
+    if now < node.sync.compare_at || node.options.compare_every_ms == u64::MAX || node.room == Room::Gone {
         return;
     }
     if now >= node.sync.settled_at + SETTLE_MS {

@@ -72,7 +72,7 @@ pub(crate) fn link_down(
     }
 }
 
-fn give_up(node: &mut Node, turn: &mut Turn<'_>, passed: Passed) {
+pub(crate) fn give_up(node: &mut Node, turn: &mut Turn<'_>, passed: Passed) {
     let fault = match passed.kind {
         Kind::Read => no_quorum(node, &passed.task, passed.kind),
         Kind::Write | Kind::Update => {

@@ -17,6 +17,8 @@
 //! | `queue` | one read-modify-write at a time for each key |
 //! | `forward` | a request passed on, and its answer back |
 //! | `serve` | what an owner does for a coordinator |
+//! | `room` | what is still taken while the disk fills |
+//! | `abandon` | what is told when the disk has failed |
 //! | `replica` | one partition: the causal map on storage |
 //! | `rows` | how it lies there |
 //! | `compare` | when owners are compared, so that they come to hold the same |
@@ -26,6 +28,7 @@
 //!
 //! What this crate does not know: bytes on a wire, connections, files, how long an fsync takes.
 
+mod abandon;
 mod compare;
 mod dispatch;
 mod evaluate;
@@ -39,6 +42,7 @@ mod leaves;
 mod list;
 mod meta;
 mod meta_names;
+mod opening;
 mod pending;
 mod queue;
 mod queues;
@@ -48,6 +52,7 @@ mod repair;
 mod replica;
 mod report;
 mod request;
+mod room;
 mod row_names;
 mod rows;
 mod scrub;
@@ -66,7 +71,8 @@ mod work;
 mod write;
 
 pub use event::{Action, Event, Now, Outbox, RequestId};
+pub use room::Room;
 pub use rows::{RowError, Storage};
-pub use state::{Identity, Node, Options};
+pub use state::{Identity, Node, Options, Trust};
 pub use sync::SyncFigures;
 pub use tally::{Standing, Tally};

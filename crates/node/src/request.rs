@@ -127,6 +127,9 @@ fn kind_of(job: &Job) -> Result<Kind, Fault> {
 
 /// Starts the work on a request that this node coordinates.
 fn coordinate(node: &mut Node, turn: &mut Turn<'_>, task: Task, kind: Kind, job: Job) {
+    if !node.room.admits(kind, &job) {
+        return refuse(node, turn, task, Fault::DiskFull);
+    }
     match job {
         Job::Command { key, words } => match kind {
             Kind::Read => read::begin(node, turn, task, Purpose::Command { key, words }),

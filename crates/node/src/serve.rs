@@ -6,6 +6,7 @@
 
 use crate::replica::Replica;
 use crate::report;
+use crate::room::Room;
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
 use crate::write::observe;
@@ -14,6 +15,9 @@ use causal::{Cell, Delta, Dot, Scope};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::{Found, Hashes, Message, Report, Ticket, Verdict};
+
+/// Nothing was done.
+const REFUSED: (Commit, Verdict) = (Commit(0), Verdict::Refused);
 
 /// Applies operations and acknowledges them.
 pub(crate) fn apply(
@@ -25,6 +29,9 @@ pub(crate) fn apply(
     deltas: Vec<Delta>,
     asker: Option<Hashes>,
 ) {
+    if !node.room.takes(&deltas) {
+        return acknowledge(node, turn, from, partition, ticket, Ok(Some(REFUSED)));
+    }
     let edit = deltas.first().and_then(|delta| delta.edits.first());
     let cell = edit.filter(|_| asker.is_some()).map(|edit| edit.cell.clone());
     let done = apply_all(node, turn, partition, deltas);
@@ -42,6 +49,9 @@ pub(crate) fn mend(
     (cell, found): (&Cell, &Found),
     (deltas, asker): (Vec<Delta>, Option<Hashes>),
 ) {
+    if node.room == Room::Gone {
+        return acknowledge(node, turn, from, partition, ticket, Ok(Some(REFUSED)));
+    }
     let done = take(node, turn, partition, cell, found).and_then(|taken| {
         let Some((before, Verdict::Held { .. })) = taken else { return Ok(taken) };
         let done = apply_all(node, turn, partition, deltas)?;

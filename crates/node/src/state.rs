@@ -6,14 +6,13 @@
 
 use crate::event::{Action, Now, Outbox};
 use crate::heard::Heard;
-use crate::meta_names::Space;
 use crate::pending::Pending;
 use crate::queues::Queues;
 use crate::replica::Replica;
 use crate::report::dots_hash;
+use crate::room::Room;
 use crate::rows::{RowError, Shelf, Storage};
 use crate::shown::While;
-use crate::stored;
 use crate::sync::{Scrub, Sync};
 use causal::{Actor, Cell, Clock};
 use placement::{Layout, NodeId, PartitionId};
@@ -67,6 +66,16 @@ pub struct Identity {
     pub actor: Actor,
 }
 
+/// What is known of a node's storage when it is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// It holds everything that was acknowledged from it.
+    #[default]
+    Whole,
+    /// It may have forgotten something: every partition begins as learning.
+    Lost,
+}
+
 /// One shard of one member: a deterministic state machine over its partitions.
 #[derive(Debug)]
 pub struct Node {
@@ -87,6 +96,7 @@ pub struct Node {
     pub(crate) ahead: Option<(u64, u64)>,
     /// Until when writes are refused while a member joins.
     pub(crate) held_until: u64,
+    pub(crate) room: Room,
 }
 
 /// What an event is handled with: the time, the storage and where actions go.
@@ -127,33 +137,9 @@ pub(crate) fn mine(layout: &Layout, node: NodeId, options: &Options) -> Vec<Part
 }
 
 impl Node {
-    /// A node with what its storage holds. The storage is new and packs the rows of contexts from now on.
-    ///
-    /// # Errors
-    /// Where the stored contexts cannot be read.
-    pub fn open(
-        identity: Identity,
-        options: Options,
-        layout: Arc<Layout>,
-        store: &mut Storage,
-    ) -> Result<Self, RowError> {
-        store.pack(Space::Contexts as u8)?;
-        Ok(Self {
-            identity,
-            options,
-            clock: Clock::new(identity.actor),
-            replicas: stored::replicas(store)?,
-            pending: Pending::new(identity.actor.0.rotate_left(32)),
-            queues: Queues::default(),
-            heard: Heard::default(),
-            links: BTreeSet::new(),
-            sync: Sync::default(),
-            scrub: Scrub::default(),
-            mine: mine(&layout, identity.node, &options),
-            ahead: None,
-            held_until: 0,
-            layout,
-        })
+    /// Notes how much room the disk has from now on.
+    pub fn set_room(&mut self, room: Room) {
+        self.room = room;
     }
 
     /// Refuses writes until `until_ms` of the monotonic clock, while a member joins; tells whether the node

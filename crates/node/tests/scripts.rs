@@ -50,5 +50,6 @@ scripts! {
     increments increments_under_a_cut one_after_another joined
     deletes brought_along flush siblings hot_key
     passed_on restart newer_layout shown_first
+    disk_full disk_failed
     explain keys
 }

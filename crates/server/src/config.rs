@@ -31,6 +31,9 @@ const TIME_MIN: Duration = Duration::from_millis(1);
 /// Clients at once, unless configured otherwise (as Redis).
 pub const CLIENTS_MAX_DEFAULT: usize = 10_000;
 
+/// Room on the disk that is kept free, in bytes, unless configured otherwise.
+pub const DISK_RESERVE_BYTES_DEFAULT: u64 = 512 << 20;
+
 /// When a write counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fsync {
@@ -118,6 +121,11 @@ pub struct Config {
     pub clients_max: usize,
     /// Memory for hot rows and for blocks that were read, of all shards together, in bytes.
     pub cache_bytes: usize,
+    /// Room on the disk that is kept free, in bytes. With less than that this node refuses writes that add; with less than
+    /// a quarter of it everything that writes. The engine needs it to bring order into what it holds. 0 keeps nothing free.
+    pub disk_reserve_bytes: u64,
+    /// Whether a node that owns its data alone goes on with what is left where some of it is lost.
+    pub accept_data_loss: bool,
 }
 
 impl Default for Config {
@@ -142,6 +150,8 @@ impl Default for Config {
             retry: Duration::from_millis(250),
             clients_max: CLIENTS_MAX_DEFAULT,
             cache_bytes: 512 << 20,
+            accept_data_loss: false,
+            disk_reserve_bytes: DISK_RESERVE_BYTES_DEFAULT,
         }
     }
 }

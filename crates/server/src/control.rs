@@ -17,6 +17,8 @@ pub(crate) enum Control {
     Ask(RequestId, Question),
     /// A shard's disk failed.
     Failed(String),
+    /// Another process is this member, and began earlier.
+    Twin,
 }
 
 /// What a client may ask of the process.

@@ -4,7 +4,8 @@
 //!   DIR/lock           held while a process serves from it
 //!   DIR/armilla.toml   who lives here: format version, name, addresses, number of shards
 //!   DIR/layout         the last layout, encoded
-//!   DIR/shard-<i>/     the store of shard i
+//!   DIR/begun          there once every shard's store was made: one that is missing later is lost
+//!   DIR/shard-<i>/     the store of shard i; `shard-<i>.lost` while it may have forgotten something
 //! ```
 //!
 //! 1. A file is replaced as a whole or not at all, and durably: written beside, synced, renamed, the directory synced.
@@ -25,6 +26,7 @@ use crate::error::StartError;
 const FORMAT_VERSION: u32 = 2;
 const IDENTITY_FILE: &str = "armilla.toml";
 const LAYOUT_FILE: &str = "layout";
+const BEGUN_FILE: &str = "begun";
 const LOCK_FILE: &str = "lock";
 
 /// Who lives in a directory.
@@ -140,9 +142,20 @@ impl Directory {
         self.replace(LAYOUT_FILE, &layout.encode()).map_err(|error| self.unusable(error))
     }
 
-    /// Where shard `index` has its store.
-    pub(crate) fn shard(&self, index: usize) -> PathBuf {
-        self.path.join(format!("shard-{index}"))
+    /// Whether every shard's store was made.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.path.join(BEGUN_FILE).exists()
+    }
+
+    /// Notes that every shard's store is made.
+    ///
+    /// # Errors
+    /// Where the directory cannot be written.
+    pub(crate) fn begin(&self) -> Result<(), StartError> {
+        if self.has_begun() {
+            return Ok(());
+        }
+        self.replace(BEGUN_FILE, b"").map_err(|error| self.unusable(error))
     }
 
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {

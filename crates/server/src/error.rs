@@ -50,7 +50,8 @@ pub enum StartError {
     /// would say that it has applied what it has not.
     #[error(
         "the directory {} has lost data: shard {shard} holds {commits} commits, and {synced} had been synced. The other \
-         owners still hold what they held. Bring the directory back as it was, or start with an empty one under a new --id",
+         owners still hold what they held. Bring the directory back as it was, or start with an empty one under a new --id. \
+         A node without other owners goes on with what is left after --accept-data-loss",
         dir.display()
     )]
     Lost {
@@ -62,6 +63,18 @@ pub enum StartError {
         commits: u64,
         /// Commits that were synced at least.
         synced: u64,
+    },
+    /// The store of a shard is not there, and it was.
+    #[error(
+        "the directory {} has lost data: the store of shard {shard} is gone. Bring it back, or start with an empty \
+         directory under a new --id. A node without other owners goes on with what is left after --accept-data-loss",
+        dir.display()
+    )]
+    Gone {
+        /// The node's directory.
+        dir: PathBuf,
+        /// Which shard of it.
+        shard: usize,
     },
     /// The cluster does not take this node.
     #[error("cannot join the cluster at {addr}: {reason}")]
@@ -79,6 +92,12 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// Two processes are one member, and this one began later.
+    #[error(
+        "another live process is the member {0}, and began before this one, so this one has stopped: stop that one, or give \
+         this one an --id and a directory of its own (a copied directory is the same member)"
+    )]
+    Twin(String),
     /// The disk failed while the server ran; it acknowledges nothing any more.
     #[error("storage failed, so this node has stopped: {0}")]
     Storage(String),

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use node::Trust;
 use placement::{Layout, Member, NodeId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -39,11 +40,16 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 const JOIN_MAX: Duration = Duration::from_secs(30);
 /// How often a steward tries when another one is at work.
 const TRIES_MAX: u32 = 20;
+/// A member that was not heard for this long does not live, in milliseconds.
+const SILENT_MS_MAX: u64 = 3_000;
 const BACK_OFF_MS_MAX: u64 = 500;
 
 const HOLDS_DATA: &str = "ERR this cluster holds data already: moving data on a join comes in a later release; \
                           start the node before the first write";
+const NO_NODE: &str = "that is not a node of Armilla";
 const NOWHERE: &str = "which leads nobody there: start it again with --announce HOST:PORT";
+const TWIN: &str =
+    "and a second process cannot be it too: stop that one, or give this one an --id of its own";
 const HELD: &str = "TRYAGAIN another node is joining: try again in a moment";
 
 /// The layout of this process, and who may change it.
@@ -132,6 +138,9 @@ impl Register {
 
     /// `ARMILLA.JOIN`: makes `member` one, as steward; the answer is the layout that it goes by from now on.
     pub(crate) async fn join(&self, member: Member) -> Result<Reply, String> {
+        if self.host.layout().member(member.id).is_some() {
+            self.await_silence(&member).await?;
+        }
         let _one_at_a_time = self.steward.lock().await;
         for _ in 0..TRIES_MAX {
             match self.try_join(&member).await {
@@ -169,7 +178,33 @@ impl Register {
             // A member that cannot be told is released by the end of its hold.
             let _ = self.hold_at(other, token, 0).await;
         }
-        outcome.map(|()| Reply::bulk(next.encode()))
+        match outcome {
+            // A member whose directory is empty now, where others hold data or may: what it held, they may hold.
+            Err(reason) if next.epoch() == layout.epoch() && !reason.starts_with("TRYAGAIN") => {
+                Ok(Reply::Array(vec![Reply::bulk(next.encode()), Reply::Integer(1)]))
+            }
+            outcome => outcome.map(|()| Reply::bulk(next.encode())),
+        }
+    }
+
+    /// Waits until a member has not been heard for so long that no process can be it.
+    ///
+    /// # Errors
+    /// Where it is heard all the same.
+    async fn await_silence(&self, member: &Member) -> Result<(), String> {
+        let is_heard = || {
+            let heard = self.host.heard(member.id);
+            heard.is_some_and(|at| self.host.clock.monotonic_ms() < at + SILENT_MS_MAX)
+        };
+        let until = self.host.clock.monotonic_ms() + SILENT_MS_MAX + BACK_OFF_MS_MAX;
+        while is_heard() {
+            if self.host.clock.monotonic_ms() > until {
+                let (name, addr) = (&member.name, &member.client_addr);
+                return Err(format!("ERR the member {name} is alive at {addr}, {TWIN}"));
+            }
+            sleep(Duration::from_millis(BACK_OFF_MS_MAX)).await;
+        }
+        Ok(())
     }
 
     async fn hold_at(&self, member: &Member, token: u64, for_ms: u64) -> Result<(), String> {
@@ -206,11 +241,11 @@ async fn ask_member(member: &Member, words: &[Bytes]) -> Result<(), String> {
     }
 }
 
-/// Asks the member at `addr` to take `me` in; gives the layout that has it.
+/// Asks the member at `addr` to take `me` in; gives the layout that has it, and whether it was a member that held data.
 ///
 /// # Errors
 /// The steward's words, or why there was none.
-pub(crate) async fn join(addr: &str, me: &Member) -> Result<Layout, String> {
+pub(crate) async fn join(addr: &str, me: &Member) -> Result<(Layout, Trust), String> {
     let text = |text: &str| Bytes::copy_from_slice(text.as_bytes());
     let words = [
         Bytes::from_static(b"ARMILLA.JOIN"),
@@ -221,10 +256,17 @@ pub(crate) async fn join(addr: &str, me: &Member) -> Result<Layout, String> {
         text(&me.zone.to_string()),
     ];
     let reply = ask(addr, &words, JOIN_MAX).await.map_err(|reason| plain(&reason))?;
-    let Reply::Bulk(bytes) = reply else { return Err("that is not a node of Armilla".to_owned()) };
+    let (bytes, trust) = match reply {
+        Reply::Bulk(bytes) => (bytes, Trust::Whole),
+        Reply::Array(both) => match both.into_iter().next() {
+            Some(Reply::Bulk(bytes)) => (bytes, Trust::Lost),
+            _ => return Err(NO_NODE.to_owned()),
+        },
+        _ => return Err(NO_NODE.to_owned()),
+    };
     let layout = Layout::decode(&bytes).map_err(|error| error.to_string())?;
     let is_member = |id: NodeId| layout.member(id).is_some();
-    if is_member(me.id) { Ok(layout) } else { Err("its layout does not have this node".to_owned()) }
+    if is_member(me.id) { Ok((layout, trust)) } else { Err("its layout does not have this node".to_owned()) }
 }
 
 fn plain(reason: &str) -> String {

@@ -14,10 +14,12 @@ use store::StoreFigures;
 use tokio::sync::mpsc;
 
 use crate::clients::Clients;
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::control::Control;
+use crate::disk::Disk;
 use crate::letter::Mailbox;
+use crate::twins::Twins;
 
 /// What a process is, for all of its threads.
 #[derive(Debug)]
@@ -28,6 +30,10 @@ pub(crate) struct Host {
     pub(crate) clock: Clock,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) clients: Clients,
+    pub(crate) disk: Disk,
+    pub(crate) twins: Twins,
+    /// When this process began, as others are told: milliseconds since 1970, and random bits below them.
+    pub(crate) began: u64,
     /// `maxclients`, which can be set while it runs.
     pub(crate) clients_max: AtomicUsize,
     /// Letters to the thread that keeps the layout.
@@ -54,6 +60,8 @@ pub(crate) struct ShardFigures {
     pub(crate) links: Vec<LinkFigures>,
     /// Batches that were committed.
     pub(crate) commits: u64,
+    /// Whether its store has failed and is not open again yet.
+    pub(crate) is_closed: bool,
 }
 
 /// What a shard says of its link to a peer.
@@ -82,6 +90,9 @@ impl Host {
             clock,
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             clients: Clients::default(),
+            disk: Disk::default(),
+            twins: Twins::default(),
+            began: began(),
             control,
             layout: Mutex::new(layout),
             figures: (0..shards).map(|_| Mutex::default()).collect(),
@@ -150,4 +161,10 @@ impl Host {
     pub(crate) fn clients_max(&self) -> usize {
         self.clients_max.load(Ordering::Relaxed)
     }
+}
+
+/// Two processes that begin in one millisecond differ all the same.
+fn began() -> u64 {
+    let ms = u64::try_from(clock::wall().as_millis()).unwrap_or_default();
+    ms << 16 | getrandom::u64().unwrap_or_default() & 0xffff
 }

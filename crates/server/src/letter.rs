@@ -12,12 +12,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::BytesMut;
-use node::RequestId;
+use node::{RequestId, Room};
 use placement::{Layout, NodeId, PartitionId};
-use store::Commit;
+use store::{Commit, StoreError};
 use tokio::sync::{Notify, oneshot};
 use wire::Reply;
 use wire::peer::{Envelope, Request};
+
+use crate::opened::Opened;
 
 /// Letters that a box holds before it refuses requests and envelopes.
 const LETTERS_MAX: usize = 100_000;
@@ -27,6 +29,8 @@ const LETTERS_MAX: usize = 100_000;
 pub(crate) struct Caller {
     pub(crate) stream: TcpStream,
     pub(crate) from: NodeId,
+    /// When its process began.
+    pub(crate) began: u64,
     /// What was read of it after the greeting.
     pub(crate) read: BytesMut,
 }
@@ -42,6 +46,10 @@ pub(crate) enum Letter {
     Envelope { from: NodeId, envelope: Envelope },
     /// Batches up to this one are as durable as is wanted.
     Settled(Commit),
+    /// The store has failed: nothing is committed any more.
+    Failed(StoreError),
+    /// The store that had failed is open again, with a node over it.
+    Opened(Box<Opened>),
     /// A newer layout.
     Layout(Arc<Layout>),
     /// A client has connected.
@@ -52,6 +60,8 @@ pub(crate) enum Letter {
     Hold { until_ms: u64, empty: oneshot::Sender<bool> },
     /// Take writes again.
     Release,
+    /// There is so much room on the disk from now on.
+    Room(Room),
     /// Take nothing more in, bring everything to the disk and end.
     Stop,
 }

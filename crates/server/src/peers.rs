@@ -19,13 +19,14 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use node::Event;
-use placement::PartitionId;
-use tokio::io::AsyncReadExt;
+use placement::{NodeId, PartitionId};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use wire::peer::frame::{self, Greeting};
 use wire::peer::{Envelope, Message};
 
+use crate::control::Control;
 use crate::letter::Caller;
 use crate::link::Link;
 use crate::shard::Shard;
@@ -74,7 +75,8 @@ async fn connect(shard: &Shard, link: &Link) -> Result<TcpStream, Error> {
 async fn hold(shard: &Rc<Shard>, link: &Link, stream: TcpStream) -> Error {
     let (mut reader, writer) = stream.into_split();
     let mut greeting = BytesMut::new();
-    Greeting { cluster: shard.layout().cluster(), from: shard.host.me, to: link.peer }.encode(&mut greeting);
+    let (cluster, from, began) = (shard.layout().cluster(), shard.host.me, shard.host.began);
+    Greeting { cluster, from, to: link.peer, began }.encode(&mut greeting);
     link.connected(writer, greeting);
     link.note_since(shard.host.clock.monotonic_ms());
     say_alive(shard, link);
@@ -92,14 +94,27 @@ async fn hold(shard: &Rc<Shard>, link: &Link, stream: TcpStream) -> Error {
         match reading.poll(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(error),
-            // The other side says nothing here, so anything that comes is its end.
+            Poll::Ready(Ok(1)) if said[0] == frame::TWIN => Poll::Ready(ErrorKind::AlreadyExists.into()),
+            // The other side says nothing else here, so anything that comes is its end.
             Poll::Ready(Ok(_)) => Poll::Ready(ErrorKind::UnexpectedEof.into()),
         }
     })
     .await;
     link.disconnected();
     set_up(shard, link, false);
+    if error.kind() == ErrorKind::AlreadyExists {
+        refused(shard, link);
+    }
     error
+}
+
+/// A peer hears another process that is the same member and began earlier.
+fn refused(shard: &Shard, link: &Link) {
+    tracing::warn!(peer = %link.peer, "a peer hears another process that is this member");
+    if shard.host.twins.is_refused(shard.host.clock.monotonic_ms()) {
+        // Where the queue is full the process is ending already.
+        let _ = shard.host.control.try_send(Control::Twin);
+    }
 }
 
 /// Says something on every link each second, and tells the node who is silent and who is back.
@@ -143,10 +158,33 @@ fn set_up(shard: &Shard, link: &Link, up: bool) {
 
 /// Listens to a peer that has called, until it ends.
 pub(crate) async fn listen(shard: Rc<Shard>, caller: Caller) {
-    let Caller { stream, from, read: mut buffer } = caller;
-    let Ok(mut stream) = TcpStream::from_std(stream) else { return };
+    let Caller { stream, from, began, read: buffer } = caller;
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    if shard.host.twins.connects(shard.host.clock.monotonic_ms(), from, began) {
+        hear(&shard, stream, from, began, buffer).await;
+        shard.host.twins.ends(from, began);
+    } else {
+        refuse(stream, from).await;
+    }
+}
+
+/// Tells a process that another one is the same member.
+async fn refuse(mut stream: TcpStream, from: NodeId) {
+    tracing::warn!(peer = %from, "two live processes are this member: the later one is refused");
+    let _ = stream.write_all(&[frame::TWIN]).await;
+    let _ = stream.shutdown().await;
+    // What is closed with something unread takes back what was said.
+    let mut rest = [0; 4096];
+    let drained = async { while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {} };
+    let _ = timeout(CONNECT_MAX, drained).await;
+}
+
+async fn hear(shard: &Shard, mut stream: TcpStream, from: NodeId, began: u64, mut buffer: BytesMut) {
     shard.called_by(from);
     loop {
+        if !shard.host.twins.says(shard.host.clock.monotonic_ms(), from, began) {
+            return refuse(stream, from).await;
+        }
         loop {
             match frame::decode(&mut buffer) {
                 Ok(Some(envelope)) => shard.hear(from, envelope),

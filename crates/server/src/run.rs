@@ -20,9 +20,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use node::{Room, Trust};
 use placement::member::TEXT_BYTES_MAX;
 use placement::{Layout, Member, NodeId};
-use store::{Lsm, LsmOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -39,25 +39,23 @@ use crate::error::StartError;
 use crate::formation::{self, Register};
 use crate::host::Host;
 use crate::letter::{Caller, Letter};
+use crate::loss::Loss;
 use crate::shard::{SHARDS_MAX, shard_of};
+use crate::stores;
 use crate::worker;
 
 /// Questions that wait for the thread that keeps the layout.
 const CONTROLS_MAX: usize = 1024;
 /// How long a caller may take for its greeting.
 const GREETING_MAX: Duration = Duration::from_secs(5);
-/// One part in so many of the memory for caches is for the engine's blocks; the rest is for rows.
-const ENGINE_CACHE_PART: usize = 4;
-/// A shard's memtable, in bytes. Large, so that the one worker is done with compacting before the next is full.
-const MEMTABLE_BYTES: u64 = 32 << 20;
-/// Engine threads a shard. With two or more the first spins on the others' compactions, a whole core at times.
-const WORKERS: usize = 1;
 /// Connections that the system keeps for a door that is busy.
 const BACKLOG: u32 = 1024;
 /// How long a node that starts waits for links to a majority of the members before it takes clients.
 const LINKS_GRACE: Duration = Duration::from_secs(1);
 /// How often it looks at them.
 const LINKS_LOOK: Duration = Duration::from_millis(5);
+/// How often the disk is looked at. At most as much as a fast disk writes in that time comes on top of what is seen.
+const DISK_LOOK: Duration = Duration::from_millis(200);
 /// What a client beyond the limit reads, as from Redis.
 const CLIENTS_TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 /// After a failure to accept (no file descriptors left), the door rests this long.
@@ -111,15 +109,22 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
     let mut ending = Ending::listen(stop.0.subscribe())?;
     let clients = listen("clients", config.client_addr)?;
     let peers = listen("peers", peer_addr(&config)?)?;
-    let layout = tokio::select! {
-        layout = place(&directory, &config, me) => layout?,
+    let (layout, trust) = tokio::select! {
+        placed = place(&directory, &config, me) => placed?,
         () = ending.come() => return Ok(()),
     };
+    if trust == Trust::Lost {
+        // Before the layout is there, by which the next start would take itself for whole.
+        (0..shards).try_for_each(|index| Loss::of(&config.dir, index).note())?;
+    }
     directory.settle(&config, shards)?;
     directory.keep(&layout)?;
     let (control, controls) = mpsc::channel(CONTROLS_MAX);
     let host = Arc::new(Host::new(config, clock, Arc::new(layout), control));
-    let workers = open(&host, stores(&host, &directory)?).await?;
+    host.disk.look(&host.config.dir, host.config.disk_reserve_bytes);
+    let stores = stores::open_all(&host, directory.has_begun())?;
+    directory.begin()?;
+    let workers = open(&host, stores, trust).await?;
     let register = Arc::new(Register::new(Arc::clone(&host), directory));
     let ended = serve(&host, &register, clients, peers, controls, &mut ending, ready).await;
     host.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::Stop));
@@ -164,10 +169,11 @@ fn listen(what: &'static str, addr: SocketAddr) -> Result<TcpListener, StartErro
     bind().map_err(|error| StartError::Listen { what, addr, error })
 }
 
-/// The layout to go by: stored, that of a cluster to join, or that of a cluster founded here.
-async fn place(directory: &Directory, config: &Config, me: Member) -> Result<Layout, StartError> {
+/// The layout to go by: stored, that of a cluster to join, or that of a cluster founded here. With it, whether the
+/// cluster's other members may hold what this one has forgotten.
+async fn place(directory: &Directory, config: &Config, me: Member) -> Result<(Layout, Trust), StartError> {
     if let Some(layout) = directory.layout()? {
-        return stored(layout, me);
+        return Ok((stored(layout, me)?, Trust::Whole));
     }
     if let Some(addr) = &config.join {
         let failed = |reason| StartError::Join { addr: addr.clone(), reason };
@@ -177,7 +183,8 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<Lay
         |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
     let (cluster, seed) = (getrandom::u64().map_err(random)?, getrandom::u64().map_err(random)?);
     let founded = Layout::found(cluster, seed, config.partitions, config.replicas, me);
-    founded.map_err(|error| StartError::Config(error.to_string()))
+    let founded = founded.map_err(|error| StartError::Config(error.to_string()))?;
+    Ok((founded, Trust::Whole))
 }
 
 /// The stored layout. One that has this node alone, at no address that leads anywhere, was shown to nobody: it is founded
@@ -196,44 +203,18 @@ fn stored(layout: Layout, me: Member) -> Result<Layout, StartError> {
     founded.map_err(|error| StartError::Config(error.to_string()))
 }
 
-/// The store of each shard.
-///
-/// # Errors
-/// Where one cannot be read, or has lost what was acknowledged.
-fn stores(host: &Host, directory: &Directory) -> Result<Vec<Arc<Lsm>>, StartError> {
-    let mut engines = Vec::new();
-    for index in 0..host.shards() {
-        let path = directory.shard(index);
-        let options = LsmOptions {
-            cache_bytes: (host.config.cache_bytes / ENGINE_CACHE_PART / host.shards()) as u64,
-            memtable_bytes: MEMTABLE_BYTES,
-            workers: WORKERS,
-            ..LsmOptions::default()
-        };
-        let unreadable =
-            |error: store::StoreError| StartError::Stored { path: path.clone(), reason: error.to_string() };
-        let engine = Lsm::open(&path, options).map_err(unreadable)?;
-        let figures = engine.figures().map_err(unreadable)?;
-        if figures.commits_lost > 0 {
-            return Err(StartError::Lost {
-                dir: host.config.dir.clone(),
-                shard: index,
-                commits: figures.commits,
-                synced: figures.commits + figures.commits_lost,
-            });
-        }
-        engines.push(Arc::new(engine));
-    }
-    Ok(engines)
-}
-
-async fn open(host: &Arc<Host>, engines: Vec<Arc<Lsm>>) -> Result<Vec<JoinHandle<()>>, StartError> {
+async fn open(
+    host: &Arc<Host>,
+    stores: Vec<stores::Found>,
+    trust: Trust,
+) -> Result<Vec<JoinHandle<()>>, StartError> {
     let mut workers = Vec::new();
-    for (index, engine) in engines.into_iter().enumerate() {
+    for (index, (engine, found)) in stores.into_iter().enumerate() {
+        let trust = if found == Trust::Lost { found } else { trust };
         let (told, opened) = oneshot::channel();
         let shared = Arc::clone(host);
         let thread = std::thread::Builder::new().name(format!("shard-{index}"));
-        let worker = thread.spawn(move || worker::run(&shared, index, engine, told));
+        let worker = thread.spawn(move || worker::run(&shared, index, engine, trust, told));
         workers.push(worker.map_err(|error| StartError::System { what: "a thread", error })?);
         match opened.await {
             Ok(opened) => opened?,
@@ -253,6 +234,7 @@ async fn serve(
     ready: impl FnOnce(),
 ) -> Result<(), StartError> {
     let mut doors = vec![tokio::spawn(accept_peers(Arc::clone(host), peers))];
+    doors.push(tokio::spawn(watch_disk(Arc::clone(host))));
     let mut closed = Some((clients, ready));
     let mut linked = pin!(linked(host));
     let ended = loop {
@@ -264,6 +246,7 @@ async fn serve(
             },
             Some(control) = controls.recv() => match control {
                 Control::Failed(reason) => break Err(StartError::Storage(reason)),
+                Control::Twin => break Err(StartError::Twin(host.config.id.clone())),
                 Control::Newer(layout) => {
                     if let Err(reason) = register.adopt(layout).await {
                         tracing::warn!(reason, "a layout from a peer is not taken");
@@ -282,6 +265,28 @@ async fn serve(
         let _ = door.await;
     }
     ended
+}
+
+/// Looks at the disk for as long as the process runs, and tells every shard what has changed.
+async fn watch_disk(host: Arc<Host>) {
+    loop {
+        sleep(DISK_LOOK).await;
+        let reserve_bytes = host.config.disk_reserve_bytes;
+        let Some(room) = host.disk.look(&host.config.dir, reserve_bytes) else { continue };
+        let free_bytes = host.disk.free_bytes().unwrap_or_default();
+        match room {
+            Room::Enough => {
+                tracing::info!(free_bytes, "there is room on the disk again: all writes are taken");
+            }
+            Room::Low => tracing::warn!(
+                free_bytes,
+                reserve_bytes,
+                "the disk is nearly full: writes that add are refused; delete keys or give it more room"
+            ),
+            Room::Gone => tracing::error!(free_bytes, "the disk is full: nothing is written any more"),
+        }
+        host.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::Room(room)));
+    }
 }
 
 /// Waits for links to a majority of the members, so that the first clients are not told that there is no quorum; but not
@@ -371,7 +376,12 @@ async fn greet(host: Arc<Host>, mut stream: TcpStream, addr: SocketAddr) {
     let shard = first_partition(&read).map_or(0, |partition| host.shard_of(partition));
     if let Ok(stream) = stream.into_std() {
         let _ = stream.set_nodelay(true);
-        host.mailboxes[shard].post(Letter::Caller(Caller { stream, from: greeting.from, read }));
+        host.mailboxes[shard].post(Letter::Caller(Caller {
+            stream,
+            from: greeting.from,
+            began: greeting.began,
+            read,
+        }));
     }
 }
 

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use node::Trust;
 use store::Lsm;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
@@ -18,6 +19,7 @@ use tokio::time::sleep;
 use crate::error::StartError;
 use crate::host::Host;
 use crate::letter::Letter;
+use crate::opened::Opened;
 use crate::peers;
 use crate::session;
 use crate::shard::{Arrival, Shard};
@@ -34,6 +36,7 @@ pub(crate) fn run(
     host: &Arc<Host>,
     index: usize,
     engine: Arc<Lsm>,
+    trust: Trust,
     opened: oneshot::Sender<Result<(), StartError>>,
 ) {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
@@ -44,7 +47,8 @@ pub(crate) fn run(
             return;
         }
     };
-    let shard = match Shard::open(Arc::clone(host), index, engine) {
+    let shard = Opened::over(host, index, engine, trust);
+    let shard = match shard.and_then(|opened| Shard::open(Arc::clone(host), index, opened)) {
         Ok(shard) => Rc::new(shard),
         Err(error) => {
             let _ = opened.send(Err(error));

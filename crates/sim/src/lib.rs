@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `run` | one seed, from storm to verdict |
 //! | `world` | the agenda, the nodes and what passes between them |
-//! | `storm`, `weather` | what breaks |
+//! | `storm`, `trouble`, `disks`, `weather` | what breaks |
 //! | `machine`, `network` | what it breaks |
 //! | `client`, `history` | what is asked, and what was told |
 //! | `check`, `dots` | what must hold |
@@ -18,11 +18,13 @@ pub mod run;
 pub mod tally;
 
 mod client;
+mod disks;
 mod machine;
 mod network;
 mod rng;
 mod storm;
 mod trace;
+mod trouble;
 mod weather;
 mod world;
 

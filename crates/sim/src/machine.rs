@@ -5,11 +5,11 @@
 
 use crate::rng::Rng;
 use causal::Actor;
-use node::{Action, Event, Identity, Node, Now, Options, Outbox, Storage};
+use node::{Action, Event, Identity, Node, Now, Options, Outbox, Room, Storage, Trust};
 use placement::{Layout, NodeId};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use store::{Batch, Commit, Engine, Memory, StoreOptions, commit_group};
+use store::{Batch, Commit, Engine, Memory, StoreError, StoreOptions, commit_group};
 
 /// How many names a store learns at a time: few, so that runs end with some learned and some not.
 const NAMES_LEARNED: usize = 16;
@@ -28,6 +28,9 @@ pub(crate) struct Machine {
     pub starts: u64,
     /// What runs on it.
     pub running: Option<Running>,
+    /// What the next node on it is told of the disk.
+    trust: Trust,
+    room: Room,
     disk: Arc<Memory>,
 }
 
@@ -48,7 +51,15 @@ pub(crate) struct Running {
 impl Machine {
     /// A machine with an empty disk.
     pub(crate) fn new(id: NodeId) -> Self {
-        Self { id, skew_ms: 0, starts: 0, running: None, disk: Arc::new(Memory::new()) }
+        Self {
+            id,
+            skew_ms: 0,
+            starts: 0,
+            running: None,
+            trust: Trust::Whole,
+            room: Room::Enough,
+            disk: Arc::new(Memory::new()),
+        }
     }
 
     /// The two clocks of this machine at a virtual time in microseconds.
@@ -70,16 +81,76 @@ impl Machine {
         cache_bytes: usize,
         rng: &mut Rng,
     ) -> Result<(), String> {
-        let engine: Arc<dyn Engine> = Arc::clone(&self.disk) as Arc<dyn Engine>;
-        let options_of_store = StoreOptions { cache_bytes, hash_seed: 7, packed_changes_max: PACKED_CHANGES };
-        let mut store = Storage::new(engine, options_of_store);
-        let identity = Identity { node: self.id, actor: Actor(rng.bits()) };
-        let node =
-            Node::open(identity, options, Arc::clone(layout), &mut store).map_err(|e| e.to_string())?;
+        let is_lost = self.trust == Trust::Lost || self.disk.commits_lost() > 0;
+        let trust = if is_lost { Trust::Lost } else { Trust::Whole };
+        let opened = self.open(layout, options, cache_bytes, trust, rng);
+        let (node, store) = match opened {
+            // A store that cannot be opened is begun anew.
+            Err(_) => {
+                self.disk.wipe();
+                self.open(layout, options, cache_bytes, Trust::Lost, rng)?
+            }
+            Ok(opened) => opened,
+        };
+        self.trust = Trust::Whole;
         self.starts += 1;
         let (held_back, queued) = (VecDeque::new(), Vec::new());
         self.running = Some(Running { node, store, ticks_at: None, held_back, queued, writing: None });
         Ok(())
+    }
+
+    fn open(
+        &mut self,
+        layout: &Arc<Layout>,
+        options: Options,
+        cache_bytes: usize,
+        trust: Trust,
+        rng: &mut Rng,
+    ) -> Result<(Node, Storage), String> {
+        let engine: Arc<dyn Engine> = Arc::clone(&self.disk) as Arc<dyn Engine>;
+        let options_of_store = StoreOptions { cache_bytes, hash_seed: 7, packed_changes_max: PACKED_CHANGES };
+        let mut store = Storage::new(engine, options_of_store);
+        let identity = Identity { node: self.id, actor: Actor(rng.bits()) };
+        let mut node = Node::open(identity, options, Arc::clone(layout), &mut store, trust)
+            .map_err(|e| e.to_string())?;
+        node.set_room(self.room);
+        Ok((node, store))
+    }
+
+    /// Its disk.
+    pub(crate) fn disk(&self) -> &Memory {
+        &self.disk
+    }
+
+    /// The disk has so much room, as the node is told, and none at all if it is full.
+    pub(crate) fn set_room(&mut self, room: Room, is_full: bool) {
+        self.room = room;
+        self.disk.set_full(is_full);
+        if let Some(running) = &mut self.running {
+            running.node.set_room(room);
+        }
+    }
+
+    /// The disk is another one, with nothing on it.
+    pub(crate) fn wipe(&mut self) {
+        self.disk.wipe();
+        self.trust = Trust::Lost;
+    }
+
+    /// The disk has failed: gives what is to be done for those who wait. Of what was not synced the first `keep` commits
+    /// survive. After anything but a full disk nobody knows what else is lost.
+    pub(crate) fn fail(&mut self, at_us: u64, error: &StoreError, keep: usize) -> Vec<Action> {
+        let now = self.now(at_us);
+        let Some(Running { mut node, mut store, held_back, .. }) = self.running.take() else {
+            return Vec::new();
+        };
+        let mut out = Outbox::default();
+        node.abandon(now, &mut store, held_back.into_iter().map(|(_, action)| action), &mut out);
+        self.disk.crash(keep);
+        if !matches!(error, StoreError::Full(_)) {
+            self.trust = Trust::Lost;
+        }
+        out.drain().map(|(_, action)| action).collect()
     }
 
     /// The machine stops between two instructions. Commits that were not synced survive as far as chance has it.
@@ -121,14 +192,14 @@ impl Machine {
     ///
     /// # Errors
     /// Where the disk fails.
-    pub(crate) fn begin_writing(&mut self) -> Result<bool, String> {
+    pub(crate) fn begin_writing(&mut self) -> Result<bool, StoreError> {
         let Some(running) = &mut self.running else { return Ok(false) };
         let Some((last, _)) = running.queued.last().filter(|_| running.writing.is_none()) else {
             return Ok(false);
         };
         running.writing = Some(*last);
         let batches: Vec<Arc<Batch>> = running.queued.drain(..).map(|(_, batch)| batch).collect();
-        commit_group(&*self.disk, &batches, false).map_err(|error| error.to_string())?;
+        commit_group(&*self.disk, &batches, false)?;
         Ok(true)
     }
 
@@ -136,10 +207,10 @@ impl Machine {
     ///
     /// # Errors
     /// Where the disk fails.
-    pub(crate) fn end_writing(&mut self) -> Result<Vec<Action>, String> {
+    pub(crate) fn end_writing(&mut self) -> Result<Vec<Action>, StoreError> {
         let Some(running) = &mut self.running else { return Ok(Vec::new()) };
         let Some(commit) = running.writing.take() else { return Ok(Vec::new()) };
-        self.disk.sync().map_err(|error| error.to_string())?;
+        self.disk.sync()?;
         running.store.settled(commit);
         Ok(running.released())
     }

@@ -104,6 +104,10 @@ fn many(arguments: &Arguments) -> ExitCode {
         "faults      {} messages lost, {} duplicated, {} links cut ({} one way), {} crashes, {} clock jumps",
         faults.lost, faults.duplicated, faults.cuts, faults.one_way_cuts, faults.crashes, faults.jumps
     );
+    println!(
+        "disks       {} failed, {} filled, {} lost something",
+        faults.disks_failed, faults.disks_filled, faults.disks_lost
+    );
     println!("violations  {violations}");
     if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

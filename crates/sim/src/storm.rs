@@ -110,7 +110,7 @@ impl World {
         }
     }
 
-    fn crash(&mut self, machine: usize) {
+    pub(crate) fn crash(&mut self, machine: usize) {
         if self.machines[machine].running.is_none() {
             return;
         }
@@ -133,6 +133,8 @@ impl World {
         self.network.calm();
         for machine in 0..self.machines.len() {
             self.machines[machine].skew_ms = 0;
+            self.has_room(machine);
+            self.machines[machine].disk().mend();
             self.start(machine);
         }
         for at in 0..self.machines.len() {

@@ -17,6 +17,12 @@ pub struct Faults {
     pub crashes: u64,
     /// Clocks set wrong while running.
     pub jumps: u64,
+    /// Disks that failed to write or to sync.
+    pub disks_failed: u64,
+    /// Disks that filled.
+    pub disks_filled: u64,
+    /// Disks that lost what was on them, or some of it.
+    pub disks_lost: u64,
 }
 
 impl AddAssign for Faults {
@@ -27,5 +33,8 @@ impl AddAssign for Faults {
         self.one_way_cuts += other.one_way_cuts;
         self.crashes += other.crashes;
         self.jumps += other.jumps;
+        self.disks_failed += other.disks_failed;
+        self.disks_filled += other.disks_filled;
+        self.disks_lost += other.disks_lost;
     }
 }

@@ -12,6 +12,7 @@
 //! every key is read from all owners.
 
 use crate::client::{self, Tokens, Wish};
+use crate::disks::{Disks, Trouble};
 use crate::dots::Dots;
 use crate::history::{Ask, Operation};
 use crate::machine::Machine;
@@ -25,6 +26,7 @@ use node::{Action, Event, Options, RequestId};
 use placement::{Layout, Member, NodeId, PartitionId, Zone};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use store::StoreError;
 use wire::peer::{Envelope, Message};
 use wire::{Level, Reply};
 
@@ -48,6 +50,7 @@ pub(crate) enum Happening {
     Look { key: String },
     Start { machine: usize },
     Jump,
+    Disk(Trouble),
 }
 
 /// The cluster and everything around it.
@@ -65,6 +68,7 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) wrongs: Vec<String>,
     pub(crate) storming: bool,
+    pub(crate) disks: Disks,
     agenda: BTreeMap<(u64, u64), Happening>,
     planned: u64,
     /// The operation that a request stands for, the client that waits for it, and the machine that it was sent to.
@@ -77,7 +81,8 @@ impl World {
     /// The world of a seed, all nodes started and linked.
     pub(crate) fn new(seed: u64, keeps_words: bool) -> Self {
         let mut rng = Rng::new(seed);
-        let weather = Weather::of(&mut rng);
+        let mut weather = Weather::of(&mut rng);
+        let disks = Disks::of(seed, &mut weather);
         let layout = Arc::new(layout(&weather, &mut rng));
         let options = Options {
             request_timeout_ms: rng.between(150, 800),
@@ -103,6 +108,7 @@ impl World {
             faults: Faults::default(),
             wrongs: Vec::new(),
             storming: true,
+            disks,
             agenda: BTreeMap::new(),
             planned: 0,
             open: BTreeMap::new(),
@@ -118,6 +124,7 @@ impl World {
             world.plan(1_000, Happening::Wish { client });
         }
         world.plan_faults();
+        world.plan_disks();
         world
     }
 
@@ -160,6 +167,7 @@ impl World {
             Happening::CrashAfterAnswer { machine, key } => self.crash_after_answer(machine, &key),
             Happening::Look { key } => self.look(key),
             Happening::Jump => self.jump_some(),
+            Happening::Disk(trouble) => self.trouble(trouble),
             Happening::Mend { a, b } => self.mend(a, b),
             Happening::Start { machine } => self.start(machine),
         }
@@ -171,10 +179,10 @@ impl World {
         self.perform(machine, Ok(actions));
     }
 
-    fn perform(&mut self, machine: usize, actions: Result<Vec<Action>, String>) {
+    fn perform(&mut self, machine: usize, actions: Result<Vec<Action>, StoreError>) {
         match actions {
             Ok(actions) => actions.into_iter().for_each(|action| self.act(machine, action)),
-            Err(error) => self.wrongs.push(format!("disk of node {machine}: {error}")),
+            Err(error) => return self.disk_failed(machine, &error),
         }
         let starts = self.machines[machine].starts;
         match self.machines[machine].begin_writing() {
@@ -184,14 +192,14 @@ impl World {
                 self.plan(takes, Happening::Synced { machine, starts });
             }
             Ok(false) => {}
-            Err(error) => self.wrongs.push(format!("disk of node {machine}: {error}")),
+            Err(error) => return self.disk_failed(machine, &error),
         }
         if let Some(at) = self.machines[machine].next_tick(self.now) {
             self.plan(at - self.now, Happening::Tick { machine, starts });
         }
     }
 
-    fn act(&mut self, machine: usize, action: Action) {
+    pub(crate) fn act(&mut self, machine: usize, action: Action) {
         match action {
             Action::Answer { id, reply } => self.answered(id, &reply),
             Action::Send { to, envelope } => self.send(machine, to, &envelope),
@@ -343,6 +351,11 @@ impl World {
                 self.wish_again(client);
             }
         }
+    }
+
+    /// The operations that a client of this machine waits for.
+    pub(crate) fn waiting_at(&self, machine: usize) -> Vec<usize> {
+        self.open.values().filter(|(_, _, at)| *at == machine).map(|(operation, _, _)| *operation).collect()
     }
 
     /// The operations that a node still owes an answer for.

@@ -30,14 +30,14 @@ pub trait Engine: std::fmt::Debug + Send + Sync {
     /// power cut. May block while the engine catches up with its own work.
     ///
     /// # Errors
-    /// [`StoreError::RowLength`] and [`StoreError::ValueLength`] change nothing; [`StoreError::Write`] poisons the
-    /// engine, and [`StoreError::Poisoned`] says that it is.
+    /// [`StoreError::RowLength`] and [`StoreError::ValueLength`] change nothing; [`StoreError::Write`] and
+    /// [`StoreError::Full`] poison the engine, and [`StoreError::Poisoned`] says that it is.
     fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
 
     /// Returns when everything committed before the call is durable.
     ///
     /// # Errors
-    /// [`StoreError::Write`] poisons the engine: what was not durable before may be lost, even if a second sync
+    /// [`StoreError::Write`] and [`StoreError::Full`] poison the engine: what was not durable before may be lost, even if a second sync
     /// would succeed. [`StoreError::Poisoned`] says that it is.
     fn sync(&self) -> Result<(), StoreError>;
 

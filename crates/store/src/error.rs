@@ -34,6 +34,9 @@ pub enum StoreError {
     /// Quarantine what was being read, and repair it from a peer.
     #[error("reading failed: {0}")]
     Read(String),
+    /// Stop acknowledging, wait for room, reopen: this write may or may not survive. Nothing that was synced is lost.
+    #[error("the disk is full, the store must be opened again: {0}")]
+    Full(String),
     /// Stop acknowledging, reopen, verify: this write may or may not survive, and later ones are refused.
     #[error("writing failed, the store must be opened again: {0}")]
     Write(String),

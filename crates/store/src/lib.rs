@@ -16,7 +16,8 @@
 //! 1. A batch becomes visible and durable as a whole or not at all.
 //! 2. Whatever was committed before a `sync` returned is there after any crash; after a crash an engine holds a
 //!    prefix of its commits, never a selection.
-//! 3. A failed read is an error, never "not found".
+//! 3. A failed read is an error, never "not found". A store that has lost what was synced says so when it is opened,
+//!    or does not open; `tests/flips.rs` flips bits in every kind of file.
 //! 4. After a failed commit or sync nothing more is accepted until the engine is opened again.
 
 mod batch;

@@ -11,15 +11,20 @@
 //!
 //! 1. Commit n writes n into a row of its own, so the rows say how many commits they hold.
 //! 2. The mark is written after a sync and never says more than what was durable. A store that opens with fewer
-//!    commits than its mark has lost some: a damaged record in the middle of a journal is taken for its end.
+//!    commits than its mark has lost some. `survey` finds what the engine would open in silence all the same.
 //! 3. Reads take the newest of every row and not a snapshot. In `fjall` 3.1.13 a flush that ends while a batch is
 //!    being applied makes the batch's first rows visible to snapshots, and a memtable that is changed just then
 //!    hides them; the newest is right for whoever, like `Store`, does not ask for rows that are being committed.
 //! 4. After a failed commit or sync nothing is written again: the kernel may have dropped the pages it could not
-//!    write, so a later sync that succeeds proves nothing (Rebello and others, ATC 2020).
+//!    write, so a later sync that succeeds proves nothing (Rebello and others, ATC 2020). `fjall` keeps the same rule
+//!    by a flag that any failure sets, of a commit, of a sync or of one of its workers; it ends with the database.
 
+mod commits;
+mod journal;
 mod mark;
+mod survey;
 
+use std::io::ErrorKind;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,6 +38,7 @@ use fjall::{
 };
 
 use crate::{Batch, Engine, StoreError};
+use commits::Commits;
 use mark::Mark;
 
 /// The row that holds the number of commits. Its name is shorter than any name from outside, and before all.
@@ -45,6 +51,10 @@ const VALUE_COPY_BYTES_MAX: usize = 16 << 10;
 const SEALED_MEMTABLES_MAX: usize = 3;
 /// Tables in level 0 at which writers should be held back. From 20 runs on the engine slows its caller.
 const LEVEL_0_TABLES_MAX: usize = 16;
+/// Tables in level 0 at which a commit waits here. From 30 runs on the engine sleeps in its caller.
+const LEVEL_0_TABLES_HALT: usize = 30;
+/// How long a commit waits before it looks again whether the engine's workers have caught up.
+const WORKERS_PAUSE: Duration = Duration::from_millis(2);
 /// How often a snapshot is taken again while a flush is just ending, and the pause between.
 const SNAPSHOT_TRIES_MAX: u32 = 1000;
 const SNAPSHOT_PAUSE: Duration = Duration::from_millis(1);
@@ -103,6 +113,7 @@ pub struct Lsm {
     /// Held while a commit takes its number, so that numbers and journal agree in order.
     committing: Mutex<()>,
     commits: AtomicU64,
+    commits_opened: u64,
     commits_lost: u64,
     poisoned: AtomicBool,
 }
@@ -112,14 +123,18 @@ impl Lsm {
     ///
     /// # Errors
     /// [`StoreError::Locked`] if it is open elsewhere; [`StoreError::Unreadable`] if it is of a version not known
-    /// here, damaged, or cannot be made.
+    /// here, damaged, or cannot be made; [`StoreError::Full`] if the disk has no room for what the engine writes first.
     pub fn open(dir: impl AsRef<Path>, options: LsmOptions) -> Result<Self, StoreError> {
         let dir = dir.as_ref();
         std::fs::create_dir_all(dir).map_err(|error| StoreError::Unreadable(error.to_string()))?;
         let unopened = |error| match error {
             fjall::Error::Locked => StoreError::Locked { dir: dir.to_path_buf() },
+            other if is_full(&other) => StoreError::Full(other.to_string()),
             other => StoreError::Unreadable(other.to_string()),
         };
+        let mark = Mark::open(&dir.join("mark"))?;
+        // Whoever has it open writes to it: what is seen of it then means nothing.
+        let written = if is_locked(dir) { 0 } else { survey::survey(&dir.join("rows"), mark.commits())? };
         let builder = Database::builder(dir.join("rows"))
             .cache_size(options.cache_bytes)
             .max_journaling_size(options.journal_bytes_max.max(64 << 20))
@@ -128,9 +143,14 @@ impl Lsm {
         let keyspace = || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes);
         let rows = db.keyspace("rows", keyspace).map_err(unopened)?;
         let commits = commits_in(rows.get(COMMITS_ROW))?;
-        let mark = Mark::open(&dir.join("mark"))?;
+        if commits < written {
+            return Err(StoreError::Unreadable(format!(
+                "commit {written} of its journal is not among its rows"
+            )));
+        }
         sync_names(dir).map_err(|error| StoreError::Unreadable(error.to_string()))?;
         Ok(Self {
+            commits_opened: commits,
             commits_lost: mark.commits().saturating_sub(commits),
             mark: Mutex::new(mark),
             committing: Mutex::new(()),
@@ -139,6 +159,15 @@ impl Lsm {
             db,
             rows,
         })
+    }
+
+    /// For a directory whose last sync failed, before it is opened again: writes its journals anew, durably. The system
+    /// may show bytes that it has given up writing, and a sync that succeeds later would not write them either.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and [`StoreError::Write`] where that fails too.
+    pub fn rewrite_journals(dir: impl AsRef<Path>) -> Result<(), StoreError> {
+        survey::rewrite_journals(&dir.as_ref().join("rows"))
     }
 
     /// What the engine is doing now. Cheap enough for every batch.
@@ -162,9 +191,24 @@ impl Lsm {
         if self.poisoned.load(Ordering::Acquire) { Err(StoreError::Poisoned) } else { Ok(()) }
     }
 
-    fn poison(&self, error: impl std::fmt::Display) -> StoreError {
+    fn poison(&self, error: impl Into<fjall::Error>) -> StoreError {
         self.poisoned.store(true, Ordering::Release);
-        StoreError::Write(error.to_string())
+        match error.into() {
+            error if is_full(&error) => StoreError::Full(error.to_string()),
+            fjall::Error::Poisoned => StoreError::Write("one of the engine's workers has failed".into()),
+            error => StoreError::Write(error.to_string()),
+        }
+    }
+
+    /// Waits while the engine would make its writer wait: there it would wait for ever for a worker that has failed.
+    fn await_workers(&self) -> Result<(), StoreError> {
+        while self.rows.sealed_memtable_count() >= SEALED_MEMTABLES_MAX
+            || self.rows.l0_table_count() >= LEVEL_0_TABLES_HALT
+        {
+            self.db.persist(PersistMode::Buffer).map_err(|error| self.poison(error))?;
+            std::thread::sleep(WORKERS_PAUSE);
+        }
+        Ok(())
     }
 
     /// A snapshot of whole commits: none is being made, and the last row that was committed is in it (see 3).
@@ -183,7 +227,9 @@ impl Lsm {
 
     fn set_mark(&self, commits: u64) -> Result<(), StoreError> {
         let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
-        mark.set(commits).map_err(|error| self.poison(error))
+        // What was lost is known by now to whoever opened the store, and what they made of it is durable.
+        let is_known = self.commits_lost > 0 && commits > self.commits_opened;
+        mark.set(commits, is_known).map_err(|error| self.poison(error))
     }
 }
 
@@ -215,7 +261,8 @@ impl Engine for Lsm {
         batch.check()?;
         let _in_order = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
         self.writable()?;
-        let commits = self.commits.load(Ordering::Acquire) + 1;
+        self.await_workers()?;
+        let count = self.commits.load(Ordering::Acquire) + 1;
         let writes = OwnedWriteBatch::with_capacity(self.db.clone(), batch.len() + 1);
         let mut writes = writes.durability(Some(PersistMode::Buffer));
         // In order the memtable takes them about a fifth faster; stable, so that the last change of a row stays last.
@@ -227,9 +274,10 @@ impl Engine for Lsm {
                 None => writes.remove(&self.rows, row.clone()),
             }
         }
-        writes.insert(&self.rows, COMMITS_ROW, commits.to_be_bytes());
+        let commits = Commits { count, number_min: self.db.seqno() };
+        writes.insert(&self.rows, COMMITS_ROW, commits.encode());
         writes.commit().map_err(|error| self.poison(error))?;
-        self.commits.store(commits, Ordering::Release);
+        self.commits.store(count, Ordering::Release);
         Ok(())
     }
 
@@ -249,7 +297,7 @@ impl Engine for Lsm {
         }
         let unwritten = |error: fjall::Error| target.poison(error);
         let mut copy = target.rows.start_ingestion().map_err(unwritten)?;
-        copy.write(COMMITS_ROW, 1u64.to_be_bytes()).map_err(unwritten)?;
+        copy.write(COMMITS_ROW, Commits { count: 1, number_min: 0 }.encode()).map_err(unwritten)?;
         let mut rows = 0;
         for row in self.snapshot()?.range::<&[u8], _>(&self.rows, ROW_FIRST..) {
             let (row, value) = row.into_inner().map_err(unread)?;
@@ -279,6 +327,19 @@ fn recovered(builder: DatabaseBuilder<Database>) -> Result<fjall::Result<Databas
     opened.map_err(|_| StoreError::Unreadable("its journal is damaged".into()))
 }
 
+/// Whether another process, or another handle of this one, has the engine's directory open.
+fn is_locked(dir: &Path) -> bool {
+    std::fs::File::open(dir.join("rows/lock")).is_ok_and(|lock| lock.try_lock().is_err())
+}
+
+fn is_full(error: &fjall::Error) -> bool {
+    let io = match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => error,
+        _ => return false,
+    };
+    matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
 /// A new file is lost in a power cut, synced or not, unless the directory that names it is synced too.
 fn sync_names(dir: &Path) -> std::io::Result<()> {
     let dir = dir.canonicalize()?;
@@ -294,6 +355,6 @@ fn unread(error: impl std::fmt::Display) -> StoreError {
 
 fn commits_in(row: fjall::Result<Option<Slice>>) -> Result<u64, StoreError> {
     let Some(value) = row.map_err(unread)? else { return Ok(0) };
-    let bytes = <[u8; 8]>::try_from(&*value);
-    bytes.map(u64::from_be_bytes).map_err(|_| StoreError::Unreadable("the row of commits is damaged".into()))
+    let commits = Commits::decode(&value).map(|commits| commits.count);
+    commits.ok_or_else(|| StoreError::Unreadable("the row of commits is damaged".into()))
 }

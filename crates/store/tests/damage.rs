@@ -127,6 +127,26 @@ fn a_journal_damaged_anywhere_is_refused_or_gives_a_prefix() {
 }
 
 #[test]
+fn journals_written_anew_hold_the_same() {
+    let dir = Dir::new("anew");
+    written(&dir);
+    Lsm::rewrite_journals(&dir.0).unwrap();
+    assert_eq!(prefix(&dir.open().unwrap()), COMMITS);
+}
+
+#[test]
+fn a_list_of_tables_that_is_gone_is_refused_and_nothing_is_removed() {
+    for file in ["current", "v0"] {
+        let dir = Dir::new(&format!("list-{file}"));
+        written(&dir);
+        let keyspace = dir.0.join("rows/keyspaces/1");
+        fs::remove_file(keyspace.join(file)).unwrap();
+        assert!(matches!(dir.open(), Err(StoreError::Unreadable(_))), "{file}");
+        assert!(keyspace.join("tables").exists(), "the engine would have removed it");
+    }
+}
+
+#[test]
 fn a_mark_from_another_program_is_refused() {
     let dir = Dir::new("mark");
     drop(dir.open().unwrap());

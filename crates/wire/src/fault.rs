@@ -261,6 +261,18 @@ pub enum Fault {
     /// [`Fault::Unknown`]).
     #[error("STORAGE this node cannot use its disk: nothing was applied, ask another node")]
     Storage,
+    /// The disk failed while the request was carried out.
+    #[error(
+        "UNKNOWN this node's disk has failed on the way: the write may be there or surface later. \
+         Read the key before you repeat it"
+    )]
+    StorageFailed,
+    /// The disk is nearly full. Provably applied nowhere.
+    #[error(
+        "DISKFULL the disk of this node is nearly full: nothing was applied. Delete keys or give it more room; \
+         reads go on"
+    )]
+    DiskFull,
     /// A key or value is larger than is allowed.
     #[error("TOOLARGE {bytes} bytes where at most {bytes_max} are allowed")]
     TooLarge {
@@ -325,7 +337,8 @@ impl Fault {
             Self::WrongType => "WRONGTYPE",
             Self::ProtocolVersion => "NOPROTO",
             Self::WrongPassword => "WRONGPASS",
-            Self::Unknown { .. } | Self::Partial { .. } => "UNKNOWN",
+            Self::Unknown { .. } | Self::Partial { .. } | Self::StorageFailed => "UNKNOWN",
+            Self::DiskFull => "DISKFULL",
             Self::NoQuorum { .. } => "NOQUORUM",
             Self::Busy => "BUSY",
             Self::ClockAhead { .. } => "CLOCKAHEAD",
@@ -340,9 +353,8 @@ impl Fault {
     /// What to do next. It follows from the code alone, so it survives a trip through a line of text.
     pub fn next_move(&self) -> Move {
         match self.code() {
-            "NOQUORUM" | "BUSY" | "CLOCKAHEAD" | "CLUSTERDOWN" | "STORAGE" | "LOADING" | "TRYAGAIN" => {
-                Move::Retry
-            }
+            "NOQUORUM" | "BUSY" | "CLOCKAHEAD" | "CLUSTERDOWN" | "STORAGE" | "DISKFULL" | "LOADING"
+            | "TRYAGAIN" => Move::Retry,
             "ERR" | "WRONGTYPE" | "NOPROTO" | "WRONGPASS" | "TOOLARGE" | "NOAUTH" | "NOPERM" => {
                 Move::FixInput
             }

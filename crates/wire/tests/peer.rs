@@ -252,7 +252,7 @@ fn a_frame_that_would_be_refused_is_not_written() {
 
 #[test]
 fn a_greeting_is_read_as_it_was_written() {
-    let greeting = Greeting { cluster: 1, from: NodeId(2), to: NodeId(u64::MAX) };
+    let greeting = Greeting { cluster: 1, from: NodeId(2), to: NodeId(u64::MAX), began: 3 };
     let mut bytes = BytesMut::new();
     greeting.encode(&mut bytes);
     assert_eq!(bytes.len(), GREETING_BYTES);

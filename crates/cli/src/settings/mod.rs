@@ -117,6 +117,14 @@ pub(crate) struct Settings {
     /// [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
     cache_bytes: Option<usize>,
+    /// Room on the disk that is kept free: bytes, or with a unit as in 512MiB or 1GB. With less, writes that add are refused;
+    /// with less than a quarter of it, all writes. [default: 512MiB]
+    #[arg(long, value_name = "SIZE", value_parser = value::size)]
+    disk_reserve_bytes: Option<usize>,
+    /// `yes`: a node without other owners goes on with what is left where some of its data is lost. Give it for one start.
+    /// [default: no]
+    #[arg(long, value_name = "YES|NO", value_parser = value::yes_or_no, num_args = 0..=1, default_missing_value = "yes")]
+    accept_data_loss: Option<bool>,
     /// What is logged to standard error: error, warn, info, debug or trace, also by part as in
     /// `info,server=debug`. [default: info]
     #[arg(long, value_name = "FILTER", value_parser = value::log_filter)]
@@ -248,6 +256,8 @@ impl Settings {
             retry_ms: self.retry_ms.or(below.retry_ms),
             maxclients: self.maxclients.or(below.maxclients),
             cache_bytes: self.cache_bytes.or(below.cache_bytes),
+            disk_reserve_bytes: self.disk_reserve_bytes.or(below.disk_reserve_bytes),
+            accept_data_loss: self.accept_data_loss.or(below.accept_data_loss),
             log: self.log.or(below.log),
         }
     }
@@ -273,6 +283,10 @@ impl Settings {
             retry: self.retry_ms.map_or(default.retry, Duration::from_millis),
             clients_max: self.maxclients.map_or(default.clients_max, |count| count as usize),
             cache_bytes: self.cache_bytes.unwrap_or(default.cache_bytes),
+            disk_reserve_bytes: self
+                .disk_reserve_bytes
+                .map_or(default.disk_reserve_bytes, |bytes| bytes as u64),
+            accept_data_loss: self.accept_data_loss.unwrap_or(default.accept_data_loss),
             ..default
         };
         Merged { config, log: self.log.unwrap_or_else(|| "info".to_owned()) }

@@ -91,6 +91,8 @@ fn every_setting_reaches_the_server_from_every_source() {
         ("retry-ms", "12"),
         ("maxclients", "13"),
         ("cache-bytes", "14"),
+        ("disk-reserve-bytes", "15"),
+        ("accept-data-loss", "yes"),
         ("log", "warn"),
     ];
     let flags: Vec<String> =
@@ -116,6 +118,7 @@ fn every_setting_reaches_the_server_from_every_source() {
     assert_eq!((config.replicas, config.partitions, config.weight), (6, 8, 9));
     assert_eq!(config.zone.to_string(), "a/b");
     assert_eq!((config.request_timeout.as_millis(), config.retry.as_millis()), (11, 12));
+    assert_eq!((config.disk_reserve_bytes, config.accept_data_loss), (15, true));
     assert_eq!((config.clients_max, config.cache_bytes, from_flags.log.as_str()), (13, 14, "warn"));
 }
 
@@ -133,7 +136,8 @@ fn unknown_keys_are_refused_by_name() {
     assert_eq!(
         refusal("\"\" = 1", &[]),
         "FILE: there is no setting \"\"; there are id, addr, peer-addr, announce, dir, join, fsync, level, shards, \
-         replicas, partitions, weight, zone, request-timeout-ms, retry-ms, maxclients, cache-bytes, log"
+         replicas, partitions, weight, zone, request-timeout-ms, retry-ms, maxclients, cache-bytes, disk-reserve-bytes, \
+         accept-data-loss, log"
     );
     let text = refusal("", &[("ARMILLA_XYZZY", "2")]);
     assert!(

@@ -65,6 +65,15 @@ pub(super) fn partitions(text: &str) -> Result<u32, String> {
     count.ok_or_else(|| format!("write a power of two from 1 to {PARTITIONS_MAX}"))
 }
 
+/// `yes` or `no`.
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" | "true" => Ok(true),
+        "no" | "false" => Ok(false),
+        _ => Err("write yes or no".to_owned()),
+    }
+}
+
 /// Bytes, or a number with a unit: `kB MB GB` are thousands, `KiB MiB GiB` are 1024.
 pub(super) fn size(text: &str) -> Result<usize, String> {
     let lower = text.trim().to_ascii_lowercase();

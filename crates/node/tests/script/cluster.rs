@@ -9,7 +9,7 @@ use crate::script::network::{Direction, Network};
 use crate::script::{Output, text};
 use bytes::Bytes;
 use causal::{Cell, Entries, Key};
-use node::{Action, Event, Now, RequestId};
+use node::{Action, Event, Now, RequestId, Room};
 use placement::{Layout, Member, NodeId, PartitionId, Position, Zone};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -124,11 +124,15 @@ impl Cluster {
     }
 
     fn handle(&mut self, at: usize, event: Event) -> Output<()> {
-        let wall_ms =
-            EPOCH_MS.saturating_add(self.monotonic_ms).saturating_add_signed(self.machines[at].skew_ms);
-        let now = Now { monotonic_ms: self.monotonic_ms, wall_ms };
+        let now = self.now(at);
         let actions = self.machines[at].handle(now, event)?;
         self.act(at, actions)
+    }
+
+    fn now(&self, at: usize) -> Now {
+        let wall_ms =
+            EPOCH_MS.saturating_add(self.monotonic_ms).saturating_add_signed(self.machines[at].skew_ms);
+        Now { monotonic_ms: self.monotonic_ms, wall_ms }
     }
 
     fn act(&mut self, at: usize, actions: Vec<Action>) -> Output<()> {
@@ -291,6 +295,23 @@ impl Cluster {
             self.lines.push(format!("{name} never answers {}", text::request(&request)));
         }
         self.link_all(at, false)
+    }
+
+    /// A disk has so much room from now on.
+    pub(crate) fn room(&mut self, name: char, room: Room) -> Output<()> {
+        let at = self.at(name)?;
+        let running = self.machines[at].running.as_mut().ok_or("it does not run")?;
+        running.node.set_room(room);
+        Ok(())
+    }
+
+    /// A disk fails, and is opened again at once; the process and its links go on.
+    pub(crate) fn fail(&mut self, name: char) -> Output<()> {
+        let at = self.at(name)?;
+        let now = self.now(at);
+        let actions = self.machines[at].fail(now)?;
+        self.act(at, actions)?;
+        self.link_all(at, true)
     }
 
     /// A node starts, on what its disk holds.

@@ -3,7 +3,7 @@
 //! Invariant: an action leaves once its commit is settled, and no action to a peer leaves before an earlier one.
 
 use causal::Actor;
-use node::{Action, Event, Identity, Node, Now, Options, Outbox, Storage};
+use node::{Action, Event, Identity, Node, Now, Options, Outbox, Storage, Trust};
 use placement::{Layout, NodeId};
 use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
@@ -48,6 +48,7 @@ impl Machine {
             Options { compare_every_ms: u64::MAX, ..Options::default() },
             Arc::clone(&self.layout),
             &mut store,
+            Trust::Whole,
         )?;
         self.starts += 1;
         self.running = Some(Running { node, store, sealed: Vec::new(), held_back: VecDeque::new() });
@@ -58,6 +59,18 @@ impl Machine {
     pub(crate) fn crash(&mut self) {
         self.running = None;
         self.disk.crash(0);
+    }
+
+    /// The disk fails with all that was not synced, and is opened again by another node of the same process.
+    pub(crate) fn fail(&mut self, now: Now) -> Result<Vec<Action>, Box<dyn Error>> {
+        let Some(Running { mut node, mut store, held_back, .. }) = self.running.take() else {
+            return Ok(Vec::new());
+        };
+        let mut out = Outbox::default();
+        node.abandon(now, &mut store, held_back.into_iter().map(|(_, action)| action), &mut out);
+        self.disk.crash(0);
+        self.start()?;
+        Ok(out.drain().map(|(_, action)| action).collect())
     }
 
     /// Hands the node an event; what need not wait for the disk comes back.

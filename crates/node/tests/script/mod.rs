@@ -9,6 +9,7 @@ use bytes::Bytes;
 use causal::{Key, Scope};
 use cluster::Cluster;
 use goldenscript::{Command, Context, Runner};
+use node::Room;
 use placement::Position;
 use std::error::Error;
 use wire::Level;
@@ -57,6 +58,10 @@ impl Script {
             ("wait", [span_ms]) => self.cluster.wait(span_ms.parse()?),
             ("join", [name]) => self.cluster.join(node(name)?),
             ("disk", [name, "slow"]) => self.cluster.slow(node(name)?),
+            ("disk", [name, "fails"]) => self.cluster.fail(node(name)?),
+            ("disk", [name, "enough"]) => self.cluster.room(node(name)?, Room::Enough),
+            ("disk", [name, "low"]) => self.cluster.room(node(name)?, Room::Low),
+            ("disk", [name, "gone"]) => self.cluster.room(node(name)?, Room::Gone),
             ("settle", ["all"]) => self.cluster.settle_all(),
             ("settle", [name]) => self.cluster.settle(node(name)?),
             ("crash", [name]) => self.cluster.crash(node(name)?),

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use store::{Batch, Commit, Engine, Lsm, StoreError, commit_group};
 
 use crate::config::Fsync;
-use crate::control::Control;
 use crate::host::Host;
 use crate::letter::Letter;
 
@@ -40,8 +39,9 @@ impl Committer {
         let name = format!("committer-{shard}");
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             if let Err(error) = run(&host, shard, &engine, &sealed) {
-                // Nothing after this is acknowledged; the process ends and says why.
-                let _ = host.control.blocking_send(Control::Failed(error.to_string()));
+                // The last that the shard hears from here: nothing of what waits is acknowledged.
+                drop((engine, sealed));
+                host.mailboxes[shard].post(Letter::Failed(error));
             }
         })?;
         Ok(Self { batches: Some(batches), thread: Some(thread) })
@@ -49,7 +49,7 @@ impl Committer {
 
     pub(crate) fn take(&self, commit: Commit, batch: Arc<Batch>) {
         if let Some(batches) = &self.batches {
-            // A committer that has failed takes nothing more; the process is ending.
+            // One that has failed takes nothing more; the shard has yet to read about it.
             let _ = batches.send((commit, batch));
         }
     }

@@ -15,17 +15,20 @@
 
 mod asks;
 mod committer;
+mod core;
 mod held;
+mod reopening;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use node::{Event, Identity, Node, Options, Outbox, RequestId};
+use node::{Event, RequestId};
 use placement::{Layout, NodeId, PartitionId};
-use store::{Commit, Engine, Lsm, Store, StoreOptions};
 use wire::peer::Request;
 use wire::{Fault, Reply};
 
@@ -37,20 +40,13 @@ use crate::error::StartError;
 use crate::host::{Host, ShardFigures};
 use crate::letter::Letter;
 use crate::link::Link;
+use crate::opened::Opened;
 use asks::Asks;
-use committer::Committer;
-use held::Held;
+use core::Core;
+use reopening::Reopening;
 
 /// Databases that figures are published of.
 const DATABASES: u8 = causal::limits::DATABASES_MAX;
-
-/// Batches on their way to the disk beyond which clients are not read any further.
-const BATCHES_UNSETTLED_MAX: u64 = 256;
-/// Bytes on their way to the disk beyond which clients are not read any further.
-const BYTES_UNSETTLED_MAX: usize = 256 << 20;
-
-/// Names of rows that a store learns at a time when it is opened: some megabytes of memory, and millions a second.
-const NAMES_LEARNED: usize = 16 * 1024;
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -64,7 +60,11 @@ pub(crate) struct Shard {
     outgoing: RefCell<Vec<Vec<Letter>>>,
     dirty: RefCell<Vec<Rc<Connection>>>,
     links: RefCell<BTreeMap<NodeId, Rc<Link>>>,
-    core: RefCell<Core>,
+    /// Nothing while the store is opened again.
+    core: RefCell<Option<Core>>,
+    reopening: Reopening,
+    /// Until when writes are held back while a member joins, by the monotonic clock in milliseconds.
+    held_until: Cell<u64>,
     /// Sessions that wait until the disk has caught up.
     stalled: RefCell<Vec<Rc<Connection>>>,
     rung: Cell<bool>,
@@ -72,81 +72,25 @@ pub(crate) struct Shard {
     ending: Cell<bool>,
 }
 
-/// The node and what it works on, in one turn at a time.
-#[derive(Debug)]
-struct Core {
-    node: Node,
-    store: Store<dyn Engine>,
-    outbox: Outbox,
-    held: Held,
-    released: Vec<node::Action>,
-    committer: Committer,
-    commits: u64,
-    /// Bytes of the batches that were given to the committer and have not settled, each with its commit.
-    unsettled: VecDeque<(Commit, usize)>,
-    unsettled_bytes: usize,
-}
-
-impl Core {
-    fn is_congested(&self) -> bool {
-        self.unsettled_bytes > BYTES_UNSETTLED_MAX
-            || self.store.open_commit().0 - self.store.settled_commit().0 > BATCHES_UNSETTLED_MAX
-    }
-}
-
 impl Shard {
-    /// The shard over what is stored in `engine`.
+    /// The shard over what was opened for it.
     ///
     /// # Errors
-    /// Where that cannot be read, or the system gives no thread or no random bits.
-    pub(crate) fn open(host: Arc<Host>, index: usize, engine: Arc<Lsm>) -> Result<Self, StartError> {
-        let random =
-            |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
-        let actor = causal::Actor(getrandom::u64().map_err(random)?);
-        let hash_seed = getrandom::u64().map_err(random)?;
-        let shards = host.shards();
-        let cache_bytes = host.config.cache_bytes / 4 * 3 / shards;
-        let store_options = StoreOptions { cache_bytes, hash_seed, ..StoreOptions::default() };
-        let mut store: Store<dyn Engine> = Store::new(Arc::clone(&engine) as Arc<dyn Engine>, store_options);
-        let layout = host.layout();
-        let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let options = Options {
-            request_timeout_ms: ms(host.config.request_timeout),
-            retry_ms: ms(host.config.retry),
-            shard: (u16::try_from(index).unwrap_or(0), u16::try_from(shards).unwrap_or(u16::MAX)),
-            ..Options::default()
-        };
-        let identity = Identity { node: host.me, actor };
-        let stored = |error: node::RowError| StartError::Stored {
-            path: host.config.dir.join(format!("shard-{index}")),
-            reason: error.to_string(),
-        };
-        // Before anything is written: a name that is not read now would be taken for absent for good.
-        while store.learn(NAMES_LEARNED).map_err(|error| stored(error.into()))? {}
-        let node = Node::open(identity, options, Arc::clone(&layout), &mut store).map_err(stored)?;
-        let committer = Committer::start(Arc::clone(&host), index, engine)
-            .map_err(|error| StartError::System { what: "a thread", error })?;
-        let core = Core {
-            node,
-            store,
-            outbox: Outbox::default(),
-            held: Held::default(),
-            released: Vec::new(),
-            committer,
-            commits: 0,
-            unsettled: VecDeque::new(),
-            unsettled_bytes: 0,
-        };
+    /// Where the system gives no thread.
+    pub(crate) fn open(host: Arc<Host>, index: usize, opened: Opened) -> Result<Self, StartError> {
+        let core = Core::start(Arc::clone(&host), index, opened)?;
         Ok(Self {
             index,
-            layout: RefCell::new(layout),
+            layout: RefCell::new(host.layout()),
             inbox: RefCell::default(),
             letters: RefCell::default(),
             asks: RefCell::new(Asks::new(index)),
-            outgoing: RefCell::new((0..shards).map(|_| Vec::new()).collect()),
+            outgoing: RefCell::new((0..host.shards()).map(|_| Vec::new()).collect()),
             dirty: RefCell::default(),
             links: RefCell::default(),
-            core: RefCell::new(core),
+            core: RefCell::new(Some(core)),
+            reopening: Reopening::default(),
+            held_until: Cell::new(0),
             stalled: RefCell::default(),
             rung: Cell::new(false),
             requests: Cell::new(0),
@@ -216,7 +160,7 @@ impl Shard {
 
     /// Whether so much waits for the disk that nothing more is to be begun. If so, the connection is rung when that is over.
     pub(crate) fn is_congested(&self, connection: &Rc<Connection>) -> bool {
-        let congested = self.core.borrow().is_congested();
+        let congested = self.core.borrow().as_ref().is_some_and(Core::is_congested);
         if congested {
             self.stalled.borrow_mut().push(Rc::clone(connection));
         }
@@ -237,7 +181,7 @@ impl Shard {
 
     /// Rings if the node has something to do now that time has passed.
     pub(crate) fn tick(&self) {
-        let due = self.core.borrow().node.next_deadline();
+        let due = self.core.borrow().as_ref().and_then(|core| core.node.next_deadline());
         if due.is_some_and(|due| due <= self.host.clock.monotonic_ms()) {
             self.push(Event::Tick);
         }
@@ -262,23 +206,25 @@ impl Shard {
     /// Publishes its figures.
     pub(crate) fn publish(&self) {
         let core = self.core.borrow();
+        let core = core.as_ref();
+        let keys = |core: &Core| (0..DATABASES).map(|database| core.node.keys(database)).collect();
         let figures = ShardFigures {
             requests: self.requests.get(),
-            pending: core.node.pending() + self.asks.borrow().len(),
-            store: core.store.figures(),
-            keys: (0..DATABASES).map(|database| core.node.keys(database)).collect(),
+            pending: core.map_or(0, |core| core.node.pending()) + self.asks.borrow().len(),
+            store: core.map(|core| core.store.figures()).unwrap_or_default(),
+            keys: core.map(keys).unwrap_or_default(),
             links: self.links.borrow().values().map(|link| link.figures()).collect(),
-            commits: core.commits,
+            commits: core.map_or(0, |core| core.commits),
+            is_closed: core.is_none(),
         };
         self.host.publish(self.index, figures);
     }
 
     /// Brings everything to the disk. Nothing may be handled afterwards.
     pub(crate) fn finish(&self) {
-        let mut core = self.core.borrow_mut();
-        if let Some((commit, batch)) = core.store.seal() {
-            core.committer.take(commit, batch);
+        self.reopening.finish();
+        if let Some(core) = &mut *self.core.borrow_mut() {
+            core.finish();
         }
-        core.committer.finish();
     }
 }

@@ -17,14 +17,15 @@ use std::sync::Arc;
 
 use node::{Action, Event, Now};
 use placement::Layout;
-use store::Commit;
+use store::{Commit, StoreError};
 use tokio::sync::oneshot;
 use wire::Reply;
 
-use super::{Ask, Core, Shard, shard_of};
+use super::{Ask, Core, Shard, reopening, shard_of};
 use crate::control::Control;
 use crate::letter::{Caller, Letter};
 use crate::link::Link;
+use crate::opened::Opened;
 
 /// Events that one turn handles; what is left is handled in the next, after sockets have had theirs.
 const EVENTS_PER_TURN_MAX: usize = 4096;
@@ -64,20 +65,18 @@ impl Shard {
                     self.inbox.borrow_mut().push(Event::Message { from, envelope });
                 }
                 Letter::Answer { id, reply } => self.answer(id, reply),
-                Letter::Settled(commit) => {
-                    let core = &mut *self.core.borrow_mut();
-                    core.store.settled(commit);
-                    core.held.release(commit, &mut core.released);
-                    while let Some((_, bytes)) = core.unsettled.pop_front_if(|(sealed, _)| *sealed <= commit)
-                    {
-                        core.unsettled_bytes -= bytes;
-                    }
-                }
+                Letter::Settled(commit) => self.with_core(|core| core.settled(commit)).unwrap_or_default(),
+                Letter::Failed(error) => self.close(now, error),
+                Letter::Opened(opened) => self.reopen(now, *opened),
                 Letter::Layout(layout) => self.adopt(layout, now, &mut arrivals),
                 Letter::Client(stream, addr) => arrivals.push(Arrival::Client(stream, addr)),
                 Letter::Caller(caller) => arrivals.push(Arrival::Caller(caller)),
                 Letter::Hold { until_ms, empty } => self.hold(until_ms, empty),
-                Letter::Release => self.core.borrow_mut().node.release(),
+                Letter::Release => {
+                    self.held_until.set(0);
+                    self.with_core(|core| core.node.release());
+                }
+                Letter::Room(room) => self.with_core(|core| core.node.set_room(room)).unwrap_or_default(),
                 Letter::Stop => self.ending.set(true),
             }
         }
@@ -86,15 +85,47 @@ impl Shard {
     }
 
     fn hold(&self, until_ms: u64, empty: oneshot::Sender<bool>) {
-        let mut core = self.core.borrow_mut();
         // A write that the inbox still has comes after the hold and is refused.
-        let is_empty = core.node.hold(until_ms);
-        let _ = empty.send(is_empty);
+        self.held_until.set(until_ms);
+        let is_empty = self.with_core(|core| core.node.hold(until_ms));
+        let _ = empty.send(is_empty.unwrap_or(false));
+    }
+
+    /// Does something with the core, if there is one.
+    fn with_core<T>(&self, act: impl FnOnce(&mut Core) -> T) -> Option<T> {
+        self.core.borrow_mut().as_mut().map(act)
+    }
+
+    /// The store has failed: whoever waits is told, and the store is opened again.
+    fn close(&self, now: Now, error: StoreError) {
+        let Some(core) = self.core.take() else { return };
+        let (actions, engine) = core.abandon(now);
+        actions.into_iter().for_each(|action| self.perform(action));
+        self.reopening.begin(&self.host, self.index, engine, error);
+    }
+
+    /// The store is open again, with a node that knows nothing of what goes on in this process.
+    fn reopen(&self, now: Now, opened: Opened) {
+        let mut core = match Core::start(Arc::clone(&self.host), self.index, opened) {
+            Ok(core) => core,
+            Err(error) => {
+                let _ = self.host.control.try_send(Control::Failed(error.to_string()));
+                return;
+            }
+        };
+        core.handle(now, Event::Layout(self.layout()));
+        core.node.hold(self.held_until.get());
+        for link in self.links.borrow().values().filter(|link| link.is_up()) {
+            core.handle(now, Event::Link { peer: link.peer, up: true });
+        }
+        self.core.replace(Some(core));
+        self.reopening.end();
     }
 
     /// Goes by a newer layout, and has its new members dialed.
     fn adopt(&self, layout: Arc<Layout>, now: Now, arrivals: &mut Vec<Arrival>) {
         self.layout.replace(Arc::clone(&layout));
+        self.held_until.set(0);
         let mut links = self.links.borrow_mut();
         for member in layout.members().iter().filter(|member| member.id != self.host.me) {
             links.entry(member.id).or_insert_with(|| {
@@ -103,16 +134,15 @@ impl Shard {
                 link
             });
         }
-        let Core { node, store, outbox, .. } = &mut *self.core.borrow_mut();
-        node.handle(now, Event::Layout(layout), store, outbox);
+        self.with_core(|core| core.handle(now, Event::Layout(layout)));
     }
 
     fn handle(&self, now: Now) {
         let mut events = self.inbox.take();
-        let Core { node, store, outbox, .. } = &mut *self.core.borrow_mut();
         let count = events.len().min(EVENTS_PER_TURN_MAX);
-        for event in events.drain(..count) {
-            node.handle(now, event, store, outbox);
+        match &mut *self.core.borrow_mut() {
+            Some(core) => events.drain(..count).for_each(|event| core.handle(now, event)),
+            None => events.drain(..count).for_each(|event| self.refuse(event)),
         }
         let mut inbox = self.inbox.borrow_mut();
         debug_assert!(inbox.is_empty(), "the node calls nothing that fills the inbox");
@@ -122,10 +152,16 @@ impl Shard {
         }
     }
 
+    /// Answers for a core that is not there.
+    fn refuse(&self, event: Event) {
+        if let Some(action) = reopening::refusal(event) {
+            self.perform(action);
+        }
+    }
+
     fn route(&self) {
-        let mut actions = std::mem::take(&mut self.core.borrow_mut().released);
-        {
-            let Core { outbox, held, store, .. } = &mut *self.core.borrow_mut();
+        let Some(mut actions) = self.with_core(|core| std::mem::take(&mut core.released)) else { return };
+        if let Some(Core { outbox, held, store, .. }) = &mut *self.core.borrow_mut() {
             let settled = store.settled_commit();
             // A batch that stays empty is never sealed: what waits for it waits for all before it.
             let last = if store.is_dirty() { store.open_commit() } else { Commit(store.open_commit().0 - 1) };
@@ -141,7 +177,7 @@ impl Shard {
         for action in actions.drain(..) {
             self.perform(action);
         }
-        self.core.borrow_mut().released = actions;
+        self.with_core(|core| core.released = actions);
     }
 
     fn perform(&self, action: Action) {
@@ -175,17 +211,11 @@ impl Shard {
     }
 
     fn seal(&self) {
-        let mut core = self.core.borrow_mut();
-        if let Some((commit, batch)) = core.store.seal() {
-            core.commits += 1;
-            core.unsettled.push_back((commit, batch.bytes()));
-            core.unsettled_bytes += batch.bytes();
-            core.committer.take(commit, batch);
-        }
+        self.with_core(Core::seal);
     }
 
     fn deliver(&self) {
-        if !self.core.borrow().is_congested() {
+        if !self.core.borrow().as_ref().is_some_and(Core::is_congested) {
             self.stalled.take().iter().for_each(|connection| connection.ring());
         }
         for (shard, letters) in self.outgoing.borrow_mut().iter_mut().enumerate() {

@@ -66,6 +66,62 @@ fn a_directory_that_lost_what_was_synced_is_refused() {
     node.client().expect(&["GET", "k"], "\"2\"");
 }
 
+/// A node alone with one shard, and a key on its disk.
+fn with_a_key(place: &Place, id: &str) -> Config {
+    let told = Config { shards: Some(1), ..config(id, &place.join(id)) };
+    let node = Running::start(told.clone()).unwrap();
+    node.client().expect(&["SET", "k", "1"], "+OK");
+    node.stop();
+    told
+}
+
+#[test]
+fn a_node_alone_goes_on_without_what_is_lost_only_where_that_is_accepted() {
+    let place = Place::new();
+    let told = with_a_key(&place, "gone");
+    fs::remove_dir_all(place.join("gone").join("shard-0")).unwrap();
+    let error = refusal(told.clone());
+    assert!(
+        error.contains("the store of shard 0 is gone") && error.contains("--accept-data-loss"),
+        "{error}"
+    );
+    let accepted = Config { accept_data_loss: true, ..told.clone() };
+    let node = Running::start(accepted).unwrap();
+    node.client().expect(&["GET", "k"], "nil");
+    node.client().expect(&["SET", "k", "2"], "+OK");
+    node.stop();
+    Running::start(told).unwrap().client().expect(&["GET", "k"], "\"2\"");
+}
+
+#[test]
+fn a_damaged_store_is_moved_aside_and_never_removed() {
+    let place = Place::new();
+    let told = with_a_key(&place, "damaged");
+    let list = place.join("damaged").join("shard-0").join("rows").join("keyspaces").join("1").join("current");
+    fs::write(&list, b"not what it was").unwrap();
+    let error = refusal(told.clone());
+    assert!(error.contains("list of tables"), "{error}");
+    let node = Running::start(Config { accept_data_loss: true, ..told }).unwrap();
+    node.client().expect(&["GET", "k"], "nil");
+    assert!(place.join("damaged").join("shard-0.damaged-1").join("rows").join("0.jnl").exists());
+}
+
+#[test]
+fn a_member_with_an_empty_directory_is_not_taken_for_whole() {
+    let place = Place::new();
+    let first = Running::start(config("one", &place.join("one"))).unwrap();
+    let two = Config { join: Some(first.addr.to_string()), ..config("two", &place.join("two")) };
+    let second = Running::start(two.clone()).unwrap();
+    second.client().until(&["SET", "k", "v"], "+OK");
+    let twin = Config { client_addr: config("x", &place.join("x")).client_addr, ..two.clone() };
+    let twin = Config { dir: place.join("twin"), peer_addr: config("x", &place.join("x")).peer_addr, ..twin };
+    let error = refusal(twin);
+    assert!(error.contains("the member two is alive at") && error.contains("an --id of its own"), "{error}");
+    second.stop();
+    fs::remove_dir_all(place.join("two")).unwrap();
+    Running::start(two).unwrap().client().until(&["GET", "k"], "\"v\"");
+}
+
 #[test]
 fn a_member_that_starts_again_serves_its_first_client() {
     let place = Place::new();
@@ -189,4 +245,32 @@ fn a_node_that_listens_everywhere_announces_where_it_is() {
     assert!(refusal(moved).contains("whose client address is"), "others were told of it");
     Running::start(two).unwrap().stop();
     drop(first);
+}
+
+#[test]
+fn of_two_processes_that_are_one_member_the_later_ends() {
+    let place = Place::new();
+    let first = Running::start(config("one", &place.join("one"))).unwrap();
+    let two = Config { join: Some(first.addr.to_string()), ..config("two", &place.join("two")) };
+    let second = Running::start(two.clone()).unwrap();
+    second.client().until(&["SET", "k", "v"], "+OK");
+    // A copy of its directory, as of a disk that was cloned: only where it listens differs, and others are not told.
+    let elsewhere = config("x", &place.join("x"));
+    copy(&place.join("two"), &place.join("clone"));
+    let announce = Some(two.client_addr.to_string());
+    let clone = Config { dir: place.join("clone"), client_addr: elsewhere.client_addr, announce, ..two };
+    let peer_addr = clone.peer_addr;
+    let clone = Config { peer_addr: Some(elsewhere.peer_addr.unwrap()), ..clone };
+    fs::write(place.join("clone").join("armilla.toml"), identity_of(&place, peer_addr.unwrap(), &clone))
+        .unwrap();
+    let ended = run_until(clone, &Stop::default(), || {}).unwrap_err().to_string();
+    assert!(ended.contains("another live process is the member two"), "{ended}");
+    second.client().expect(&["GET", "k"], "\"v\"");
+    first.client().expect(&["SET", "k", "w"], "+OK");
+}
+
+/// Who lives in the clone: the same, but for the address that nobody is told of.
+fn identity_of(place: &Place, told: SocketAddr, clone: &Config) -> String {
+    let text = fs::read_to_string(place.join("two").join("armilla.toml")).unwrap();
+    text.replace(&told.to_string(), &clone.peer_addr.unwrap().to_string())
 }

@@ -42,9 +42,9 @@ impl Mark {
         self.commits
     }
 
-    /// Writes a later mark; an earlier one changes nothing.
-    pub(super) fn set(&mut self, commits: u64) -> IoResult<()> {
-        if commits <= self.commits {
+    /// Writes a later mark; an earlier one changes nothing, unless what it said was durable is known to be lost.
+    pub(super) fn set(&mut self, commits: u64, is_loss_known: bool) -> IoResult<()> {
+        if commits == self.commits || (commits < self.commits && !is_loss_known) {
             return Ok(());
         }
         self.file.seek(SeekFrom::Start(0))?;

@@ -15,6 +15,15 @@ pub(crate) trait Bed: Sized {
 
     /// The process dies without closing anything, and the engine is opened again.
     fn crash(&mut self);
+
+    /// The process dies, and the disk has lost some of what was synced last; the engine is opened again.
+    fn lose(&mut self);
+
+    /// Synced commits that the engine says are missing.
+    fn commits_lost(&self) -> u64;
+
+    /// The process dies, bits flip in every row, and the engine is opened again.
+    fn damage(&mut self);
 }
 
 /// Memory loses whatever was not synced.
@@ -34,6 +43,22 @@ impl Bed for MemoryBed {
     fn crash(&mut self) {
         self.0.crash(0);
     }
+
+    fn lose(&mut self) {
+        self.0.crash(0);
+        self.0.lose(2);
+    }
+
+    fn commits_lost(&self) -> u64 {
+        self.0.commits_lost()
+    }
+
+    fn damage(&mut self) {
+        self.0.crash(0);
+        for place in 0..self.0.len() {
+            self.0.damage(&self.0.row_at(place).unwrap());
+        }
+    }
 }
 
 #[cfg(feature = "lsm")]
@@ -45,7 +70,7 @@ mod lsm {
 
     use std::path::{Path, PathBuf};
 
-    use store::{Lsm, LsmOptions};
+    use store::{Batch, Engine, Lsm, LsmOptions};
 
     use super::Bed;
 
@@ -89,6 +114,40 @@ mod lsm {
             copy(&before, &self.life());
             self.engine = None;
             std::fs::remove_dir_all(before).unwrap();
+            self.open();
+        }
+
+        /// A byte flips in the middle of the journal: what comes after it is taken for a write that was cut off.
+        fn lose(&mut self) {
+            self.crash();
+            self.engine = None;
+            let journal = self.life().join("rows/0.jnl");
+            let mut bytes = std::fs::read(&journal).unwrap();
+            let written = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+            bytes[written / 2] ^= 1;
+            std::fs::write(journal, bytes).unwrap();
+            self.open();
+        }
+
+        fn commits_lost(&self) -> u64 {
+            self.engine().figures().unwrap().commits_lost
+        }
+
+        /// Rows that were just written are in the journal, where damage is a loss: they are brought into a table first.
+        fn damage(&mut self) {
+            let engine = self.engine.take().unwrap();
+            self.crashes += 1;
+            self.open();
+            engine.checkpoint(self.engine()).unwrap();
+            // Its own row is in the same block, and is needed to open it: now a newer one is in the journal.
+            self.engine().commit(&Batch::new()).unwrap();
+            self.engine = None;
+            let tables = self.life().join("rows/keyspaces/1/tables");
+            let table = std::fs::read_dir(tables).unwrap().map(|table| table.unwrap().path()).next().unwrap();
+            let mut bytes = std::fs::read(&table).unwrap();
+            // The block of the rows is the first, behind its head.
+            bytes[60..100].iter_mut().for_each(|byte| *byte ^= 0x10);
+            std::fs::write(table, bytes).unwrap();
             self.open();
         }
     }

@@ -42,6 +42,8 @@ macro_rules! all_conform {
             what_was_synced_survives_a_crash
             a_crash_leaves_a_prefix
             a_reopened_engine_goes_on
+            what_was_lost_is_told_until_it_is_known
+            a_damaged_row_is_an_error_until_it_is_written
             a_checkpoint_equals_its_source
             a_checkpoint_is_of_one_instant
             a_checkpoint_goes_only_into_an_empty_engine

@@ -280,6 +280,40 @@ pub(crate) fn a_reopened_engine_goes_on<B: Bed>(bed: &mut B) {
     }
 }
 
+pub(crate) fn what_was_lost_is_told_until_it_is_known<B: Bed>(bed: &mut B) {
+    for n in 1..=9 {
+        commit(bed, &format!("aa={n} bb={n}"));
+        bed.engine().sync().unwrap();
+    }
+    assert_eq!(bed.commits_lost(), 0);
+    bed.lose();
+    let lost = bed.commits_lost();
+    assert!((1..9).contains(&lost), "{lost}");
+    let left = 9 - lost;
+    assert_eq!(scan(bed, "", "", 9), format!("aa={left} bb={left}"), "a prefix is left");
+    bed.engine().sync().unwrap();
+    bed.crash();
+    assert_eq!(bed.commits_lost(), lost, "nobody has written since");
+    commit(bed, "cc=known");
+    bed.engine().sync().unwrap();
+    bed.crash();
+    assert_eq!(bed.commits_lost(), 0);
+    assert_eq!(scan(bed, "", "", 9), format!("aa={left} bb={left} cc=known"));
+}
+
+pub(crate) fn a_damaged_row_is_an_error_until_it_is_written<B: Bed>(bed: &mut B) {
+    commit(bed, "aa=1 bb=2 cc=3");
+    bed.engine().sync().unwrap();
+    bed.damage();
+    for row in [b"aa", b"bb", b"cc"] {
+        assert!(matches!(bed.engine().get(row), Err(StoreError::Read(_))), "{row:?}");
+    }
+    assert!(matches!(bed.engine().scan(b"", b"", 9), Err(StoreError::Read(_))));
+    commit(bed, "bb=4");
+    assert_eq!(bed.engine().get(b"bb").unwrap(), Some(bytes("4")));
+    assert!(matches!(bed.engine().get(b"aa"), Err(StoreError::Read(_))));
+}
+
 pub(crate) fn a_checkpoint_equals_its_source<B: Bed>(bed: &mut B) {
     for n in 0..500 {
         commit(bed, &format!("row{n:03}={n} gone{n:03}={n}"));

@@ -1,7 +1,8 @@
 //! How envelopes lie on a link: a length and then the bytes, after one greeting.
 //!
 //! ```text
-//! greeting   "ARML" version cluster from to
+//! greeting   "ARML" version cluster from to began
+//! refusal    one byte, the other way: a process that began earlier is this member
 //! frame      length (4 bytes, big endian) envelope
 //! ```
 
@@ -14,10 +15,12 @@ use placement::NodeId;
 /// The longest envelope, in bytes: the longest value, twice for siblings, and room for everything around it.
 pub const FRAME_BYTES_MAX: usize = 2 * VALUE_BYTES_MAX + 1024 * 1024;
 /// How long a greeting is, in bytes.
-pub const GREETING_BYTES: usize = 4 + 1 + 8 + 8 + 8;
+pub const GREETING_BYTES: usize = 4 + 1 + 8 + 8 + 8 + 8;
+/// What a listener says before it ends a link, where another process that it hears is the same member and began earlier.
+pub const TWIN: u8 = b'2';
 
 const MAGIC: &[u8; 4] = b"ARML";
-const LINK_VERSION: u8 = 1;
+const LINK_VERSION: u8 = 2;
 const LENGTH_BYTES: usize = 4;
 /// Frames up to this long are copied out of the read buffer, in bytes.
 const COPIED_BYTES_MAX: usize = 16 * 1024;
@@ -31,6 +34,8 @@ pub struct Greeting {
     pub from: NodeId,
     /// Who is meant to listen.
     pub to: NodeId,
+    /// When its process began, for telling two processes apart that are one member: the greater number began later.
+    pub began: u64,
 }
 
 impl Greeting {
@@ -41,6 +46,7 @@ impl Greeting {
         out.put_u64(self.cluster);
         out.put_u64(self.from.0);
         out.put_u64(self.to.0);
+        out.put_u64(self.began);
     }
 
     /// Reads a greeting of [`GREETING_BYTES`].
@@ -53,8 +59,8 @@ impl Greeting {
             reader.version(*expected)?;
         }
         reader.version(LINK_VERSION)?;
-        let greeting =
-            Self { cluster: reader.u64()?, from: NodeId(reader.u64()?), to: NodeId(reader.u64()?) };
+        let (cluster, from, to) = (reader.u64()?, NodeId(reader.u64()?), NodeId(reader.u64()?));
+        let greeting = Self { cluster, from, to, began: reader.u64()? };
         reader.end()?;
         Ok(greeting)
     }

@@ -62,6 +62,7 @@ fn settings(host: &Host) -> Vec<(&'static str, String)> {
         ("appendfsync", appendfsync.to_owned()),
         ("appendonly", "yes".to_owned()),
         ("armilla.announce", config.announce.clone().unwrap_or_default()),
+        ("armilla.disk-reserve-bytes", config.disk_reserve_bytes.to_string()),
         ("armilla.cache-bytes", config.cache_bytes.to_string()),
         ("armilla.fsync", config.fsync.to_string()),
         ("armilla.id", config.id.clone()),

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 
 use super::REDIS_VERSION;
 use crate::config::Fsync;
+use crate::disk;
 use crate::host::{Host, ShardFigures};
 use crate::session::Session;
 
@@ -98,6 +99,12 @@ fn persistence(session: &Session, figures: &[ShardFigures], out: &mut String) {
     let fsync = session.host().config.fsync;
     field(out, "armilla_fsync", fsync);
     field(out, "armilla_survives_power_cut", u8::from(fsync == Fsync::Always));
+    field(out, "armilla_disk_room", disk::word(session.host().disk.room()));
+    if let Some(free_bytes) = session.host().disk.free_bytes() {
+        field(out, "armilla_disk_free_bytes", free_bytes);
+    }
+    field(out, "armilla_disk_reserve_bytes", session.host().config.disk_reserve_bytes);
+    field(out, "armilla_shards_failed", figures.iter().filter(|shard| shard.is_closed).count());
     field(out, "armilla_commits", figures.iter().map(|shard| shard.commits).sum::<u64>());
 }
 

@@ -13,6 +13,7 @@ use super::{cluster, info, text};
 use crate::config::{GRPC_PORT_OFFSET, HTTP_PORT_OFFSET};
 use crate::connection::Form;
 use crate::control::{Control, Question};
+use crate::disk;
 use crate::host::{Host, ShardFigures};
 use crate::session::Session;
 use crate::shard::Ask;
@@ -53,6 +54,9 @@ pub(super) fn status(host: &Host, here: SocketAddr) -> Reply {
         (text("keys"), Reply::Integer(keys)),
         (text("clients"), number(host.clients.count() as u64)),
         (text("memory_bytes"), number(info::resident_bytes())),
+        (text("disk_room"), text(disk::word(host.disk.room()))),
+        (text("disk_free_bytes"), host.disk.free_bytes().map_or(Reply::Nil, number)),
+        (text("shards_failed"), number(figures.iter().filter(|shard| shard.is_closed).count() as u64)),
         (text("uptime_seconds"), number(host.clock.uptime().as_secs())),
         (text("http_port_reserved"), Reply::Integer(port(HTTP_PORT_OFFSET))),
         (text("grpc_port_reserved"), Reply::Integer(port(GRPC_PORT_OFFSET))),

@@ -1,0 +1,63 @@
+//! The end of a node whose disk has failed: whoever waits for it is told.
+//!
+//! Not a recovery: another node is opened over what the disk holds, with a new actor, and knows nothing of this.
+//!
+//! 1. A write that was applied anywhere is told `UNKNOWN`; what was not begun is refused.
+//! 2. Nothing that waited for the disk is done: no acknowledgement leaves, and no answer says what is not durable.
+
+use crate::event::{Action, Now, Outbox};
+use crate::forward;
+use crate::rows::Storage;
+use crate::state::{Node, Turn};
+use crate::task::refuse;
+use crate::work::Work;
+use crate::write;
+use store::Commit;
+use wire::peer::Message;
+use wire::{Fault, Reply};
+
+impl Node {
+    /// Ends everything that waits for peers, and what was decided and waits for a commit (`held`), with answers that wait
+    /// for nothing. Nothing is to be handled afterwards.
+    pub fn abandon(
+        &mut self,
+        now: Now,
+        store: &mut Storage,
+        held: impl IntoIterator<Item = Action>,
+        out: &mut Outbox,
+    ) {
+        for action in held.into_iter().filter_map(unsettled) {
+            out.push(Commit::default(), action);
+        }
+        let mut turn = Turn { now, store, out };
+        for ticket in self.pending.tickets() {
+            match self.pending.take(ticket) {
+                Some(Work::Write(write)) => write::give_up(self, &mut turn, *write),
+                // It has read and not yet written: what it was for was not applied.
+                Some(Work::Read(read)) => refuse(self, &mut turn, read.task, Fault::Storage),
+                Some(Work::Passed(passed)) => forward::give_up(self, &mut turn, *passed),
+                None => {}
+            }
+        }
+        // Each that ends lets the next of its key come.
+        while let Some((task, _)) = self.queues.next_ready() {
+            refuse(self, &mut turn, task, Fault::Storage);
+        }
+    }
+}
+
+/// What is left of an action that waited for a commit which will never settle.
+fn unsettled(action: Action) -> Option<Action> {
+    match action {
+        Action::Answer { id, .. } => Some(Action::Answer { id, reply: Reply::Error(Fault::StorageFailed) }),
+        Action::Send { to, mut envelope } => match envelope.message {
+            Message::Answer { ticket, .. } => {
+                let reply = Reply::Error(Fault::StorageFailed);
+                envelope.message = Message::Answer { ticket, reply };
+                Some(Action::Send { to, envelope })
+            }
+            _ => None,
+        },
+        Action::Adopt(_) => None,
+    }
+}

@@ -1,0 +1,60 @@
+//! A node from what its storage holds.
+//!
+//! Invariant: a storage that may have forgotten something is not believed: every partition that others own too begins
+//! as learning.
+
+use crate::heard::Heard;
+use crate::learning;
+use crate::meta_names::Space;
+use crate::pending::Pending;
+use crate::queues::Queues;
+use crate::room::Room;
+use crate::rows::{RowError, Storage};
+use crate::state::{Identity, Node, Options, Trust, mine};
+use crate::stored;
+use crate::sync::{Scrub, Sync};
+use causal::Clock;
+use placement::Layout;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Node {
+    /// A node with what its storage holds. The storage is new and packs the rows of contexts from now on.
+    ///
+    /// # Errors
+    /// Where what is stored cannot be read.
+    pub fn open(
+        identity: Identity,
+        options: Options,
+        layout: Arc<Layout>,
+        store: &mut Storage,
+        trust: Trust,
+    ) -> Result<Self, RowError> {
+        store.pack(Space::Contexts as u8)?;
+        let mut node = Self {
+            identity,
+            options,
+            clock: Clock::new(identity.actor),
+            replicas: stored::replicas(store)?,
+            pending: Pending::new(identity.actor.0.rotate_left(32)),
+            queues: Queues::default(),
+            heard: Heard::default(),
+            links: BTreeSet::new(),
+            sync: Sync::default(),
+            scrub: Scrub::default(),
+            mine: mine(&layout, identity.node, &options),
+            ahead: None,
+            held_until: 0,
+            room: Room::default(),
+            layout,
+        };
+        if trust == Trust::Lost {
+            for partition in node.mine.clone() {
+                if node.layout.owners(partition).len() > 1 {
+                    learning::forget(&mut node, store, partition)?;
+                }
+            }
+        }
+        Ok(node)
+    }
+}

@@ -1,0 +1,186 @@
+//! A shard whose disk has failed: what is said meanwhile, and the thread that opens its store again.
+//!
+//! ```text
+//!   committer ── failed ──▶ shard: everybody who waits is told; no core from now on
+//!                             └─▶ thread: let go of the engine, pause, open it ── opened ──▶ shard: a new core
+//! ```
+//!
+//! What the engine can have lost then:
+//!
+//! * **No room.** A write that finds no room tears the batch that was being written, and nothing before it: those bytes are
+//!   in files already. That batch was not acknowledged, and is dropped as a whole when the journal is read. All that was
+//!   synced is there.
+//! * **Anything else.** A write that failed may have damaged the sector that it shares with what was synced before, and the
+//!   system may show in memory what never came to the disk. So the journals are written anew, and the node begins as one
+//!   that may have forgotten something. A node that owns everything alone has nobody to learn from: it goes on if no commit
+//!   that was synced is missing.
+//!
+//! 1. Nothing is acknowledged between the failure and the opening.
+//! 2. A store that cannot be opened again, or fails again and again, ends the process.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
+
+use node::{Action, Event, Room, Trust};
+use store::{Lsm, StoreError};
+use wire::peer::{Envelope, Message, Verdict};
+use wire::{Fault, Reply};
+
+use crate::control::Control;
+use crate::host::Host;
+use crate::letter::Letter;
+use crate::opened::Opened;
+use crate::stores;
+
+/// The pause before the first attempt.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// The longest pause between two attempts.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How often the thread looks whether the process ends while it pauses.
+const LOOK: Duration = Duration::from_millis(20);
+/// Failures after which the process ends, each within [`CALM`] of the opening before it. A full disk is none: it is waited
+/// for as long as it takes.
+const FAILURES_MAX: u32 = 4;
+/// With less than this free a worker of the engine that has failed has found no room, bytes: it writes whole memtables.
+const WORKER_BYTES_MIN: u64 = 64 << 20;
+/// A store that has worked this long is as good as a new one.
+const CALM: Duration = Duration::from_secs(60);
+
+/// What a shard remembers of its failures, and the thread that mends the last one.
+#[derive(Debug, Default)]
+pub(super) struct Reopening {
+    failures: Cell<u32>,
+    opened_at: Cell<Option<Instant>>,
+    is_ending: Arc<AtomicBool>,
+    thread: RefCell<Option<JoinHandle<()>>>,
+}
+
+impl Reopening {
+    /// The disk of shard `index` has failed: has its store opened again.
+    pub(super) fn begin(&self, host: &Arc<Host>, index: usize, engine: Arc<Lsm>, error: StoreError) {
+        let was_calm = self.opened_at.get().is_none_or(|at| at.elapsed() > CALM);
+        let is_full = matches!(error, StoreError::Full(_));
+        let failures = if was_calm { 0 } else { self.failures.get() } + u32::from(!is_full);
+        self.failures.set(failures);
+        if is_full {
+            host.disk.found_full();
+        }
+        tracing::error!(shard = index, %error, failures, "storage failed: its store is opened again");
+        let attempts =
+            Attempts { host: Arc::clone(host), index, failures, is_ending: Arc::clone(&self.is_ending) };
+        let thread = std::thread::Builder::new().name(format!("reopening-{index}"));
+        match thread.spawn(move || attempts.run(engine, &error)) {
+            Ok(thread) => drop(self.thread.replace(Some(thread))),
+            Err(error) => fail(host, format!("shard {index} cannot be opened again: {error}")),
+        }
+    }
+
+    /// There is a core again.
+    pub(super) fn end(&self) {
+        self.opened_at.set(Some(Instant::now()));
+    }
+
+    /// Ends the attempts and waits for that.
+    pub(super) fn finish(&self) {
+        self.is_ending.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn fail(host: &Host, reason: String) {
+    // Where the queue is full the process is ending already.
+    let _ = host.control.try_send(Control::Failed(reason));
+}
+
+/// The attempts to open one store again.
+struct Attempts {
+    host: Arc<Host>,
+    index: usize,
+    failures: u32,
+    is_ending: Arc<AtomicBool>,
+}
+
+impl Attempts {
+    fn run(self, engine: Arc<Lsm>, cause: &StoreError) {
+        // The committer lets go of it too; what the engine still does when it is dropped is done here.
+        while Arc::strong_count(&engine) > 1 && self.pause(LOOK) {}
+        drop(engine);
+        let mut failures = self.failures;
+        // A worker of the engine does not say why it has failed; where there is no room that is why.
+        let has_little = self.host.disk.free_bytes().is_some_and(|free| free < WORKER_BYTES_MIN);
+        let mut is_full =
+            matches!(cause, StoreError::Full(_)) || has_little || self.host.disk.room() == Room::Gone;
+        let is_suspect = !is_full;
+        let mut pause = PAUSE_MIN * 2u32.pow(failures.min(FAILURES_MAX));
+        while self.pause(pause) {
+            if !is_full && failures > FAILURES_MAX {
+                return fail(&self.host, format!("shard {} fails again and again: {cause}", self.index));
+            }
+            match self.attempt(is_suspect) {
+                Ok(opened) => {
+                    tracing::warn!(shard = self.index, "the store is open again");
+                    return self.host.mailboxes[self.index].post(Letter::Opened(Box::new(opened)));
+                }
+                Err(error) => {
+                    is_full = matches!(error, stores::OpenError::Full(_));
+                    failures += u32::from(!is_full);
+                    tracing::error!(shard = self.index, %error, "the store cannot be opened again yet");
+                }
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    fn attempt(&self, is_suspect: bool) -> Result<Opened, stores::OpenError> {
+        let mut trust = Trust::Whole;
+        if is_suspect {
+            stores::rewrite(&self.host, self.index)?;
+            stores::note_loss(&self.host, self.index)?;
+            trust = if self.has_others() { Trust::Lost } else { Trust::Whole };
+        }
+        let (engine, found) = stores::open_one(&self.host, self.index, true)?;
+        if found == Trust::Lost {
+            trust = Trust::Lost;
+        }
+        Ok(Opened::over(&self.host, self.index, engine, trust)?)
+    }
+
+    /// Whether there are other owners, from whom can be learned what is lost.
+    fn has_others(&self) -> bool {
+        self.host.layout().replicas() > 1
+    }
+
+    /// Pauses; tells whether to go on.
+    fn pause(&self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        while Instant::now() < until && !self.is_ending.load(Ordering::Acquire) {
+            sleep(LOOK.min(pause));
+        }
+        !self.is_ending.load(Ordering::Acquire)
+    }
+}
+
+/// What a shard without a core does with an event: nothing is applied, so whoever asks can ask another node.
+pub(super) fn refusal(event: Event) -> Option<Action> {
+    let (from, envelope) = match event {
+        Event::Request { id, .. } => {
+            return Some(Action::Answer { id, reply: Reply::Error(Fault::Storage) });
+        }
+        Event::Message { from, envelope } => (from, envelope),
+        Event::Link { .. } | Event::Layout(_) | Event::Tick => return None,
+    };
+    let message = match envelope.message {
+        Message::Apply { ticket, .. } | Message::Mend { ticket, .. } => {
+            Message::Applied { ticket, verdict: Verdict::Refused }
+        }
+        Message::Fetch { ticket, .. } => Message::Unreadable { ticket },
+        Message::Ask { ticket, .. } => Message::Answer { ticket, reply: Reply::Error(Fault::Storage) },
+        _ => return None,
+    };
+    Some(Action::Send { to: from, envelope: Envelope { message, ..envelope } })
+}
