@@ -64,7 +64,7 @@ impl Node {
                 request::accept(self, turn, Origin::Peer(from, ticket), partition, request);
             }
             Message::Answer { ticket, reply } => forward::answered(self, turn, ticket, reply),
-            Message::Layout { .. } | Message::LayoutWanted | Message::Alive => {}
+            Message::Layout { .. } | Message::LayoutWanted | Message::Alive | Message::Gossip(_) => {}
         }
     }
 

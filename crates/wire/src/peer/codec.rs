@@ -3,6 +3,7 @@
 //! 1. A tag and the order of its fields never change; what must change gets a new tag.
 //! 2. Nothing is allocated that the bytes received do not pay for.
 
+use super::gossip::Gossip;
 use super::{Envelope, Found, Hashes, Job, Message, Report, Request, Ticket, Verdict};
 use crate::resp::{self, Protocol, ReplyDecoder};
 use crate::{Level, Reply};
@@ -86,6 +87,10 @@ impl Message {
             }
             Self::LayoutWanted => out.put_u8(11),
             Self::Alive => out.put_u8(12),
+            Self::Gossip(gossip) => {
+                out.put_u8(40);
+                gossip.encode(out);
+            }
         }
     }
 
@@ -95,6 +100,7 @@ impl Message {
             10 => return Ok(Self::Layout { layout: reader.bytes()? }),
             11 => return Ok(Self::LayoutWanted),
             12 => return Ok(Self::Alive),
+            40 => return Gossip::decode(reader).map(Self::Gossip),
             _ => {}
         }
         let ticket = Ticket(reader.u64()?);
