@@ -5,7 +5,7 @@ use crate::event::{Action, Event, Now, Outbox};
 use crate::rows::Storage;
 use crate::state::{Node, Turn};
 use crate::work::{Origin, Work};
-use crate::{forward, queue, read, request, serve, write};
+use crate::{forward, queue, read, request, serve, steering, write};
 use bytes::Bytes;
 use placement::{Layout, NodeId};
 use std::sync::Arc;
@@ -21,7 +21,11 @@ impl Node {
                 request::accept(self, &mut turn, Origin::Client(id), partition, request);
             }
             Event::Message { from, envelope } => self.hear(&mut turn, from, envelope),
-            Event::Link { peer, up } => self.link(&mut turn, peer, up),
+            Event::Link { peer, up } => {
+                self.link(&mut turn, peer, up);
+                steering::linked(self, &mut turn, peer, up);
+            }
+            Event::Health { peer, is_trusted } => steering::trust(self, &mut turn, peer, is_trusted),
             Event::Layout(layout) => self.adopt(layout),
             Event::Tick => self.tick(&mut turn),
         }
@@ -30,6 +34,8 @@ impl Node {
 
     fn hear(&mut self, turn: &mut Turn<'_>, from: NodeId, envelope: Envelope) {
         let Envelope { epoch, partition, message } = envelope;
+        // Whatever layout the other goes by.
+        steering::heard(self, turn, from, &message);
         match message {
             Message::Layout { layout } => return self.offered(turn, &layout),
             Message::LayoutWanted => {
@@ -103,6 +109,7 @@ impl Node {
                 None => {}
             }
         }
+        steering::tick(self, turn);
     }
 
     fn offered(&mut self, turn: &mut Turn<'_>, layout: &[u8]) {
@@ -116,6 +123,9 @@ impl Node {
         if layout.epoch() > self.layout.epoch() {
             self.layout = layout;
             self.held_until = 0;
+            if let Some(membership) = &mut self.membership {
+                membership.adopt(&self.layout);
+            }
         }
     }
 }

@@ -19,6 +19,8 @@
 //! | `serve` | what an owner does for a coordinator |
 //! | `replica` | one partition: the causal map on storage |
 //! | `rows` | how it lies there |
+//! | `membership` | how the other members are |
+//! | `steering` | what that means for requests |
 //!
 //! What this crate does not know: bytes on a wire, connections, files, how long an fsync takes.
 
@@ -29,6 +31,7 @@ mod explain;
 mod forward;
 mod heard;
 mod list;
+mod membership;
 mod meta;
 mod meta_names;
 mod pending;
@@ -45,6 +48,7 @@ mod rows;
 mod serve;
 mod siblings;
 mod state;
+mod steering;
 mod stored;
 mod tally;
 mod task;
@@ -52,6 +56,7 @@ mod work;
 mod write;
 
 pub use event::{Action, Event, Now, Outbox, RequestId};
+pub use membership::{Sighting, Speaker};
 pub use rows::{RowError, Storage};
 pub use state::{Identity, Node, Options};
 pub use tally::{Standing, Tally};

@@ -13,7 +13,7 @@ use crate::queue;
 use crate::read;
 use crate::siblings;
 use crate::state::{Node, Turn};
-use crate::task::{finish, is_live, no_quorum, refuse};
+use crate::task::{askable, finish, no_quorum, refuse};
 use crate::work::{Kind, Origin, Plan, Purpose, Task};
 use crate::write;
 use bytes::Bytes;
@@ -48,7 +48,7 @@ pub(crate) fn accept(
     let me = node.identity.node;
     let owners = node.layout.owners(partition);
     let is_owner = owners.contains(&me);
-    let first_live = owners.iter().copied().find(|owner| is_live(node, *owner));
+    let first_live = askable(node, partition).next();
     let stays = match (origin, kind) {
         (Origin::Client(_), Kind::Update) => first_live == Some(me),
         _ => is_owner,

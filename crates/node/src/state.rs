@@ -6,6 +6,7 @@
 
 use crate::event::{Action, Now, Outbox};
 use crate::heard::Heard;
+use crate::membership::{Membership, Sighting, Speaker};
 use crate::meta_names::Space;
 use crate::pending::Pending;
 use crate::queues::Queues;
@@ -18,6 +19,7 @@ use placement::{Layout, NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Commit;
+use wire::peer::gossip::Load;
 use wire::peer::{Envelope, Hashes, Message};
 
 /// How a node behaves. Times are in milliseconds.
@@ -29,11 +31,13 @@ pub struct Options {
     pub retry_ms: u64,
     /// How many requests may wait at once.
     pub requests_max: usize,
+    /// Whether this node is the one of its process that speaks with other members of how they are: that of partition 0.
+    pub speaker: Option<Speaker>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { request_timeout_ms: 2_000, retry_ms: 250, requests_max: 100_000 }
+        Self { request_timeout_ms: 2_000, retry_ms: 250, requests_max: 100_000, speaker: None }
     }
 }
 
@@ -58,6 +62,10 @@ pub struct Node {
     pub(crate) queues: Queues,
     pub(crate) heard: Heard,
     pub(crate) links: BTreeSet<NodeId>,
+    /// Those that are asked after all others.
+    pub(crate) suspected: BTreeSet<NodeId>,
+    /// How the members are, at the node that speaks for its process.
+    pub(crate) membership: Option<Membership>,
     /// Until when a clock that runs ahead keeps this node from coordinating writes, and how far ahead it is.
     pub(crate) ahead: Option<(u64, u64)>,
     /// Until when writes are refused while a member joins.
@@ -110,6 +118,8 @@ impl Node {
             queues: Queues::default(),
             heard: Heard::default(),
             links: BTreeSet::new(),
+            suspected: BTreeSet::new(),
+            membership: options.speaker.map(|speaker| Membership::new(identity.node, speaker, &layout)),
             ahead: None,
             held_until: 0,
             layout,
@@ -150,7 +160,20 @@ impl Node {
 
     /// When the next [`crate::Event::Tick`] is due, by the monotonic clock.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.pending.next_visit()
+        let looks = self.membership.iter().map(Membership::next_look);
+        looks.chain(self.pending.next_visit()).min()
+    }
+
+    /// Every member as this node sees it, where it speaks for its process.
+    pub fn sightings(&self) -> impl Iterator<Item = Sighting> {
+        self.membership.iter().flat_map(Membership::sightings)
+    }
+
+    /// What this process has to do now, for others to know; `beat` is counted here.
+    pub fn set_load(&mut self, load: Load) {
+        if let Some(membership) = &mut self.membership {
+            membership.set_load(load);
+        }
     }
 
     /// The layout that it goes by.

@@ -83,6 +83,7 @@ impl World {
             request_timeout_ms: rng.between(150, 800),
             retry_ms: rng.between(20, 100),
             requests_max: 1_000,
+            ..Options::default()
         };
         let machines = layout.members().iter().map(|member| Machine::new(member.id)).collect();
         let mut world = Self {
@@ -191,6 +192,7 @@ impl World {
             Action::Answer { id, reply } => self.answered(id, &reply),
             Action::Send { to, envelope } => self.send(machine, to, &envelope),
             Action::Adopt(_) => self.wrongs.push("a layout changed although nobody changed it".into()),
+            Action::Health(_) => {}
         }
     }
 

@@ -163,6 +163,7 @@ impl Shard {
                 // Where the queue is full the same layout is offered again soon.
                 let _ = self.host.control.try_send(Control::Newer(layout));
             }
+            Action::Health(_) => {}
         }
     }
 
