@@ -17,6 +17,8 @@ pub struct Faults {
     pub crashes: u64,
     /// Clocks set wrong while running.
     pub jumps: u64,
+    /// Members that were gone for so long that another had to notice it.
+    pub gone: u64,
 }
 
 impl AddAssign for Faults {
@@ -27,5 +29,6 @@ impl AddAssign for Faults {
         self.one_way_cuts += other.one_way_cuts;
         self.crashes += other.crashes;
         self.jumps += other.jumps;
+        self.gone += other.gone;
     }
 }
