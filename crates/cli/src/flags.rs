@@ -104,8 +104,11 @@ pub(crate) struct TalkFlags {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 share is the part of the ring that a member owns; keys, how many it has a copy of, by its own word; lag, the bytes that
-the node asked has for it and could not send yet: all as of the last second or two. A `silent` member is connected and
-has not been heard of for seconds.
+the node asked has for it and could not send yet: all as of the last second or two; since, how long a member is in its
+state; incarnation, which of its own words this goes by.
+A `suspect` member has not answered, neither the node asked nor others; it is asked after others, and `down` once it has
+not denied that for seconds. To an `unlinked` member the node asked has no connection, and a `silent` one it has not heard
+for seconds, although others say that it is alive.
 Exit codes: 0, all members are up; 1, some are not; 2, no connection.")]
 pub(crate) struct StatusFlags {
     #[command(flatten)]

@@ -24,7 +24,7 @@ const ANSWER_SECONDS_MAX: u64 = 10;
 /// Longest wait for each member's word on its keys, in seconds; the table is worth showing without it.
 const MEMBER_SECONDS_MAX: u64 = 2;
 /// The first column of the table that holds numbers.
-const COLUMN_OF_NUMBERS: usize = 5;
+const COLUMN_OF_NUMBERS: usize = 6;
 /// Some members are not up.
 const EXIT_SOME_DOWN: u8 = 1;
 
@@ -43,8 +43,14 @@ pub(crate) struct Report {
 #[derive(Debug)]
 pub(crate) struct Seen {
     name: String,
-    /// What the node says of it: `this node`, `up`, `silent`, `down`.
+    /// What the node says of it: `this node`, `up`, `suspect`, `down`, `unlinked`, `silent`.
     state: String,
+    /// For how long, in milliseconds.
+    since_ms: Option<i64>,
+    /// Which of its own words that goes by.
+    incarnation: Option<i64>,
+    /// Requests of its clients in a second, by its own word.
+    operations: Option<i64>,
     client: String,
     peer: String,
     zone: String,
@@ -117,7 +123,20 @@ impl Report {
     fn table(&self) -> String {
         let mut table = Table::new();
         table.load_preset(NOTHING);
-        table.set_header(["member", "state", "clients", "peers", "zone", "weight", "share", "keys", "lag"]);
+        table.set_header([
+            "member",
+            "state",
+            "since",
+            "clients",
+            "peers",
+            "zone",
+            "weight",
+            "share",
+            "keys",
+            "ops/s",
+            "lag",
+            "incarnation",
+        ]);
         for member in &self.members {
             table.add_row(member.row());
         }
@@ -148,6 +167,9 @@ impl Seen {
         Self {
             name: text(reply, "name"),
             state: text(reply, "state"),
+            since_ms: integer(reply, "since_ms_ago"),
+            incarnation: integer(reply, "incarnation"),
+            operations: integer(reply, "operations_per_s"),
             client: text(reply, "client_addr"),
             peer: text(reply, "peer_addr"),
             zone: text(reply, "zone"),
@@ -168,13 +190,15 @@ impl Seen {
         integer(&reply, "keys")
     }
 
-    fn row(&self) -> [String; 9] {
+    fn row(&self) -> [String; 12] {
         let share = self.share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0));
-        let keys = self.keys.map_or_else(|| "-".to_owned(), |keys| keys.to_string());
+        let number = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+        let [keys, operations, incarnation] = [self.keys, self.operations, self.incarnation].map(number);
+        let since = self.since_ms.map_or_else(|| "-".to_owned(), |ms| format!("{} s", ms / 1_000));
         let lag = self.lag.map_or_else(|| "-".to_owned(), |bytes| format!("{bytes} B"));
         let texts = [&self.name, &self.state, &self.client, &self.peer, &self.zone, &self.weight];
         let [name, state, client, peer, zone, weight] = texts.map(Clone::clone);
-        [name, state, client, peer, zone, weight, share, keys, lag]
+        [name, state, since, client, peer, zone, weight, share, keys, operations, lag, incarnation]
     }
 }
 
@@ -214,6 +238,9 @@ mod tests {
             ("zone", Reply::bulk("dc1/rack1")),
             ("weight", Reply::Integer(1)),
             ("state", Reply::bulk(state)),
+            ("since_ms_ago", Reply::Integer(61_500)),
+            ("incarnation", Reply::Integer(7)),
+            ("operations_per_s", Reply::Integer(90)),
             ("share", Reply::Double(1.0 / 3.0)),
             ("waiting_bytes", Reply::Integer(0)),
         ])
@@ -234,9 +261,9 @@ mod tests {
         let report = Report::of(&reply).unwrap();
         assert!(!report.all_up());
         let expected = "\
-member  state      clients         peers            zone       weight   share  keys  lag
-a       this node  127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %    12  0 B
-b       down       127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %     -  0 B
+member  state      since  clients         peers            zone       weight   share  keys  ops/s  lag  incarnation
+a       this node  61 s   127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %    12     90  0 B            7
+b       down       61 s   127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %     -     90  0 B            7
 
 1 of 2 up, layout 3, as a sees it";
         assert_eq!(report.table(), expected);
@@ -251,7 +278,7 @@ b       down       127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %   
     fn only_up_is_up() {
         let all = |state| Report::of(&status(vec![member("a", state)])).unwrap().all_up();
         assert!(all("up") && all("this node"));
-        assert!(!all("silent") && !all("") && !all("UP?"));
+        assert!(!all("suspect") && !all("silent") && !all("") && !all("UP?"));
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(crate) enum Letter {
     Envelope { from: NodeId, envelope: Envelope },
     /// Batches up to this one are as durable as is wanted.
     Settled(Commit),
+    /// A peer is to be asked before others, or after them.
+    Health { peer: NodeId, is_trusted: bool },
     /// A newer layout.
     Layout(Arc<Layout>),
     /// A client has connected.

@@ -39,8 +39,6 @@ pub(crate) struct Link {
     blocked: Cell<bool>,
     /// Whether the node was told that the peer can be reached.
     up: Cell<bool>,
-    /// When the connection came about, in milliseconds of the monotonic clock.
-    since_ms: Cell<u64>,
     dropped: Cell<u64>,
     /// Bytes of the last message that was too long for a frame, until somebody has told of it.
     too_long: Cell<Option<usize>>,
@@ -59,7 +57,6 @@ impl Link {
             writer: RefCell::default(),
             blocked: Cell::new(false),
             up: Cell::new(false),
-            since_ms: Cell::new(0),
             dropped: Cell::new(0),
             too_long: Cell::new(None),
             waker: RefCell::default(),
@@ -155,15 +152,6 @@ impl Link {
         self.up.replace(up) != up
     }
 
-    pub(crate) fn since_ms(&self) -> u64 {
-        self.since_ms.get()
-    }
-
-    /// Notes when a connection came about: the peer has some time to be heard from then on.
-    pub(crate) fn note_since(&self, now_ms: u64) {
-        self.since_ms.set(now_ms);
-    }
-
     /// Waits between two attempts to connect, unless there is reason to believe that the next one succeeds.
     pub(crate) async fn rest(&self, at_most: Duration) {
         let _ = timeout(at_most, self.call.notified()).await;
@@ -190,7 +178,6 @@ impl Link {
     pub(crate) fn figures(&self) -> LinkFigures {
         LinkFigures {
             peer: self.peer,
-            is_connected: self.is_connected(),
             is_up: self.is_up(),
             waiting_bytes: self.out.borrow().len(),
             dropped: self.dropped.get(),

@@ -1,13 +1,14 @@
-//! Links between nodes: dialing out, listening to those who call, and noticing who is silent.
+//! Links between nodes: dialing out, listening to those who call, and giving up links on which nothing gets through.
 //!
 //! ```text
 //!   this node's shard ── one connection, one way ──▶ any shard of the peer, which routes by partition
 //!   the peer's shards ── one each ─────────────────▶ this node
 //! ```
 //!
-//! Not what messages mean (the node) nor how they wait (`link`).
+//! Not what messages mean (the node), how they wait (`link`), nor whether somebody answers them (`node::membership`): a link
+//! to a node that is stopped is up, and what is sent on it is read when that node goes on.
 //!
-//! 1. A peer counts as up for a shard while its link is connected and the peer itself was heard lately.
+//! 1. A peer counts as up for a shard while its link is connected.
 //! 2. Nothing is answered on a connection that a peer opened: answers go over one's own.
 
 use std::future::poll_fn;
@@ -30,12 +31,16 @@ use crate::letter::Caller;
 use crate::link::Link;
 use crate::shard::Shard;
 
-/// A peer that was not heard for this long is taken for unreachable, in milliseconds.
-const SILENT_MS_MAX: u64 = 3_000;
-/// How often something is said on a link, whatever else there is to say.
+/// What the peer's system has not acknowledged for this long gets nowhere: the link is given up and dialed anew. The system
+/// would go on for minutes, with longer and longer rests, and so long after a cut was mended.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(5);
+/// How often something is said on a link, whatever else there is to say, so that this is noticed on an idle one.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// Time for a connection to come about.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
+/// A caller that says nothing for this long is asked by the system whether it is there.
+const CALLER_IDLE: Duration = Duration::from_secs(30);
 const BACK_OFF_MIN: Duration = Duration::from_millis(50);
 const BACK_OFF_MAX: Duration = Duration::from_secs(1);
 /// Room that is made for each read, in bytes.
@@ -67,6 +72,8 @@ async fn connect(shard: &Shard, link: &Link) -> Result<TcpStream, Error> {
     let connecting = TcpStream::connect(&member.peer_addr);
     let stream = timeout(CONNECT_MAX, connecting).await.map_err(|_| Error::from(ErrorKind::TimedOut))??;
     stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
     Ok(stream)
 }
 
@@ -76,7 +83,6 @@ async fn hold(shard: &Rc<Shard>, link: &Link, stream: TcpStream) -> Error {
     let mut greeting = BytesMut::new();
     Greeting { cluster: shard.layout().cluster(), from: shard.host.me, to: link.peer }.encode(&mut greeting);
     link.connected(writer, greeting);
-    link.note_since(shard.host.clock.monotonic_ms());
     say_alive(shard, link);
     set_up(shard, link, true);
     tracing::info!(peer = %link.peer, shard = shard.index, "a peer is reached");
@@ -102,20 +108,16 @@ async fn hold(shard: &Rc<Shard>, link: &Link, stream: TcpStream) -> Error {
     error
 }
 
-/// Says something on every link each second, and tells the node who is silent and who is back.
+/// Says something on every link each second.
 pub(crate) async fn watch(shard: Rc<Shard>) {
     loop {
         sleep(KEEP_ALIVE).await;
-        let now = shard.host.clock.monotonic_ms();
         for link in shard.links() {
             say_alive(&shard, &link);
             link.flush();
             if let Some(bytes) = link.take_too_long() {
                 tracing::warn!(peer = %link.peer, bytes, max = frame::FRAME_BYTES_MAX, "a message to a peer was too long");
             }
-            let heard = shard.host.heard(link.peer).unwrap_or(0);
-            let recently = now.saturating_sub(heard.max(link.since_ms())) <= SILENT_MS_MAX;
-            set_up(&shard, &link, link.is_connected() && recently);
         }
     }
 }
@@ -145,6 +147,9 @@ fn set_up(shard: &Shard, link: &Link, up: bool) {
 pub(crate) async fn listen(shard: Rc<Shard>, caller: Caller) {
     let Caller { stream, from, read: mut buffer } = caller;
     let Ok(mut stream) = TcpStream::from_std(stream) else { return };
+    // One that never says goodbye is noticed, if late, and does not stay for good.
+    let keep_alive = socket2::TcpKeepalive::new().with_time(CALLER_IDLE);
+    let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
     shard.called_by(from);
     loop {
         loop {

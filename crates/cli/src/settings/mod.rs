@@ -110,6 +110,13 @@ pub(crate) struct Settings {
     /// How long another node may take, in milliseconds, before it is asked again. [default: 250]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     retry_ms: Option<u64>,
+    /// How often this node probes another member, in milliseconds; that is also how long an answer may take. With three
+    /// members one that does not answer is suspect within three of these, and asked after others. [default: 500]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    probe_every_ms: Option<u64>,
+    /// How long a member is suspect, in milliseconds, before it is shown as down. [default: 5000]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    suspicion_ms: Option<u64>,
     /// Clients at once. [default: 10000]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     maxclients: Option<u32>,
@@ -246,6 +253,8 @@ impl Settings {
             zone: self.zone.or(below.zone),
             request_timeout_ms: self.request_timeout_ms.or(below.request_timeout_ms),
             retry_ms: self.retry_ms.or(below.retry_ms),
+            probe_every_ms: self.probe_every_ms.or(below.probe_every_ms),
+            suspicion_ms: self.suspicion_ms.or(below.suspicion_ms),
             maxclients: self.maxclients.or(below.maxclients),
             cache_bytes: self.cache_bytes.or(below.cache_bytes),
             log: self.log.or(below.log),
@@ -271,6 +280,8 @@ impl Settings {
             zone: self.zone.unwrap_or(default.zone),
             request_timeout: self.request_timeout_ms.map_or(default.request_timeout, Duration::from_millis),
             retry: self.retry_ms.map_or(default.retry, Duration::from_millis),
+            probe_every: self.probe_every_ms.map_or(default.probe_every, Duration::from_millis),
+            suspicion: self.suspicion_ms.map_or(default.suspicion, Duration::from_millis),
             clients_max: self.maxclients.map_or(default.clients_max, |count| count as usize),
             cache_bytes: self.cache_bytes.unwrap_or(default.cache_bytes),
             ..default

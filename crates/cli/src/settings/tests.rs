@@ -133,7 +133,8 @@ fn unknown_keys_are_refused_by_name() {
     assert_eq!(
         refusal("\"\" = 1", &[]),
         "FILE: there is no setting \"\"; there are id, addr, peer-addr, announce, dir, join, fsync, level, shards, \
-         replicas, partitions, weight, zone, request-timeout-ms, retry-ms, maxclients, cache-bytes, log"
+         replicas, partitions, weight, zone, request-timeout-ms, retry-ms, probe-every-ms, suspicion-ms, maxclients, \
+         cache-bytes, log"
     );
     let text = refusal("", &[("ARMILLA_XYZZY", "2")]);
     assert!(

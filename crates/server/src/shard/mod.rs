@@ -16,6 +16,7 @@
 mod asks;
 mod committer;
 mod held;
+mod speaking;
 mod turn;
 
 use std::cell::{Cell, RefCell};
@@ -70,6 +71,7 @@ pub(crate) struct Shard {
     rung: Cell<bool>,
     requests: Cell<u64>,
     ending: Cell<bool>,
+    looked: speaking::Looked,
 }
 
 /// The node and what it works on, in one turn at a time.
@@ -113,6 +115,7 @@ impl Shard {
         let options = Options {
             request_timeout_ms: ms(host.config.request_timeout),
             retry_ms: ms(host.config.retry),
+            speaker: speaking::speaker(&host, index).map_err(random)?,
             ..Options::default()
         };
         let identity = Identity { node: host.me, actor };
@@ -150,6 +153,7 @@ impl Shard {
             rung: Cell::new(false),
             requests: Cell::new(0),
             ending: Cell::new(false),
+            looked: speaking::Looked::default(),
             host,
         })
     }
@@ -269,7 +273,9 @@ impl Shard {
             links: self.links.borrow().values().map(|link| link.figures()).collect(),
             commits: core.commits,
         };
+        drop(core);
         self.host.publish(self.index, figures);
+        self.look();
     }
 
     /// Brings everything to the disk. Nothing may be handled afterwards.

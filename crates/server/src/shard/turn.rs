@@ -73,6 +73,9 @@ impl Shard {
                         core.unsettled_bytes -= bytes;
                     }
                 }
+                Letter::Health { peer, is_trusted } => {
+                    self.inbox.borrow_mut().push(Event::Health { peer, is_trusted });
+                }
                 Letter::Layout(layout) => self.adopt(layout, now, &mut arrivals),
                 Letter::Client(stream, addr) => arrivals.push(Arrival::Client(stream, addr)),
                 Letter::Caller(caller) => arrivals.push(Arrival::Caller(caller)),
@@ -163,7 +166,7 @@ impl Shard {
                 // Where the queue is full the same layout is offered again soon.
                 let _ = self.host.control.try_send(Control::Newer(layout));
             }
-            Action::Health(_) => {}
+            Action::Health(sighting) => self.sighted(&sighting),
         }
     }
 

@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 
 use placement::Member;
+use wire::peer::gossip::Health;
 use wire::{Fault, Reply};
 
 use super::{cluster, info, text};
@@ -63,15 +64,9 @@ pub(super) fn status(host: &Host, here: SocketAddr) -> Reply {
 
 fn member_row(host: &Host, member: &Member, here: SocketAddr, share: f64, figures: &[ShardFigures]) -> Reply {
     let links = || figures.iter().flat_map(|shard| &shard.links).filter(|link| link.peer == member.id);
-    let state = if member.id == host.me {
-        "this node"
-    } else if cluster::is_up(host, member.id) {
-        "up"
-    } else if links().any(|link| link.is_connected) {
-        "silent"
-    } else {
-        "down"
-    };
+    let sighting = host.sighting(member.id);
+    let since = sighting.map(|seen| host.clock.monotonic_ms().saturating_sub(seen.since_ms));
+    let load = sighting.map(|seen| seen.load).unwrap_or_default();
     let heard = host.heard(member.id).map(|at| host.clock.monotonic_ms().saturating_sub(at));
     Reply::Map(vec![
         (text("name"), text(member.name.clone())),
@@ -80,12 +75,33 @@ fn member_row(host: &Host, member: &Member, here: SocketAddr, share: f64, figure
         (text("peer_addr"), text(cluster::reachable(&member.peer_addr, here))),
         (text("zone"), text(member.zone.to_string())),
         (text("weight"), number(member.weight.into())),
-        (text("state"), text(state)),
+        (text("state"), text(state(host, member))),
+        (text("since_ms_ago"), since.map_or(Reply::Nil, number)),
+        (text("incarnation"), sighting.map_or(Reply::Nil, |seen| number(seen.incarnation))),
         (text("share"), Reply::Double(share)),
         (text("heard_ms_ago"), heard.map_or(Reply::Nil, number)),
+        (text("operations_per_s"), number(load.operations_per_s)),
+        (text("stored_bytes"), number(load.stored_bytes)),
+        (text("operations_behind"), number(load.operations_behind)),
+        (text("learning"), Reply::Boolean(load.is_learning)),
+        (text("disk_full"), Reply::Boolean(load.is_full)),
         (text("waiting_bytes"), number(links().map(|link| link.waiting_bytes as u64).sum())),
         (text("messages_dropped"), number(links().map(|link| link.dropped).sum())),
     ])
+}
+
+/// How a member is, in a word: what others know of it too, and then what is between it and this node.
+fn state(host: &Host, member: &Member) -> &'static str {
+    let Some(sighting) = host.sighting(member.id).filter(|_| member.id != host.me) else {
+        return if member.id == host.me { "this node" } else { "unknown" };
+    };
+    match sighting.health {
+        Health::Down => "down",
+        Health::Suspect => "suspect",
+        Health::Alive if sighting.is_silent => "silent",
+        Health::Alive if cluster::is_up(host, member.id) => "up",
+        Health::Alive => "unlinked",
+    }
 }
 
 fn shard_row((index, figures): (usize, &ShardFigures)) -> Reply {
