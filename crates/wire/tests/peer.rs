@@ -159,6 +159,7 @@ fn news() -> News {
         operations_behind: u64::MAX,
         is_learning: true,
         is_full: false,
+        says_error: true,
     };
     News { member: NodeId(9), incarnation: 1_700_000_000_000, health: Health::Suspect, load }
 }

@@ -25,6 +25,8 @@
 //!
 //! Not a failover: nothing moves. No socket, clock or random source: the time, a seed and a first incarnation are passed in.
 //!
+//! A member that says of itself that it is not well is believed: it is asked after others too.
+//!
 //! 1. Of two words about a member the one of the higher incarnation counts, of one incarnation the worse (`roster`).
 //! 2. Only a member raises its own incarnation, and it does so whenever it hears of itself anything but its newest word.
 //! 3. Every message carries the news of its sender and of whom it is sent to, so two that can speak agree on each other.
@@ -91,7 +93,7 @@ pub struct Sighting {
 impl Sighting {
     /// Whether it is to be asked before those that are not.
     pub fn is_trusted(&self) -> bool {
-        self.health == Health::Alive && !self.is_silent
+        self.health == Health::Alive && !self.is_silent && !self.load.says_error
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) struct Peer {
     is_minor: bool,
     is_silent: bool,
     /// Of what whoever asked was told last, and since when it is so.
-    shown: (Health, bool),
+    shown: (Health, bool, bool),
     since_ms: u64,
 }
 
@@ -213,7 +213,7 @@ impl Roster {
             let is_alive = peer.health == Health::Alive;
             peer.is_silent =
                 is_alive && peer.is_linked && silent_since.is_some_and(|since| peer.heard_at < since);
-            let state = (peer.health, peer.is_silent);
+            let state = (peer.health, peer.is_silent, peer.load.says_error);
             if std::mem::replace(&mut peer.shown, state) != state {
                 peer.since_ms = now_ms;
                 changes.push(peer.sighting(*id));

@@ -11,7 +11,7 @@
 //! | `link a b down`, `link a b up` | a's link to b |
 //! | `pause a`, `resume a` | a is stopped: what is said to it waits |
 //! | `restart a 7` | a starts anew, its first incarnation 7, and all links to and from it with it |
-//! | `load a 100` | a does 100 operations in a second |
+//! | `load a 100`, `load a error` | a does 100 operations in a second; a says that it is not well |
 //! | `show` | how everybody takes everybody |
 //! | `messages` | messages are shown from now on |
 
@@ -122,6 +122,7 @@ impl World {
                 }
                 Deed::Changed(sighting) => {
                     let silent = if sighting.is_silent { ", silent" } else { "" };
+                    let silent = if sighting.load.says_error { ", not well as it says" } else { silent };
                     let _ = writeln!(
                         self.out,
                         "{} {}: {} is {}{silent} ({})",
@@ -244,6 +245,9 @@ impl Runner for World {
             ("restart", [a, incarnation]) => {
                 self.restart(of(a)?, incarnation.parse()?);
                 self.deliver();
+            }
+            ("load", [a, "error"]) => {
+                self.members[of(a)?].set_load(Load { says_error: true, ..Load::default() });
             }
             ("load", [a, operations_per_s]) => {
                 let operations_per_s = operations_per_s.parse()?;

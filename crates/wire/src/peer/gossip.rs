@@ -101,6 +101,8 @@ pub struct Load {
     pub is_learning: bool,
     /// Whether its disk is full.
     pub is_full: bool,
+    /// Whether it says itself that it is not well: that is not to be doubted.
+    pub says_error: bool,
 }
 
 impl Gossip {
@@ -146,18 +148,20 @@ impl Word {
 
 const LEARNING: u8 = 1;
 const FULL: u8 = 2;
+const ERROR: u8 = 4;
 
 impl News {
     fn encode(&self, out: &mut BytesMut) {
         out.put_u64(self.member.0);
         put_varint(out, self.incarnation);
         out.put_u8(self.health as u8);
-        let Load { beat, operations_per_s, stored_bytes, operations_behind, is_learning, is_full } =
-            self.load;
+        let Load { beat, operations_per_s, stored_bytes, operations_behind, .. } = self.load;
         for number in [beat, operations_per_s, stored_bytes, operations_behind] {
             put_varint(out, number);
         }
-        out.put_u8(if is_learning { LEARNING } else { 0 } | if is_full { FULL } else { 0 });
+        let Load { is_learning, is_full, says_error, .. } = self.load;
+        let flags = [(is_learning, LEARNING), (is_full, FULL), (says_error, ERROR)];
+        out.put_u8(flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum());
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
@@ -172,11 +176,18 @@ impl News {
         let (beat, operations_per_s) = (number()?, number()?);
         let (stored_bytes, operations_behind) = (number()?, number()?);
         let flags = reader.u8()?;
-        if flags > LEARNING | FULL {
+        if flags > LEARNING | FULL | ERROR {
             return Err(reader.malformed());
         }
-        let (is_learning, is_full) = (flags & LEARNING != 0, flags & FULL != 0);
-        let load = Load { beat, operations_per_s, stored_bytes, operations_behind, is_learning, is_full };
+        let load = Load {
+            beat,
+            operations_per_s,
+            stored_bytes,
+            operations_behind,
+            is_learning: flags & LEARNING != 0,
+            is_full: flags & FULL != 0,
+            says_error: flags & ERROR != 0,
+        };
         Ok(Self { member, incarnation, health, load })
     }
 }
