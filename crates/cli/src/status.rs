@@ -21,7 +21,7 @@ use crate::talk;
 
 /// Longest wait for the answer, in seconds.
 const ANSWER_SECONDS_MAX: u64 = 10;
-/// Longest wait for each member's word on its keys, in seconds; the table is worth showing without it.
+/// Longest wait for each member's word on itself, in seconds; the table is worth showing without it.
 const MEMBER_SECONDS_MAX: u64 = 2;
 /// The first column of the table that holds numbers.
 const COLUMN_OF_NUMBERS: usize = 6;
@@ -59,6 +59,8 @@ pub(crate) struct Seen {
     share: Option<f64>,
     /// Keys of which it has a copy, by its own word.
     keys: Option<i64>,
+    /// What it does wrong on purpose, by its own word.
+    chaos: Vec<String>,
     /// Bytes that the node has for it and could not send yet.
     lag: Option<i64>,
 }
@@ -71,8 +73,8 @@ pub(crate) fn run(flags: &StatusFlags) -> anyhow::Result<ExitCode> {
     let address = &flags.node.server;
     let mut reply = ask(address, ANSWER_SECONDS_MAX).with_context(|| format!("cannot ask {address}"))?;
     let seen = Report::of(&reply).with_context(|| address.clone())?;
-    let keys: Vec<Option<i64>> = seen.members.iter().map(Seen::ask_keys).collect();
-    add_keys(&mut reply, &keys);
+    let own: Vec<Option<Reply>> = seen.members.iter().map(Seen::ask).collect();
+    add_own(&mut reply, &own);
     let report = Report::of(&reply)?;
     let text = if flags.json { Style::Json.show(&reply) } else { report.table().into_bytes() };
     talk::print(&mut io::stdout(), &text);
@@ -84,14 +86,18 @@ fn ask(address: &str, seconds_max: u64) -> io::Result<Reply> {
     Client::connect_within(address, within)?.call(&["ARMILLA.STATUS"])
 }
 
-/// Puts what each member said of its keys beside what the node said of it.
-fn add_keys(reply: &mut Reply, keys: &[Option<i64>]) {
+/// Puts what each member said of itself beside what the node said of it: its keys, and what it does wrong on purpose.
+fn add_own(reply: &mut Reply, own: &[Option<Reply>]) {
     let Reply::Map(pairs) = reply else { return };
     let members = pairs.iter_mut().find(|(key, _)| Style::Raw.show(key) == b"members");
     let Some((_, Reply::Array(members))) = members else { return };
-    for (member, keys) in members.iter_mut().zip(keys) {
+    for (member, own) in members.iter_mut().zip(own) {
         if let Reply::Map(fields) = member {
+            let keys = own.as_ref().and_then(|own| integer(own, "keys"));
             fields.push((Reply::bulk("keys"), keys.map_or(Reply::Nil, Reply::Integer)));
+            let chaos = own.as_ref().and_then(|own| field(own, "chaos"));
+            let chaos = chaos.filter(|chaos| !matches!(chaos, Reply::Array(lines) if lines.is_empty()));
+            fields.extend(chaos.map(|chaos| (Reply::bulk("chaos"), chaos.clone())));
         }
     }
 }
@@ -149,8 +155,13 @@ impl Report {
         let up = self.members.iter().filter(|member| member.is_up()).count();
         let rows: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
         let epoch = self.epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
+        let told = |member: &Seen| {
+            let name = member.name.clone();
+            member.chaos.clone().into_iter().map(move |line| format!("\n{name} fails on purpose: {line}"))
+        };
+        let chaos: String = self.members.iter().flat_map(told).collect();
         format!(
-            "{}\n\n{up} of {} up, layout {epoch}, as {} sees it",
+            "{}\n\n{up} of {} up, layout {epoch}, as {} sees it{chaos}",
             rows.join("\n"),
             self.members.len(),
             self.node
@@ -176,6 +187,7 @@ impl Seen {
             weight: text(reply, "weight"),
             share,
             keys: integer(reply, "keys"),
+            chaos: lines(reply, "chaos"),
             lag: integer(reply, "waiting_bytes"),
         }
     }
@@ -185,9 +197,9 @@ impl Seen {
     }
 
     /// Asks the member itself, which alone knows; one that is not up is not waited for.
-    fn ask_keys(&self) -> Option<i64> {
-        let reply = self.is_up().then(|| ask(&self.client, MEMBER_SECONDS_MAX))?.ok()?;
-        integer(&reply, "keys")
+    fn ask(&self) -> Option<Reply> {
+        let is_there = self.is_up() || self.state == "error";
+        is_there.then(|| ask(&self.client, MEMBER_SECONDS_MAX))?.ok()
     }
 
     fn row(&self) -> [String; 12] {
@@ -213,6 +225,11 @@ fn text(reply: &Reply, name: &str) -> String {
     if bytes.is_empty() { "-".to_owned() } else { String::from_utf8_lossy(&bytes).into_owned() }
 }
 
+fn lines(reply: &Reply, name: &str) -> Vec<String> {
+    let Some(Reply::Array(lines)) = field(reply, name) else { return Vec::new() };
+    lines.iter().map(|line| String::from_utf8_lossy(&Style::Raw.show(line)).into_owned()).collect()
+}
+
 fn integer(reply: &Reply, name: &str) -> Option<i64> {
     match field(reply, name) {
         Some(Reply::Integer(number)) => Some(*number),
@@ -222,7 +239,7 @@ fn integer(reply: &Reply, name: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Report, add_keys};
+    use super::{Report, add_own};
     use crate::show::Style;
     use wire::Reply;
 
@@ -257,7 +274,8 @@ mod tests {
     #[test]
     fn the_table_shows_what_is_known() {
         let mut reply = status(vec![member("a", "this node"), member("b", "down")]);
-        add_keys(&mut reply, &[Some(12), None]);
+        let own = map(vec![("keys", Reply::Integer(12)), ("chaos", Reply::Array(Vec::new()))]);
+        add_own(&mut reply, &[Some(own), None]);
         let report = Report::of(&reply).unwrap();
         assert!(!report.all_up());
         let expected = "\
@@ -272,6 +290,16 @@ b       down       61 s   127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33
             json.contains(r#""waiting_bytes":0,"keys":12}"#) && json.ends_with(r#""keys":null}]}"#),
             "{json}"
         );
+    }
+
+    #[test]
+    fn what_goes_wrong_on_purpose_is_not_forgotten() {
+        let mut reply = status(vec![member("a", "this node"), member("b", "up")]);
+        let lines = Reply::Array(vec![Reply::bulk("messages to c leave 7 ms late (30 %), for 9 s more")]);
+        add_own(&mut reply, &[None, Some(map(vec![("chaos", lines)]))]);
+        let table = Report::of(&reply).unwrap().table();
+        let last = "b fails on purpose: messages to c leave 7 ms late (30 %), for 9 s more";
+        assert_eq!(table.lines().last(), Some(last));
     }
 
     #[test]

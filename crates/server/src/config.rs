@@ -119,6 +119,8 @@ pub struct Config {
     pub probe_every: Duration,
     /// How long a member is suspect before it is taken for down. Both are asked only after others.
     pub suspicion: Duration,
+    /// Whether clients may have it fail on purpose (`ARMILLA.CHAOS`): for practice and for tests.
+    pub enable_chaos: bool,
     /// Clients at once. `CONFIG SET maxclients` changes it.
     pub clients_max: usize,
     /// Memory for hot rows and for blocks that were read, of all shards together, in bytes.
@@ -147,6 +149,7 @@ impl Default for Config {
             retry: Duration::from_millis(250),
             probe_every: Duration::from_millis(500),
             suspicion: Duration::from_secs(5),
+            enable_chaos: false,
             clients_max: CLIENTS_MAX_DEFAULT,
             cache_bytes: 512 << 20,
         }

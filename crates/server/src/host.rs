@@ -14,6 +14,7 @@ use placement::{Layout, NodeId};
 use store::StoreFigures;
 use tokio::sync::mpsc;
 
+use crate::chaos::Chaos;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub(crate) struct Host {
     pub(crate) clock: Clock,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) clients: Clients,
+    /// What it does wrong, where it was started for that.
+    pub(crate) chaos: Option<Chaos>,
     /// `maxclients`, which can be set while it runs.
     pub(crate) clients_max: AtomicUsize,
     /// Letters to the thread that keeps the layout.
@@ -86,6 +89,7 @@ impl Host {
             clock,
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             clients: Clients::default(),
+            chaos: config.enable_chaos.then(Chaos::default),
             control,
             layout: Mutex::new(layout),
             figures: (0..shards).map(|_| Mutex::default()).collect(),

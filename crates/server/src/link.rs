@@ -45,6 +45,8 @@ pub(crate) struct Link {
     waker: RefCell<Option<Waker>>,
     /// Ends a rest between two attempts to connect.
     call: Notify,
+    /// Its connection is to be broken.
+    broken: Cell<bool>,
     /// The peer is no member any more, or the shard ends.
     closed: Cell<bool>,
 }
@@ -61,6 +63,7 @@ impl Link {
             too_long: Cell::new(None),
             waker: RefCell::default(),
             call: Notify::new(),
+            broken: Cell::new(false),
             closed: Cell::new(false),
         }
     }
@@ -162,6 +165,19 @@ impl Link {
         if !self.is_connected() {
             self.call.notify_one();
         }
+    }
+
+    /// Has its connection broken; another is made.
+    pub(crate) fn break_off(&self) {
+        self.broken.set(self.is_connected());
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Whether its connection is to be broken; asked once.
+    pub(crate) fn take_broken(&self) -> bool {
+        self.broken.take()
     }
 
     pub(crate) fn close(&self) {

@@ -69,6 +69,9 @@ async fn connect(shard: &Shard, link: &Link) -> Result<TcpStream, Error> {
         link.close();
         return Err(ErrorKind::NotFound.into());
     };
+    if refuses(shard, link.peer) {
+        return Err(ErrorKind::ConnectionRefused.into());
+    }
     let connecting = TcpStream::connect(&member.peer_addr);
     let stream = timeout(CONNECT_MAX, connecting).await.map_err(|_| Error::from(ErrorKind::TimedOut))??;
     stream.set_nodelay(true)?;
@@ -83,12 +86,13 @@ async fn hold(shard: &Rc<Shard>, link: &Link, stream: TcpStream) -> Error {
     let mut greeting = BytesMut::new();
     Greeting { cluster: shard.layout().cluster(), from: shard.host.me, to: link.peer }.encode(&mut greeting);
     link.connected(writer, greeting);
-    say_alive(shard, link);
+    // Whatever becomes of what comes behind it, a greeting has this with it.
+    link.push(&alive(shard));
     set_up(shard, link, true);
     tracing::info!(peer = %link.peer, shard = shard.index, "a peer is reached");
     let mut said = Box::new([0; 1]);
     let error = poll_fn(|context| {
-        if link.is_closed() {
+        if link.is_closed() || link.take_broken() {
             return Poll::Ready(ErrorKind::ConnectionAborted.into());
         }
         if let Err(error) = link.poll_blocked(context) {
@@ -112,8 +116,14 @@ async fn hold(shard: &Rc<Shard>, link: &Link, stream: TcpStream) -> Error {
 pub(crate) async fn watch(shard: Rc<Shard>) {
     loop {
         sleep(KEEP_ALIVE).await;
+        if let Some(chaos) = &shard.host.chaos {
+            chaos.expire(shard.host.clock.monotonic_ms());
+        }
         for link in shard.links() {
-            say_alive(&shard, &link);
+            if refuses(&shard, link.peer) {
+                link.break_off();
+            }
+            shard.say(&link, alive(&shard));
             link.flush();
             if let Some(bytes) = link.take_too_long() {
                 tracing::warn!(peer = %link.peer, bytes, max = frame::FRAME_BYTES_MAX, "a message to a peer was too long");
@@ -124,15 +134,16 @@ pub(crate) async fn watch(shard: Rc<Shard>) {
 
 /// A message that asks for nothing and answers nothing. It carries the epoch, so two nodes whose layouts differ find out
 /// within a second even if nobody asks them anything.
-fn say_alive(shard: &Shard, link: &Link) {
+fn alive(shard: &Shard) -> Envelope {
     let layout = shard.layout();
     let count = layout.keyspace().partition_count();
     let partition = u16::try_from(shard.index).ok().filter(|index| u32::from(*index) < count).unwrap_or(0);
-    link.push(&Envelope {
-        epoch: layout.epoch(),
-        partition: PartitionId(partition),
-        message: Message::Alive,
-    });
+    Envelope { epoch: layout.epoch(), partition: PartitionId(partition), message: Message::Alive }
+}
+
+/// Whether this process was told to make no connections with a peer.
+fn refuses(shard: &Shard, peer: placement::NodeId) -> bool {
+    shard.host.chaos.as_ref().is_some_and(|chaos| chaos.refuses(peer))
 }
 
 fn set_up(shard: &Shard, link: &Link, up: bool) {
@@ -150,6 +161,9 @@ pub(crate) async fn listen(shard: Rc<Shard>, caller: Caller) {
     // One that never says goodbye is noticed, if late, and does not stay for good.
     let keep_alive = socket2::TcpKeepalive::new().with_time(CALLER_IDLE);
     let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
+    if refuses(&shard, from) {
+        return;
+    }
     shard.called_by(from);
     loop {
         loop {
@@ -167,6 +181,7 @@ pub(crate) async fn listen(shard: Rc<Shard>, caller: Caller) {
         acknowledge_at_once(&stream);
         match stream.read_buf(&mut buffer).await {
             Ok(0) | Err(_) => return,
+            Ok(_) if refuses(&shard, from) => return,
             Ok(_) => {}
         }
     }

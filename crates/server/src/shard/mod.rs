@@ -33,6 +33,7 @@ use wire::{Fault, Reply};
 pub(crate) use asks::{Ask, SHARDS_MAX, shard_of};
 pub(crate) use turn::Arrival;
 
+use crate::chaos::{Fate, LATE_MAX};
 use crate::connection::Connection;
 use crate::error::StartError;
 use crate::host::{Host, ShardFigures};
@@ -72,6 +73,8 @@ pub(crate) struct Shard {
     requests: Cell<u64>,
     ending: Cell<bool>,
     looked: speaking::Looked,
+    /// Messages that leave late on purpose.
+    late: Rc<Cell<usize>>,
 }
 
 /// The node and what it works on, in one turn at a time.
@@ -154,6 +157,7 @@ impl Shard {
             requests: Cell::new(0),
             ending: Cell::new(false),
             looked: speaking::Looked::default(),
+            late: Rc::default(),
             host,
         })
     }
@@ -200,6 +204,9 @@ impl Shard {
         if u32::from(envelope.partition.0) >= self.layout.borrow().keyspace().partition_count() {
             return tracing::warn!(peer = %from, "a peer speaks of a partition that does not exist");
         }
+        if self.host.chaos.as_ref().is_some_and(|chaos| chaos.loses(from)) {
+            return;
+        }
         let target = self.host.shard_of(envelope.partition);
         if target == self.index {
             self.inbox.borrow_mut().push(Event::Message { from, envelope });
@@ -207,6 +214,24 @@ impl Shard {
             self.outgoing.borrow_mut()[target].push(Letter::Envelope { from, envelope });
         }
         self.ring();
+    }
+
+    /// Says something to a peer, unless this process was told to fail at that.
+    pub(crate) fn say(&self, link: &Rc<Link>, envelope: wire::peer::Envelope) {
+        match self.host.chaos.as_ref().map_or(Fate::Passes, |chaos| chaos.fate(link.peer)) {
+            Fate::Passes => link.push(&envelope),
+            Fate::Late(by) if self.late.get() < LATE_MAX => {
+                let (link, late) = (Rc::clone(link), Rc::clone(&self.late));
+                late.set(late.get() + 1);
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(by).await;
+                    late.set(late.get() - 1);
+                    link.push(&envelope);
+                    link.flush();
+                });
+            }
+            Fate::Late(_) | Fate::Lost => {}
+        }
     }
 
     /// Has a connection flushed at the end of the next turn.

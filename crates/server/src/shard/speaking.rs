@@ -16,6 +16,7 @@ use placement::PartitionId;
 use wire::peer::gossip::{Health, Load};
 
 use super::Shard;
+use crate::chaos::Chaos;
 use crate::host::Host;
 use crate::letter::Letter;
 
@@ -71,6 +72,9 @@ impl Shard {
             (Health::Alive, true) => {
                 tracing::warn!(member = %name, incarnation, "a member is heard by others and not by this node");
             }
+            (Health::Alive, false) if sighting.load.says_error => {
+                tracing::warn!(member = %name, incarnation, "a member says of itself that it is not well: it is asked after others");
+            }
             (Health::Alive, false) => {
                 tracing::info!(member = %name, incarnation, "a member answers and is trusted again");
             }
@@ -88,7 +92,9 @@ impl Shard {
                 let requests: u64 = self.host.figures().iter().map(|shard| shard.requests).sum();
                 let operations_per_s = requests.saturating_sub(before) * 1_000 / passed_ms;
                 let stored_bytes = self.host.stored_bytes();
-                core.node.set_load(Load { operations_per_s, stored_bytes, ..Load::default() });
+                let says_error = self.host.chaos.as_ref().is_some_and(Chaos::says_error);
+                let load = Load { operations_per_s, stored_bytes, says_error, ..Load::default() };
+                core.node.set_load(load);
                 self.looked.0.set((now_ms, requests));
             }
             self.host.set_sightings(core.node.sightings());

@@ -159,7 +159,7 @@ impl Shard {
             }
             Action::Send { to, envelope } => {
                 if let Some(link) = self.links.borrow().get(&to) {
-                    link.push(&envelope);
+                    self.say(link, envelope);
                 }
             }
             Action::Adopt(layout) => {

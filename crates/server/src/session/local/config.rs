@@ -63,6 +63,7 @@ fn settings(host: &Host) -> Vec<(&'static str, String)> {
         ("appendonly", "yes".to_owned()),
         ("armilla.announce", config.announce.clone().unwrap_or_default()),
         ("armilla.cache-bytes", config.cache_bytes.to_string()),
+        ("armilla.enable-chaos", if config.enable_chaos { "yes" } else { "no" }.to_owned()),
         ("armilla.fsync", config.fsync.to_string()),
         ("armilla.id", config.id.clone()),
         ("armilla.level", config.level.to_string()),

@@ -10,7 +10,7 @@ use placement::Member;
 use wire::peer::gossip::Health;
 use wire::{Fault, Reply};
 
-use super::{cluster, info, text};
+use super::{chaos, cluster, info, text};
 use crate::config::{GRPC_PORT_OFFSET, HTTP_PORT_OFFSET};
 use crate::connection::Form;
 use crate::control::{Control, Question};
@@ -57,6 +57,7 @@ pub(super) fn status(host: &Host, here: SocketAddr) -> Reply {
         (text("uptime_seconds"), number(host.clock.uptime().as_secs())),
         (text("http_port_reserved"), Reply::Integer(port(HTTP_PORT_OFFSET))),
         (text("grpc_port_reserved"), Reply::Integer(port(GRPC_PORT_OFFSET))),
+        (text("chaos"), chaos::lines(host)),
         (text("members"), Reply::Array(members.collect())),
         (text("shards"), Reply::Array(figures.iter().enumerate().map(shard_row).collect())),
     ])
@@ -98,6 +99,7 @@ fn state(host: &Host, member: &Member) -> &'static str {
     match sighting.health {
         Health::Down => "down",
         Health::Suspect => "suspect",
+        Health::Alive if sighting.load.says_error => "error",
         Health::Alive if sighting.is_silent => "silent",
         Health::Alive if cluster::is_up(host, member.id) => "up",
         Health::Alive => "unlinked",
