@@ -17,6 +17,8 @@ pub(crate) struct Lookout {
     /// When one last took another for gone, and for alive.
     suspected: BTreeMap<(usize, usize), u64>,
     trusted: BTreeMap<(usize, usize), u64>,
+    /// When something last came from one to another.
+    heard: BTreeMap<(usize, usize), u64>,
     /// How often somebody had to notice that another was gone.
     pub noticed: u64,
 }
@@ -35,6 +37,11 @@ impl Lookout {
     pub(crate) fn sighted(&mut self, now: u64, at: usize, of: usize, is_alive: bool) {
         let seen = if is_alive { &mut self.trusted } else { &mut self.suspected };
         seen.insert((at, of), now);
+    }
+
+    /// Something came to one from another, however late.
+    pub(crate) fn heard(&mut self, now: u64, at: usize, of: usize) {
+        self.heard.insert((at, of), now);
     }
 
     /// Something has changed: whoever is back from being gone for longer than `span` was suspected. Says who was not.
@@ -63,9 +70,10 @@ impl Lookout {
     /// What is to be said of somebody who should have noticed that `of` was gone, and has not.
     fn missed(&mut self, now: u64, span: u64, at: usize, of: usize, since: u64) -> Option<String> {
         let runs = self.runs.get(&at).copied().filter(|_| at != of)?;
-        // An old word that comes late may have it trusted once more.
-        let trusted = self.trusted.get(&(at, of)).copied().unwrap_or(0);
-        let from = since.max(runs).max(trusted);
+        // An old word that comes late may have it trusted once more, or for some time longer.
+        let last = |of_pair: &BTreeMap<_, u64>| of_pair.get(&(at, of)).copied().unwrap_or(0);
+        let trusted = last(&self.trusted);
+        let from = since.max(runs).max(trusted).max(last(&self.heard));
         if now - from < span {
             return None;
         }

@@ -244,6 +244,7 @@ impl World {
             return;
         }
         let sender = self.machines[from].id;
+        self.lookout.heard(self.now, to, from);
         match Envelope::decode(bytes) {
             Ok(Envelope { message: Message::Ask { .. }, .. }) if self.machines[to].starts != starts => {
                 self.faults.lost += 1;

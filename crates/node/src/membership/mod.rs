@@ -18,10 +18,11 @@
 //! Its messages travel on the links that requests travel on, and not as datagrams of their own: a datagram that passes
 //! where a link does not, or the other way round, would say the wrong thing.
 //!
-//! Two things keep a node from taking its own troubles for those of others. *Awake time*: a node that was stopped, or
+//! Three things keep a node from taking its own troubles for those of others, and theirs for true. *Awake time*: a node that was stopped, or
 //! is late for everything, must not count that time against others. So timeouts are measured by a clock that goes on by
 //! [`STEP_MS_MAX`] at most between two looks. *Silence*: a member that others hear, and this node does not, is alive and
-//! not asked from here while that lasts.
+//! not asked from here while that lasts. *Hearsay*: one that was cut off comes back and takes everybody for down. Of a member
+//! that this node has just heard itself it does not believe such a thing: it tells the member, who denies it.
 //!
 //! Not a failover: nothing moves. No socket, clock or random source: the time, a seed and a first incarnation are passed in.
 //!
@@ -128,6 +129,9 @@ struct Probe {
     member: NodeId,
     /// When others are asked, in awake time; nothing once they were.
     others_at: Option<u64>,
+    /// When it began, in awake time, and what the member's newest word was then.
+    began_at: u64,
+    incarnation: u64,
 }
 
 impl Membership {
@@ -188,10 +192,7 @@ impl Membership {
             self.ask_others(number, member);
         }
         if self.next_probe_at <= self.awake_ms {
-            if let Some(probe) = self.probe.take() {
-                let until = self.awake_ms + self.speaker.suspicion_ms;
-                self.roster.suspect(probe.member, until);
-            }
+            self.end_probe();
             self.begin_probe();
         }
         self.roster.give_up_suspects(self.awake_ms);
@@ -199,16 +200,24 @@ impl Membership {
         self.note_changes(now_ms);
     }
 
+    /// A probe that is still open was not answered. But the member may have come back meanwhile and been heard.
+    fn end_probe(&mut self) {
+        let Some(Probe { member, began_at, incarnation, .. }) = self.probe.take() else { return };
+        if !self.roster.is_heard_since(member, began_at) && self.roster.incarnation(member) == incarnation {
+            self.roster.suspect(member, self.awake_ms + self.speaker.suspicion_ms);
+        }
+    }
+
     fn begin_probe(&mut self) {
         self.next_probe_at = self.awake_ms + self.speaker.probe_every_ms;
         let Some(member) = self.round.next() else { return };
         self.number += 1;
         let (number, asker) = (self.number, self.roster.me());
-        if self.say(member, Word::Probe { number, asker }) {
-            let others_at = self.awake_ms + self.speaker.probe_every_ms / OTHERS_ASKED_PART;
-            self.probe = Some(Probe { number, member, others_at: Some(others_at) });
-        } else {
-            self.probe = Some(Probe { number, member, others_at: None });
+        let is_said = self.say(member, Word::Probe { number, asker });
+        let others_at = is_said.then(|| self.awake_ms + self.speaker.probe_every_ms / OTHERS_ASKED_PART);
+        let (began_at, incarnation) = (self.awake_ms, self.roster.incarnation(member));
+        self.probe = Some(Probe { number, member, others_at, began_at, incarnation });
+        if !is_said {
             self.ask_others(number, member);
         }
     }
@@ -233,7 +242,12 @@ impl Membership {
             return;
         };
         let (mut is_untrue, until) = (false, awake_ms + self.speaker.suspicion_ms);
+        let lately = awake_ms.saturating_sub(self.speaker.probe_every_ms);
         for news in &gossip.news {
+            if self.roster.is_hearsay(news, lately) {
+                self.introduce(news.member);
+                continue;
+            }
             match self.roster.take(news, until) {
                 Taken::Silently => {}
                 Taken::Untrue => is_untrue = true,

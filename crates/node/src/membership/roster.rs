@@ -129,6 +129,25 @@ impl Roster {
         }
     }
 
+    /// Whether a member was heard since then, in awake time.
+    pub(super) fn is_heard_since(&self, member: NodeId, since: u64) -> bool {
+        self.get(member).is_some_and(|peer| peer.heard_at > since)
+    }
+
+    /// The newest word of a member.
+    pub(super) fn incarnation(&self, member: NodeId) -> u64 {
+        self.get(member).map_or(0, |peer| peer.incarnation)
+    }
+
+    /// Whether it is said of a member that it does not answer, that this node has heard since then, in awake time.
+    pub(super) fn is_hearsay(&self, news: &News, lately: u64) -> bool {
+        let Some(peer) = self.get(news.member).filter(|peer| peer.health == Health::Alive) else {
+            return false;
+        };
+        let is_bad = news.health != Health::Alive && news.incarnation >= peer.incarnation;
+        is_bad && peer.is_linked && self.is_heard_since(news.member, lately)
+    }
+
     /// Takes what somebody says of a member. One that is suspect from now on may say otherwise until then, in awake time.
     pub(super) fn take(&mut self, news: &News, until: u64) -> Taken {
         let (is_me, often) = (news.member == self.me, self.often());
@@ -148,7 +167,7 @@ impl Roster {
             }
             (peer.incarnation, peer.health, peer.until) = (news.incarnation, news.health, until);
             peer.is_new();
-            if was == Health::Alive && peer.health == Health::Suspect {
+            if was == Health::Alive && peer.health != Health::Alive {
                 return Taken::Suspicion;
             }
         } else if news.incarnation == peer.incarnation && news.load.beat > peer.load.beat {
