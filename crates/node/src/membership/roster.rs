@@ -154,11 +154,13 @@ impl Roster {
         let Some(peer) = self.peers.get_mut(&news.member) else { return Taken::Silently };
         let is_later = (news.incarnation, news.health) > (peer.incarnation, peer.health);
         if is_me {
+            let own = peer.incarnation;
             if is_later {
                 peer.incarnation = news.incarnation.saturating_add(1);
             }
-            let is_true = (news.incarnation, news.health) == (peer.incarnation, Health::Alive);
-            return if is_true { Taken::Silently } else { Taken::Untrue };
+            // What cannot be denied, for there is no higher incarnation, is not disputed: two might do so without end.
+            let is_denied = peer.incarnation > own || news.incarnation < own;
+            return if is_denied { Taken::Untrue } else { Taken::Silently };
         }
         if is_later {
             let was = peer.health;

@@ -313,6 +313,14 @@ fn the_highest_incarnation_there_is_does_no_harm() {
     let gossip = Gossip { word: Word::Answer { number: 0, asker: me, member: me }, news: vec![news] };
     world.members[0].hear(0, member(1).id, Some(&gossip));
     assert!(world.members[0].sightings().all(|seen| seen.is_trusted()));
+    // Said of both to both, it is not disputed for ever.
+    for (at, other) in [(0, 1), (1, 0)] {
+        let news = [member(0), member(1)].map(|of| News { member: of.id, ..gossip.news[0] });
+        let gossip = Gossip { word: Word::Answer { number: 0, asker: me, member: me }, news: news.to_vec() };
+        world.members[at].hear(0, member(other).id, Some(&gossip));
+        world.act(at);
+    }
+    world.wait(1_000);
 }
 
 proptest! {
