@@ -163,7 +163,8 @@ class Node:
 class Cluster:
     """Three nodes that know each other."""
 
-    def __init__(self, name="cluster", count=3):
+    def __init__(self, name="cluster", count=3, flags=()):
+        self.flags = flags
         self.folder = directory(name)
         first = free_ports(count)
         self.nodes = [Node(f"server{index + 1}", first + index, self.folder) for index in range(count)]
@@ -171,7 +172,7 @@ class Cluster:
     def __enter__(self):
         try:
             for index, node in enumerate(self.nodes):
-                node.start(*(["--join", self.nodes[0].address] if index else []))
+                node.start(*self.flags, *(["--join", self.nodes[0].address] if index else []))
                 node.wait_until_it_answers()
             self.wait_until_linked()
         except BaseException:

@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::settings::ServerFlags;
@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Cli(TalkFlags),
     /// Shows the members of a cluster: state, share of the ring, keys, lag.
     Status(StatusFlags),
+    /// Has a node fail on purpose, or tells what it does wrong: for practice and tests.
+    Chaos(ChaosFlags),
     /// Writes the manual pages.
     #[command(hide = true)]
     Man(ManFlags),
@@ -104,8 +106,12 @@ pub(crate) struct TalkFlags {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 share is the part of the ring that a member owns; keys, how many it has a copy of, by its own word; lag, the bytes that
-the node asked has for it and could not send yet: all as of the last second or two. A `silent` member is connected and
-has not been heard of for seconds.
+the node asked has for it and could not send yet: all as of the last second or two; since, how long a member is in its
+state; incarnation, which of its own words this goes by.
+A `suspect` member has not answered, neither the node asked nor others; it is asked after others, and `down` once it has
+not denied that for seconds. To an `unlinked` member the node asked has no connection, and a `silent` one it has not heard
+for seconds, although others say that it is alive. One in `error` says itself that it is not well.
+What members do wrong on purpose (`armilla chaos`) is shown below the table.
 Exit codes: 0, all members are up; 1, some are not; 2, no connection.")]
 pub(crate) struct StatusFlags {
     #[command(flatten)]
@@ -113,6 +119,47 @@ pub(crate) struct StatusFlags {
     /// The whole answer as one JSON value.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Flags of `armilla chaos`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Only a node that was started with --enable-chaos takes it. All of it ends by itself, is in the node's log, and is shown by
+`armilla status`. Without a word, what the node does wrong is shown.
+Exit codes: 0, done; 1, the node has refused; 2, no connection or wrong flags.")]
+pub(crate) struct ChaosFlags {
+    #[command(flatten)]
+    pub(crate) node: NodeFlags,
+    /// What is to go wrong.
+    #[arg(value_enum)]
+    pub(crate) what: Option<ChaosWord>,
+    /// delay: by how much, in milliseconds.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub(crate) by_ms: Option<u64>,
+    /// The name of the member with which it goes wrong. [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) peer: Option<String>,
+    /// How often, of a hundred times. [default: 100]
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) rate: Option<u8>,
+    /// For how long, in milliseconds. [default: 60000]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
+    pub(crate) for_ms: Option<u64>,
+}
+
+/// What can go wrong on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChaosWord {
+    /// Nothing more.
+    Off,
+    /// The health check: PING, and the probes of other members, are answered with ERROR.
+    Health,
+    /// Messages from and to other members are lost.
+    Drop,
+    /// Messages to other members leave late.
+    Delay,
+    /// Connections from and to other members are broken and not made.
+    Refuse,
 }
 
 /// Flags of `armilla man`.

@@ -6,6 +6,7 @@
 //!    start. What else a command's exit code says is in its `--help`.
 //! 2. An error is one sentence on standard error.
 
+mod chaos;
 mod client;
 mod dev;
 mod flags;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Dev(flags) => dev::run(&flags),
         Command::Cli(flags) => talk::run(flags),
         Command::Status(flags) => status::run(&flags),
+        Command::Chaos(flags) => chaos::run(&flags),
         Command::Man(flags) => manual::man(&flags),
         Command::Completions(flags) => manual::completions(&flags),
     };

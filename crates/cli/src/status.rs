@@ -21,10 +21,10 @@ use crate::talk;
 
 /// Longest wait for the answer, in seconds.
 const ANSWER_SECONDS_MAX: u64 = 10;
-/// Longest wait for each member's word on its keys, in seconds; the table is worth showing without it.
+/// Longest wait for each member's word on itself, in seconds; the table is worth showing without it.
 const MEMBER_SECONDS_MAX: u64 = 2;
 /// The first column of the table that holds numbers.
-const COLUMN_OF_NUMBERS: usize = 5;
+const COLUMN_OF_NUMBERS: usize = 6;
 /// What only a member itself knows.
 const OWN_FIELDS: [&str; 4] = ["keys", "disk_room", "disk_free_bytes", "shards_failed"];
 /// Some members are not up.
@@ -45,8 +45,14 @@ pub(crate) struct Report {
 #[derive(Debug)]
 pub(crate) struct Seen {
     name: String,
-    /// What the node says of it: `this node`, `up`, `silent`, `down`.
+    /// What the node says of it: `this node`, `up`, `suspect`, `down`, `unlinked`, `silent`.
     state: String,
+    /// For how long, in milliseconds.
+    since_ms: Option<i64>,
+    /// Which of its own words that goes by.
+    incarnation: Option<i64>,
+    /// Requests of its clients in a second, by its own word.
+    operations: Option<i64>,
     client: String,
     peer: String,
     zone: String,
@@ -55,6 +61,8 @@ pub(crate) struct Seen {
     share: Option<f64>,
     /// Keys of which it has a copy, by its own word.
     keys: Option<i64>,
+    /// What it does wrong on purpose, by its own word.
+    chaos: Vec<String>,
     /// Bytes that the node has for it and could not send yet.
     lag: Option<i64>,
     /// What is wrong with its disk, by its own word.
@@ -82,7 +90,7 @@ fn ask(address: &str, seconds_max: u64) -> io::Result<Reply> {
     Client::connect_within(address, within)?.call(&["ARMILLA.STATUS"])
 }
 
-/// Puts what each member said of itself beside what the node said of it.
+/// Puts what each member said of itself beside what the node said of it: its keys, its disk, and what it does wrong on purpose.
 fn add_own(reply: &mut Reply, own: &[Option<Reply>]) {
     let Reply::Map(pairs) = reply else { return };
     let members = pairs.iter_mut().find(|(key, _)| Style::Raw.show(key) == b"members");
@@ -93,6 +101,9 @@ fn add_own(reply: &mut Reply, own: &[Option<Reply>]) {
                 let said = own.as_ref().and_then(|own| field(own, name)).cloned();
                 fields.push((Reply::bulk(name), said.unwrap_or(Reply::Nil)));
             }
+            let chaos = own.as_ref().and_then(|own| field(own, "chaos"));
+            let chaos = chaos.filter(|chaos| !matches!(chaos, Reply::Array(lines) if lines.is_empty()));
+            fields.extend(chaos.map(|chaos| (Reply::bulk("chaos"), chaos.clone())));
         }
     }
 }
@@ -124,7 +135,20 @@ impl Report {
     fn table(&self) -> String {
         let mut table = Table::new();
         table.load_preset(NOTHING);
-        table.set_header(["member", "state", "clients", "peers", "zone", "weight", "share", "keys", "lag"]);
+        table.set_header([
+            "member",
+            "state",
+            "since",
+            "clients",
+            "peers",
+            "zone",
+            "weight",
+            "share",
+            "keys",
+            "ops/s",
+            "lag",
+            "incarnation",
+        ]);
         for member in &self.members {
             table.add_row(member.row());
         }
@@ -137,16 +161,18 @@ impl Report {
         let up = self.members.iter().filter(|member| member.is_up()).count();
         let rows: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
         let epoch = self.epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
-        let disks = self
-            .members
-            .iter()
-            .filter_map(|member| member.disk.as_ref().map(|disk| format!("\n{}: {disk}", member.name)));
+        let told = |member: &Seen| {
+            let name = member.name.clone();
+            let disk = member.disk.iter().map(|disk| format!("\n{name}: {disk}")).collect::<Vec<_>>();
+            let chaos = member.chaos.iter().map(|line| format!("\n{name} fails on purpose: {line}"));
+            disk.into_iter().chain(chaos.collect::<Vec<_>>())
+        };
+        let told: String = self.members.iter().flat_map(told).collect();
         format!(
-            "{}\n\n{up} of {} up, layout {epoch}, as {} sees it{}",
+            "{}\n\n{up} of {} up, layout {epoch}, as {} sees it{told}",
             rows.join("\n"),
             self.members.len(),
             self.node,
-            disks.collect::<String>()
         )
     }
 }
@@ -160,12 +186,16 @@ impl Seen {
         Self {
             name: text(reply, "name"),
             state: text(reply, "state"),
+            since_ms: integer(reply, "since_ms_ago"),
+            incarnation: integer(reply, "incarnation"),
+            operations: integer(reply, "operations_per_s"),
             client: text(reply, "client_addr"),
             peer: text(reply, "peer_addr"),
             zone: text(reply, "zone"),
             weight: text(reply, "weight"),
             share,
             keys: integer(reply, "keys"),
+            chaos: lines(reply, "chaos"),
             lag: integer(reply, "waiting_bytes"),
             disk: disk(reply),
         }
@@ -177,16 +207,19 @@ impl Seen {
 
     /// Asks the member itself, which alone knows; one that is not up is not waited for.
     fn ask_itself(&self) -> Option<Reply> {
-        self.is_up().then(|| ask(&self.client, MEMBER_SECONDS_MAX))?.ok()
+        let is_there = self.is_up() || self.state == "error";
+        is_there.then(|| ask(&self.client, MEMBER_SECONDS_MAX))?.ok()
     }
 
-    fn row(&self) -> [String; 9] {
+    fn row(&self) -> [String; 12] {
         let share = self.share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0));
-        let keys = self.keys.map_or_else(|| "-".to_owned(), |keys| keys.to_string());
+        let number = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+        let [keys, operations, incarnation] = [self.keys, self.operations, self.incarnation].map(number);
+        let since = self.since_ms.map_or_else(|| "-".to_owned(), |ms| format!("{} s", ms / 1_000));
         let lag = self.lag.map_or_else(|| "-".to_owned(), |bytes| format!("{bytes} B"));
         let texts = [&self.name, &self.state, &self.client, &self.peer, &self.zone, &self.weight];
         let [name, state, client, peer, zone, weight] = texts.map(Clone::clone);
-        [name, state, client, peer, zone, weight, share, keys, lag]
+        [name, state, since, client, peer, zone, weight, share, keys, operations, lag, incarnation]
     }
 }
 
@@ -211,6 +244,11 @@ fn field<'a>(reply: &'a Reply, name: &str) -> Option<&'a Reply> {
 fn text(reply: &Reply, name: &str) -> String {
     let bytes = field(reply, name).map(|value| Style::Raw.show(value)).unwrap_or_default();
     if bytes.is_empty() { "-".to_owned() } else { String::from_utf8_lossy(&bytes).into_owned() }
+}
+
+fn lines(reply: &Reply, name: &str) -> Vec<String> {
+    let Some(Reply::Array(lines)) = field(reply, name) else { return Vec::new() };
+    lines.iter().map(|line| String::from_utf8_lossy(&Style::Raw.show(line)).into_owned()).collect()
 }
 
 fn integer(reply: &Reply, name: &str) -> Option<i64> {
@@ -238,6 +276,9 @@ mod tests {
             ("zone", Reply::bulk("dc1/rack1")),
             ("weight", Reply::Integer(1)),
             ("state", Reply::bulk(state)),
+            ("since_ms_ago", Reply::Integer(61_500)),
+            ("incarnation", Reply::Integer(7)),
+            ("operations_per_s", Reply::Integer(90)),
             ("share", Reply::Double(1.0 / 3.0)),
             ("waiting_bytes", Reply::Integer(0)),
         ])
@@ -254,13 +295,14 @@ mod tests {
     #[test]
     fn the_table_shows_what_is_known() {
         let mut reply = status(vec![member("a", "this node"), member("b", "down")]);
-        add_own(&mut reply, &[Some(map(vec![("keys", Reply::Integer(12))])), None]);
+        let own = map(vec![("keys", Reply::Integer(12)), ("chaos", Reply::Array(Vec::new()))]);
+        add_own(&mut reply, &[Some(own), None]);
         let report = Report::of(&reply).unwrap();
         assert!(!report.all_up());
         let expected = "\
-member  state      clients         peers            zone       weight   share  keys  lag
-a       this node  127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %    12  0 B
-b       down       127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %     -  0 B
+member  state      since  clients         peers            zone       weight   share  keys  ops/s  lag  incarnation
+a       this node  61 s   127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %    12     90  0 B            7
+b       down       61 s   127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33.3 %     -     90  0 B            7
 
 1 of 2 up, layout 3, as a sees it";
         assert_eq!(report.table(), expected);
@@ -287,10 +329,20 @@ c: storage has failed in 2 of its shards, 7 B free";
     }
 
     #[test]
+    fn what_goes_wrong_on_purpose_is_not_forgotten() {
+        let mut reply = status(vec![member("a", "this node"), member("b", "up")]);
+        let lines = Reply::Array(vec![Reply::bulk("messages to c leave 7 ms late (30 %), for 9 s more")]);
+        add_own(&mut reply, &[None, Some(map(vec![("chaos", lines)]))]);
+        let table = Report::of(&reply).unwrap().table();
+        let last = "b fails on purpose: messages to c leave 7 ms late (30 %), for 9 s more";
+        assert_eq!(table.lines().last(), Some(last));
+    }
+
+    #[test]
     fn only_up_is_up() {
         let all = |state| Report::of(&status(vec![member("a", state)])).unwrap().all_up();
         assert!(all("up") && all("this node"));
-        assert!(!all("silent") && !all("") && !all("UP?"));
+        assert!(!all("suspect") && !all("silent") && !all("") && !all("UP?"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::forward;
 use crate::rows::Storage;
 use crate::state::{Node, Turn};
 use crate::task::refuse;
-use crate::work::Work;
+use crate::work::{Purpose, Work};
 use crate::write;
 use store::Commit;
 use wire::peer::Message;
@@ -33,6 +33,11 @@ impl Node {
         for ticket in self.pending.tickets() {
             match self.pending.take(ticket) {
                 Some(Work::Write(write)) => write::give_up(self, &mut turn, *write),
+                Some(Work::Read(read)) if matches!(read.purpose, Purpose::Settle(_)) => {
+                    if let Purpose::Settle(write) = read.purpose {
+                        write::give_up(self, &mut turn, *write);
+                    }
+                }
                 // It has read and not yet written: what it was for was not applied.
                 Some(Work::Read(read)) => refuse(self, &mut turn, read.task, Fault::Storage),
                 Some(Work::Passed(passed)) => forward::give_up(self, &mut turn, *passed),
@@ -58,6 +63,6 @@ fn unsettled(action: Action) -> Option<Action> {
             }
             _ => None,
         },
-        Action::Adopt(_) => None,
+        Action::Adopt(_) | Action::Health(_) | Action::Renew => None,
     }
 }

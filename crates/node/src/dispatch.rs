@@ -5,7 +5,7 @@ use crate::event::{Action, Event, Now, Outbox};
 use crate::rows::Storage;
 use crate::state::{self, Node, Turn};
 use crate::work::{Origin, Purpose, Work, Write};
-use crate::{compare, forward, queue, read, request, serve, source, taker, write};
+use crate::{compare, forward, learning, queue, read, request, serve, source, steering, taker, write};
 use bytes::Bytes;
 use placement::{Layout, NodeId, PartitionId};
 use std::sync::Arc;
@@ -22,15 +22,22 @@ impl Node {
                 request::accept(self, &mut turn, Origin::Client(id), partition, request);
             }
             Event::Message { from, envelope } => self.hear(&mut turn, from, envelope),
-            Event::Link { peer, up } => self.link(&mut turn, peer, up),
+            Event::Link { peer, up } => {
+                self.link(&mut turn, peer, up);
+                steering::linked(self, &mut turn, peer, up);
+            }
+            Event::Health { peer, is_trusted } => steering::trust(self, &mut turn, peer, is_trusted),
             Event::Layout(layout) => self.adopt(layout),
             Event::Tick => self.tick(&mut turn),
         }
         queue::run_ready(self, &mut turn);
+        learning::heed(self, &mut turn);
     }
 
     fn hear(&mut self, turn: &mut Turn<'_>, from: NodeId, envelope: Envelope) {
         let Envelope { epoch, partition, message } = envelope;
+        // Whatever layout the other goes by.
+        steering::heard(self, turn, from, &message);
         match message {
             Message::Layout { layout } => return self.offered(turn, &layout),
             Message::LayoutWanted => {
@@ -68,7 +75,7 @@ impl Node {
             }
             Message::Answer { ticket, reply } => forward::answered(self, turn, ticket, reply),
             Message::Exchange { ticket, step } => self.exchange(turn, from, partition, ticket, step),
-            Message::Layout { .. } | Message::LayoutWanted | Message::Alive => {}
+            Message::Layout { .. } | Message::LayoutWanted | Message::Alive | Message::Gossip(_) => {}
         }
     }
 
@@ -148,6 +155,7 @@ impl Node {
                 None => {}
             }
         }
+        steering::tick(self, turn);
     }
 
     fn offered(&mut self, turn: &mut Turn<'_>, layout: &[u8]) {
@@ -162,6 +170,9 @@ impl Node {
             self.layout = layout;
             self.mine = state::mine(&self.layout, self.identity.node, &self.options);
             self.held_until = 0;
+            if let Some(membership) = &mut self.membership {
+                membership.adopt(&self.layout);
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: an action carries the commit that it waits for. Whoever performs actions holds each one back until
 //! that commit is as durable as the fsync policy asks, and keeps the order of those to one peer.
 
+use crate::membership::Sighting;
 use placement::{Layout, NodeId, PartitionId};
 use std::sync::Arc;
 use store::Commit;
@@ -48,6 +49,14 @@ pub enum Event {
         /// Whether it is up now.
         up: bool,
     },
+    /// A peer is to be asked before others, or after them: what the node that speaks for the process has concluded
+    /// ([`Action::Health`]).
+    Health {
+        /// The peer.
+        peer: NodeId,
+        /// Whether it is to be asked before those that are not.
+        is_trusted: bool,
+    },
     /// A newer layout.
     Layout(Arc<Layout>),
     /// Time has passed: see [`crate::Node::next_deadline`].
@@ -56,10 +65,6 @@ pub enum Event {
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most actions send, and a box would cost each of them an allocation"
-)]
 pub enum Action {
     /// Answer a client.
     Answer {
@@ -75,8 +80,13 @@ pub enum Action {
         /// What.
         envelope: Envelope,
     },
+    /// Close the storage, put it aside and begin it anew as one that has lost everything: rows of it cannot be read, not
+    /// even to be dropped.
+    Renew,
     /// Hand a newer layout, which a peer has sent, to whoever keeps it for the whole process.
     Adopt(Arc<Layout>),
+    /// A member is not as it was: every node of the process is to be told, this one too ([`Event::Health`]).
+    Health(Sighting),
 }
 
 /// Actions in the order in which they were decided, each with the commit that it waits for.

@@ -4,7 +4,7 @@
 //! is unknown then, and the client is told so.
 
 use crate::state::{Node, Turn};
-use crate::task::{finish, is_live, no_quorum, number, refuse};
+use crate::task::{askable, finish, is_reachable, no_quorum, number, refuse};
 use crate::work::{Kind, Passed, Task, Work};
 use placement::NodeId;
 use store::Commit;
@@ -61,14 +61,28 @@ pub(crate) fn link_down(
     if passed.to != peer {
         return node.pending.put_back(ticket, Work::Passed(passed));
     }
-    let owners = node.layout.owners(passed.task.partition);
-    let other = owners.iter().copied().find(|owner| is_live(node, *owner));
+    let other = askable(node, passed.task.partition).next();
     match other {
         Some(owner) if passed.kind == Kind::Read => {
             let Passed { task, kind, request, .. } = *passed;
             pass(node, turn, task, kind, owner, request);
         }
         _ => give_up(node, turn, *passed),
+    }
+}
+
+/// `peer` does not answer others. A read is passed on elsewhere; a write is not, for it may have been carried out.
+pub(crate) fn suspected(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    ticket: Ticket,
+    passed: Box<Passed>,
+    peer: NodeId,
+) {
+    let other = askable(node, passed.task.partition).next().filter(|owner| is_reachable(node, *owner));
+    match other {
+        Some(_) if passed.kind == Kind::Read => link_down(node, turn, ticket, passed, peer),
+        _ => node.pending.put_back(ticket, Work::Passed(passed)),
     }
 }
 

@@ -9,20 +9,33 @@
 //!
 //! Invariant: what this replica has acknowledged before is not relied upon any more, here or by whoever waits.
 
+use crate::event::Action;
 use crate::rows::{RowError, Shelf};
 use crate::state::{Node, Turn};
 use crate::task::refuse;
 use crate::work::{Purpose, Work};
 use crate::write;
 use placement::PartitionId;
+use store::Commit;
 use wire::Fault;
 
-/// Has a replica forget what it has applied.
+/// Has replicas forget what they have applied of which something could not be read.
+pub(crate) fn heed(node: &mut Node, turn: &mut Turn<'_>) {
+    while let Some(partition) = node.damaged.pop_first() {
+        quarantine(node, turn, partition);
+    }
+}
+
+/// Has a replica forget what it has applied. What nobody else owns is not forgotten: there is nobody to learn it from.
 pub(crate) fn quarantine(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
+    if node.layout.owners(partition).len() < 2 {
+        return;
+    }
     node.sync.takes.remove(&partition);
-    // Where its rows cannot be read now they are tried again, with the next sign of damage.
-    if forget(node, turn.store, partition).is_ok() {
-        end_work(node, turn, partition);
+    match forget(node, turn.store, partition) {
+        Ok(()) => end_work(node, turn, partition),
+        // Its rows cannot even be looked through.
+        Err(_) => turn.out.push(Commit::default(), Action::Renew),
     }
 }
 

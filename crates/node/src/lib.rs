@@ -25,6 +25,8 @@
 //! | `scrub` | everything stored is read now and then |
 //! | `learning` | a replica that has lost something |
 //! | `taker`, `source` | how one takes from another what it lacks, by the tree of `leaves` |
+//! | `membership` | how the other members are |
+//! | `steering` | what that means for requests |
 //!
 //! What this crate does not know: bytes on a wire, connections, files, how long an fsync takes.
 
@@ -40,6 +42,7 @@ mod leaf;
 mod learning;
 mod leaves;
 mod list;
+mod membership;
 mod meta;
 mod meta_names;
 mod opening;
@@ -62,6 +65,7 @@ mod siblings;
 mod snapshot;
 mod source;
 mod state;
+mod steering;
 mod stored;
 mod sync;
 mod taker;
@@ -71,6 +75,7 @@ mod work;
 mod write;
 
 pub use event::{Action, Event, Now, Outbox, RequestId};
+pub use membership::{Sighting, Speaker};
 pub use room::Room;
 pub use rows::{RowError, Storage};
 pub use state::{Identity, Node, Options, Trust};

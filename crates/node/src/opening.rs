@@ -5,6 +5,7 @@
 
 use crate::heard::Heard;
 use crate::learning;
+use crate::membership::Membership;
 use crate::meta_names::Space;
 use crate::pending::Pending;
 use crate::queues::Queues;
@@ -40,8 +41,11 @@ impl Node {
             queues: Queues::default(),
             heard: Heard::default(),
             links: BTreeSet::new(),
+            suspected: BTreeSet::new(),
+            membership: options.speaker.map(|speaker| Membership::new(identity.node, speaker, &layout)),
             sync: Sync::default(),
             scrub: Scrub::default(),
+            damaged: BTreeSet::new(),
             mine: mine(&layout, identity.node, &options),
             ahead: None,
             held_until: 0,

@@ -20,7 +20,7 @@ use crate::rows::Shelf;
 use crate::shown::both;
 use crate::siblings;
 use crate::state::{Node, Turn};
-use crate::task::{finish, is_live, no_quorum, number, refuse};
+use crate::task::{askable, finish, is_live, is_reachable, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Purpose, Read, Task, Work};
 use crate::write;
 use bytes::Bytes;
@@ -53,7 +53,10 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
     let held = match cell.as_ref().map_or_else(|| Ok(Entries::default()), |cell| shelf.get(cell)) {
         Ok(held) => held,
-        Err(_) => return fail(node, turn, task, purpose, Fault::Storage),
+        Err(error) => {
+            node.note_damage(task.partition, &error);
+            return fail(node, turn, task, purpose, Fault::Storage);
+        }
     };
     let replica = node.replicas.get(&task.partition);
     let after = replica.map_or(shelf.after, |replica| replica.known_after(&shelf));
@@ -103,11 +106,10 @@ fn cell_of(task: &Task, purpose: &Purpose) -> Option<Cell> {
 
 /// Asks a live owner that was not asked yet; tells whether there was one.
 fn ask_another(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &mut Read) -> bool {
-    let fresh = |owner: &&NodeId| **owner != node.identity.node && !read.asked.contains(owner);
-    let mut owners = node.layout.owners(read.task.partition).iter().filter(fresh);
-    let Some(owner) = owners.find(|owner| is_live(node, **owner)) else { return false };
-    read.asked.push(*owner);
-    fetch(node, turn, ticket, read, *owner);
+    let fresh = |owner: &NodeId| *owner != node.identity.node && !read.asked.contains(owner);
+    let Some(owner) = askable(node, read.task.partition).find(fresh) else { return false };
+    read.asked.push(owner);
+    fetch(node, turn, ticket, read, owner);
     true
 }
 
@@ -238,6 +240,17 @@ impl Read {
     /// Owners that have answered, this one with them.
     fn answers(&self) -> usize {
         1 + self.repair.as_ref().map_or(self.same.len() + self.reports.len(), |repair| repair.tally.acked())
+    }
+}
+
+/// `peer` is believed not to answer. A read that waits for it begins again, if there are enough without it.
+pub(crate) fn suspected(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, read: Box<Read>, peer: NodeId) {
+    let owners = node.layout.owners(read.task.partition).iter();
+    let reachable = owners.filter(|owner| is_reachable(node, **owner)).count();
+    if reachable >= read.need {
+        link_down(node, turn, ticket, read, peer);
+    } else {
+        node.pending.put_back(ticket, Work::Read(read));
     }
 }
 

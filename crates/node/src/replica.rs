@@ -17,12 +17,37 @@ use crate::snapshot::Snapshot;
 use bytes::Bytes;
 use causal::context::Intervals;
 use causal::map::{Applied, Knowledge, Map};
-use causal::{Actor, Cell, Context, Delta, Dot, Early, Entries, Payload, string};
+use causal::{Actor, Cell, Context, Delta, Dot, Early, Entries, Payload, Sweep, string};
 use placement::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Commit;
 use wire::peer::exchange::State;
 use wire::peer::{Found, Shown, Ticket};
+
+/// From whom a replica that has lost something has taken over what they have.
+#[derive(Debug, Default)]
+struct Learning {
+    whole: BTreeSet<NodeId>,
+    /// Those that had lost something themselves.
+    lame: BTreeSet<NodeId>,
+}
+
+impl Learning {
+    fn note(&mut self, from: NodeId, is_whole: bool) {
+        if is_whole {
+            self.whole.insert(from)
+        } else {
+            self.lame.insert(from)
+        };
+    }
+
+    /// Whether nothing more is to be learned. What a majority has acknowledged, beside this replica, is known to one of
+    /// any `owners - majority + 1` others. And where all others have been asked, and some of them have lost something
+    /// too, there is no more: what is gone is gone, and to refuse for ever brings none of it back.
+    fn is_done(&self, owners: usize) -> bool {
+        self.whole.len() >= owners - owners / 2 || self.whole.union(&self.lame).count() + 1 >= owners
+    }
+}
 
 /// One replica of one partition.
 #[derive(Debug, Default)]
@@ -36,7 +61,7 @@ pub(crate) struct Replica {
     /// What an exchange that is open has still to bring.
     awaited: Option<Awaited>,
     /// From whom it has learned what they know, while it is learning what it has lost.
-    learning: Option<BTreeSet<NodeId>>,
+    learning: Option<Learning>,
     /// How many operations were made here since the start.
     made: u64,
     /// What the row of early sweeps holds: it is written when it changes, and not with every operation.
@@ -60,7 +85,7 @@ impl Replica {
         let digest = shares.values().fold(0u64, |sum, share| sum.wrapping_add(share.digest));
         let map = Map::restore(Knowledge { context, early }, digest, condition.is_ahead);
         let stored_sweeps = encode_sweeps(&map, condition.is_learning);
-        let learning = condition.is_learning.then(BTreeSet::new);
+        let learning = condition.is_learning.then(Learning::default);
         Self { map, shares, leaves: Leaves::stored(), learning, stored_sweeps, ..Self::default() }
     }
 
@@ -195,7 +220,8 @@ impl Replica {
         own_actor: Actor,
         shelf: &mut Shelf<'_>,
     ) -> Result<(), RowError> {
-        if theirs.early.sweeps().next().is_some() {
+        if theirs.early.sweeps().any(|sweep| self.is_news(&sweep)) {
+            // It may touch any cell.
             self.snapshots.clear();
         }
         let single = theirs.early.single().map(|(cell, _)| cell);
@@ -204,6 +230,14 @@ impl Replica {
         self.keep_waiting(shelf)?;
         self.awaited = Some(Awaited::default());
         self.changing(own_actor, shelf, |map, shelf| map.begin(theirs, shelf))
+    }
+
+    /// Whether a sweep takes anything out that was not taken out here before.
+    fn is_news(&self, sweep: &Sweep) -> bool {
+        let Knowledge { context, early } = self.map.knowledge();
+        let known = early.sweeps().filter(|known| known.scope == sweep.scope);
+        let left = known.fold(sweep.seen.without(context), |left, known| left.without(&known.seen));
+        !left.is_empty()
     }
 
     /// What the open exchange has still to bring.
@@ -227,18 +261,17 @@ impl Replica {
         Ok(())
     }
 
-    /// Ends the exchange with `from`, everything taken; it may be whole again by that, if `from` is.
+    /// Ends the exchange with `from`, everything taken; it may be whole again by that.
     pub(crate) fn finish(
         &mut self,
         theirs: &Knowledge,
-        (from, owners): (Option<NodeId>, usize),
+        (from, is_whole, owners): (NodeId, bool, usize),
         own_actor: Actor,
         shelf: &mut Shelf<'_>,
     ) -> Result<Commit, RowError> {
-        if let Some(learned) = &mut self.learning {
-            learned.extend(from);
-            // What a majority has acknowledged beside this replica is known to one of any so many others.
-            if learned.len() >= owners - owners / 2 {
+        if let Some(learning) = &mut self.learning {
+            learning.note(from, is_whole);
+            if learning.is_done(owners) {
                 self.learning = None;
             }
         }
@@ -386,7 +419,7 @@ impl Replica {
         let digest = share.digest;
         let map = Map::restore(Knowledge { early, context: Context::default() }, digest, true);
         let (shares, leaves) = (BTreeMap::from([(own_actor, share)]), self.leaves.forgotten(shelf));
-        let learning = Some(BTreeSet::new());
+        let learning = Some(Learning::default());
         *self = Self { map, shares, leaves, learning, made, ..Self::default() };
         shelf.keys.clear();
         self.store_sums(own_actor, digest, shelf);

@@ -14,7 +14,7 @@ use crate::read;
 use crate::replica::Replica;
 use crate::siblings;
 use crate::state::{Node, Turn};
-use crate::task::{finish, is_live, no_quorum, refuse};
+use crate::task::{askable, finish, no_quorum, refuse};
 use crate::work::{Kind, Origin, Plan, Purpose, Task};
 use crate::write;
 use bytes::Bytes;
@@ -50,18 +50,13 @@ pub(crate) fn accept(
     let owners = node.layout.owners(partition);
     let is_learning = node.replicas.get(&partition).is_some_and(Replica::is_learning);
     let is_owner = owners.contains(&me) && !is_learning;
-    let mut live = owners.iter().copied().filter(|owner| is_live(node, *owner));
-    let first_live = if is_learning {
-        // Only those behind this one, where it was passed on: so it goes round no circle.
-        let others = live.filter(|owner| *owner != me);
-        let place = |owner: &NodeId| owners.iter().position(|other| other == owner);
-        match origin {
-            Origin::Client(_) => others.into_iter().next(),
-            Origin::Peer(..) => others.into_iter().find(|owner| place(owner) > place(&me)),
-        }
-    } else {
-        live.next()
-    };
+    let place = |owner: &NodeId| owners.iter().position(|other| other == owner);
+    let first_live = askable(node, partition).find(|owner| match origin {
+        _ if !is_learning => true,
+        Origin::Client(_) => *owner != me,
+        // Only one behind this one, where it was passed on: so it goes round no circle.
+        Origin::Peer(..) => place(owner) > place(&me),
+    });
     let stays = match (origin, kind) {
         (Origin::Client(_), Kind::Update) => first_live == Some(me),
         _ => is_owner,

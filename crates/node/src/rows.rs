@@ -51,6 +51,13 @@ pub enum RowError {
     Malformed(#[from] Malformed),
 }
 
+impl RowError {
+    /// Whether something that is stored is not what was stored.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::Malformed(_) | Self::Store(StoreError::Read(_)))
+    }
+}
+
 /// A cell as it was read: its row's name and what it holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {

@@ -82,7 +82,7 @@ fn with_report(
 type Done = Result<Option<(Commit, Verdict)>, RowError>;
 
 fn acknowledge(
-    node: &Node,
+    node: &mut Node,
     turn: &mut Turn<'_>,
     from: NodeId,
     partition: PartitionId,
@@ -94,7 +94,10 @@ fn acknowledge(
         Ok(Some((after, Verdict::Held { .. }))) if is_learning => (after, Verdict::Learning),
         Ok(Some(done)) => done,
         Ok(None) => return,
-        Err(_) => (Commit::default(), Verdict::Refused),
+        Err(error) => {
+            node.note_damage(partition, &error);
+            (Commit::default(), Verdict::Refused)
+        }
     };
     turn.send_after(after, node, from, partition, Message::Applied { ticket, verdict });
 }
@@ -158,7 +161,10 @@ pub(crate) fn fetch(
     };
     let (after, message) = match looked {
         Ok((after, report)) => (after, Message::Fetched { ticket, report: report.map(Box::new), shown }),
-        Err(_) => (Commit::default(), Message::Unreadable { ticket }),
+        Err(error) => {
+            node.note_damage(partition, &error);
+            (Commit::default(), Message::Unreadable { ticket })
+        }
     };
     turn.send_after(after, node, from, partition, message);
 }

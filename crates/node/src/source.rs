@@ -41,7 +41,10 @@ pub(crate) fn asked(
         _ => return,
     };
     // A row that cannot be read is none of the taker's: it turns to another owner.
-    let step = answer.unwrap_or(Step::Gone);
+    let step = answer.unwrap_or_else(|error| {
+        node.note_damage(partition, &error);
+        Step::Gone
+    });
     turn.send_after(everything(turn.store), node, from, partition, Message::Exchange { ticket, step });
 }
 

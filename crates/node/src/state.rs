@@ -6,6 +6,7 @@
 
 use crate::event::{Action, Now, Outbox};
 use crate::heard::Heard;
+use crate::membership::{Membership, Sighting, Speaker};
 use crate::pending::Pending;
 use crate::queues::Queues;
 use crate::replica::Replica;
@@ -19,6 +20,7 @@ use placement::{Layout, NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Commit;
+use wire::peer::gossip::Load;
 use wire::peer::{Envelope, Hashes, Message};
 
 /// How a node behaves. Times are in milliseconds.
@@ -40,6 +42,8 @@ pub struct Options {
     pub scrub_chunk_ms: u64,
     /// Which shard of its process this is, and how many there are: a partition is one's whose number leaves that rest.
     pub shard: (u16, u16),
+    /// Whether this node is the one of its process that speaks with other members of how they are: that of partition 0.
+    pub speaker: Option<Speaker>,
 }
 
 impl Default for Options {
@@ -53,6 +57,7 @@ impl Default for Options {
             exchange_bytes_per_second: 32 * 1024 * 1024,
             scrub_chunk_ms: 100,
             shard: (0, 1),
+            speaker: None,
         }
     }
 }
@@ -90,8 +95,14 @@ pub struct Node {
     pub(crate) links: BTreeSet<NodeId>,
     pub(crate) sync: Sync,
     pub(crate) scrub: Scrub,
+    /// Partitions of which something could not be read in this event.
+    pub(crate) damaged: BTreeSet<PartitionId>,
     /// The partitions of this shard that the layout gives this node.
     pub(crate) mine: Vec<PartitionId>,
+    /// Those that are asked after all others.
+    pub(crate) suspected: BTreeSet<NodeId>,
+    /// How the members are, at the node that speaks for its process.
+    pub(crate) membership: Option<Membership>,
     /// Until when a clock that runs ahead keeps this node from coordinating writes, and how far ahead it is.
     pub(crate) ahead: Option<(u64, u64)>,
     /// Until when writes are refused while a member joins.
@@ -137,6 +148,13 @@ pub(crate) fn mine(layout: &Layout, node: NodeId, options: &Options) -> Vec<Part
 }
 
 impl Node {
+    /// Has a partition learn anew, once this event is over, of which something could not be read.
+    pub(crate) fn note_damage(&mut self, partition: PartitionId, error: &RowError) {
+        if error.is_damage() {
+            self.damaged.insert(partition);
+        }
+    }
+
     /// Notes how much room the disk has from now on.
     pub fn set_room(&mut self, room: Room) {
         self.room = room;
@@ -177,7 +195,21 @@ impl Node {
     /// When the next [`crate::Event::Tick`] is due, by the monotonic clock.
     pub fn next_deadline(&self) -> Option<u64> {
         let visit = self.pending.next_visit().unwrap_or(u64::MAX);
-        Some(visit.min(self.sync.due(self.options.compare_every_ms < u64::MAX))).filter(|due| *due < u64::MAX)
+        let look = self.membership.as_ref().map_or(u64::MAX, Membership::next_look);
+        let sync = self.sync.due(self.options.compare_every_ms < u64::MAX);
+        Some(visit.min(look).min(sync)).filter(|due| *due < u64::MAX)
+    }
+
+    /// Every member as this node sees it, where it speaks for its process.
+    pub fn sightings(&self) -> impl Iterator<Item = Sighting> {
+        self.membership.iter().flat_map(Membership::sightings)
+    }
+
+    /// What this process has to do now, for others to know; `beat` is counted here.
+    pub fn set_load(&mut self, load: Load) {
+        if let Some(membership) = &mut self.membership {
+            membership.set_load(load);
+        }
     }
 
     /// The layout that it goes by.

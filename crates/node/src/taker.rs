@@ -106,7 +106,10 @@ pub(crate) fn answered(
     };
     match went {
         Ok(()) => go_on(node, turn, partition),
-        Err(_) => abandon(node, turn, partition),
+        Err(error) => {
+            node.note_damage(partition, &error);
+            abandon(node, turn, partition);
+        }
     }
 }
 
@@ -247,8 +250,8 @@ fn finish(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     let owners = node.layout.owners(partition).len();
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-    let whole = (!take.is_learning).then_some(take.source);
-    if replica.finish(&knowledge, (whole, owners), node.identity.actor, &mut shelf).is_ok() {
+    let from = (take.source, !take.is_learning, owners);
+    if replica.finish(&knowledge, from, node.identity.actor, &mut shelf).is_ok() {
         node.sync.finished += 1;
     }
     let ticket = take.ticket;

@@ -14,6 +14,7 @@
 //! | `hold a b`, `release a b` | what a sends to b is kept under way, and the nodes do not notice; `hold a` holds all to and from a |
 //! | `drop a b`, `repeat a b` | what waits from a to b is lost; what arrived last from a at b arrives once more; `repeat a b 1`: the one before that |
 //! | `link a b down`, `link a b up` | a link breaks or comes back, what was under way is lost, and both notice |
+//! | `suspect a b`, `trust a b` | a takes b for one that does not answer, or no more |
 //! | `disk a slow`, `settle a`, `settle all` | a's disk syncs only when it is told to; it syncs |
 //! | `crash a`, `restart a` | a is gone with all that its disk has not synced; a starts again on its disk |
 //! | `wait 300` | so many milliseconds pass |
@@ -50,6 +51,6 @@ scripts! {
     increments increments_under_a_cut one_after_another joined
     deletes brought_along flush siblings hot_key
     passed_on restart newer_layout shown_first
-    disk_full disk_failed
+    disk_full disk_failed suspected
     explain keys
 }

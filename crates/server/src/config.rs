@@ -117,6 +117,13 @@ pub struct Config {
     pub request_timeout: Duration,
     /// How long a peer may take before it is asked again.
     pub retry: Duration,
+    /// The time from one probe of another member to the next, in which it is to be answered. A member that answers nobody
+    /// is suspect after about as many of these as there are other members, and a few are enough in a large cluster.
+    pub probe_every: Duration,
+    /// How long a member is suspect before it is taken for down. Both are asked only after others.
+    pub suspicion: Duration,
+    /// Whether clients may have it fail on purpose (`ARMILLA.CHAOS`): for practice and for tests.
+    pub enable_chaos: bool,
     /// Clients at once. `CONFIG SET maxclients` changes it.
     pub clients_max: usize,
     /// Memory for hot rows and for blocks that were read, of all shards together, in bytes.
@@ -148,6 +155,9 @@ impl Default for Config {
             zone: Zone::default(),
             request_timeout: Duration::from_secs(2),
             retry: Duration::from_millis(250),
+            probe_every: Duration::from_millis(500),
+            suspicion: Duration::from_secs(5),
+            enable_chaos: false,
             clients_max: CLIENTS_MAX_DEFAULT,
             cache_bytes: 512 << 20,
             accept_data_loss: false,
@@ -165,6 +175,8 @@ impl Config {
         let times = [
             (self.retry, "retry: at least 1 ms, for a node that asks again at once does nothing else"),
             (self.request_timeout, "request timeout: at least 1 ms, for nobody answers in less"),
+            (self.probe_every, "probe every: at least 1 ms, for no member answers in less"),
+            (self.suspicion, "suspicion: at least 1 ms, for no member denies it in less"),
             (self.sync_interval(), "fsync: at least 1 ms between two syncs, or `always`"),
         ];
         if let Some((_, why)) = times.into_iter().find(|(time, _)| *time < TIME_MIN) {

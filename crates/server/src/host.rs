@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use node::{Sighting, SyncFigures};
 use placement::{Layout, NodeId};
 use store::StoreFigures;
 use tokio::sync::mpsc;
 
+use crate::chaos::Chaos;
 use crate::clients::Clients;
 use crate::clock::{self, Clock};
 use crate::config::Config;
@@ -34,6 +36,8 @@ pub(crate) struct Host {
     pub(crate) twins: Twins,
     /// When this process began, as others are told: milliseconds since 1970, and random bits below them.
     pub(crate) began: u64,
+    /// What it does wrong, where it was started for that.
+    pub(crate) chaos: Option<Chaos>,
     /// `maxclients`, which can be set while it runs.
     pub(crate) clients_max: AtomicUsize,
     /// Letters to the thread that keeps the layout.
@@ -45,6 +49,10 @@ pub(crate) struct Host {
     /// How many shards have their link to each peer.
     linked: Mutex<BTreeMap<NodeId, usize>>,
     pub(crate) clients_refused: AtomicU64,
+    /// How the members are, as the node sees them that speaks for this process.
+    sightings: Mutex<BTreeMap<NodeId, Sighting>>,
+    /// Bytes that each shard's engine has on the disk.
+    stored_bytes: Vec<AtomicU64>,
 }
 
 /// What a shard says of itself, a few times a second.
@@ -60,6 +68,8 @@ pub(crate) struct ShardFigures {
     pub(crate) links: Vec<LinkFigures>,
     /// Batches that were committed.
     pub(crate) commits: u64,
+    /// How far it is from holding what other owners hold.
+    pub(crate) sync: SyncFigures,
     /// Whether its store has failed and is not open again yet.
     pub(crate) is_closed: bool,
 }
@@ -68,7 +78,6 @@ pub(crate) struct ShardFigures {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LinkFigures {
     pub(crate) peer: NodeId,
-    pub(crate) is_connected: bool,
     pub(crate) is_up: bool,
     /// Bytes that wait to be sent.
     pub(crate) waiting_bytes: usize,
@@ -93,12 +102,15 @@ impl Host {
             disk: Disk::default(),
             twins: Twins::default(),
             began: began(),
+            chaos: config.enable_chaos.then(Chaos::default),
             control,
             layout: Mutex::new(layout),
             figures: (0..shards).map(|_| Mutex::default()).collect(),
             heard: Mutex::default(),
             linked: Mutex::default(),
             clients_refused: AtomicU64::new(0),
+            sightings: Mutex::default(),
+            stored_bytes: (0..shards).map(|_| AtomicU64::new(0)).collect(),
             config,
         }
     }
@@ -156,6 +168,33 @@ impl Host {
         };
         let reached = layout.members().iter().filter(|member| is_reached(member.id)).count();
         reached > layout.members().len() / 2
+    }
+
+    /// How the members are, from now on.
+    pub(crate) fn set_sightings(&self, sightings: impl Iterator<Item = Sighting>) {
+        let seen = sightings.map(|sighting| (sighting.member, sighting)).collect();
+        *self.sightings.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+    }
+
+    /// How one of them is.
+    pub(crate) fn set_sighting(&self, sighting: Sighting) {
+        let mut sightings = self.sightings.lock().unwrap_or_else(PoisonError::into_inner);
+        sightings.insert(sighting.member, sighting);
+    }
+
+    /// How a member is; nothing where it has only just become one.
+    pub(crate) fn sighting(&self, member: NodeId) -> Option<Sighting> {
+        self.sightings.lock().unwrap_or_else(PoisonError::into_inner).get(&member).copied()
+    }
+
+    /// Notes how much a shard has on the disk.
+    pub(crate) fn note_stored(&self, shard: usize, bytes: u64) {
+        self.stored_bytes[shard].store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes on the disk, of all shards, as of their last commits.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.stored_bytes.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum()
     }
 
     pub(crate) fn clients_max(&self) -> usize {

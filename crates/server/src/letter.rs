@@ -50,6 +50,8 @@ pub(crate) enum Letter {
     Failed(StoreError),
     /// The store that had failed is open again, with a node over it.
     Opened(Box<Opened>),
+    /// A peer is to be asked before others, or after them.
+    Health { peer: NodeId, is_trusted: bool },
     /// A newer layout.
     Layout(Arc<Layout>),
     /// A client has connected.

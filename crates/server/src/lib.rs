@@ -16,6 +16,7 @@
 //! 1. No queue is unbounded, but for what is already paid for by a bounded one.
 //! 2. A shard never waits for the disk, but for reads that are not in memory.
 
+mod chaos;
 mod clients;
 mod clock;
 pub mod config;

@@ -39,14 +39,14 @@ pub(crate) struct Link {
     blocked: Cell<bool>,
     /// Whether the node was told that the peer can be reached.
     up: Cell<bool>,
-    /// When the connection came about, in milliseconds of the monotonic clock.
-    since_ms: Cell<u64>,
     dropped: Cell<u64>,
     /// Bytes of the last message that was too long for a frame, until somebody has told of it.
     too_long: Cell<Option<usize>>,
     waker: RefCell<Option<Waker>>,
     /// Ends a rest between two attempts to connect.
     call: Notify,
+    /// Its connection is to be broken.
+    broken: Cell<bool>,
     /// The peer is no member any more, or the shard ends.
     closed: Cell<bool>,
 }
@@ -59,11 +59,11 @@ impl Link {
             writer: RefCell::default(),
             blocked: Cell::new(false),
             up: Cell::new(false),
-            since_ms: Cell::new(0),
             dropped: Cell::new(0),
             too_long: Cell::new(None),
             waker: RefCell::default(),
             call: Notify::new(),
+            broken: Cell::new(false),
             closed: Cell::new(false),
         }
     }
@@ -155,15 +155,6 @@ impl Link {
         self.up.replace(up) != up
     }
 
-    pub(crate) fn since_ms(&self) -> u64 {
-        self.since_ms.get()
-    }
-
-    /// Notes when a connection came about: the peer has some time to be heard from then on.
-    pub(crate) fn note_since(&self, now_ms: u64) {
-        self.since_ms.set(now_ms);
-    }
-
     /// Waits between two attempts to connect, unless there is reason to believe that the next one succeeds.
     pub(crate) async fn rest(&self, at_most: Duration) {
         let _ = timeout(at_most, self.call.notified()).await;
@@ -174,6 +165,19 @@ impl Link {
         if !self.is_connected() {
             self.call.notify_one();
         }
+    }
+
+    /// Has its connection broken; another is made.
+    pub(crate) fn break_off(&self) {
+        self.broken.set(self.is_connected());
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Whether its connection is to be broken; asked once.
+    pub(crate) fn take_broken(&self) -> bool {
+        self.broken.take()
     }
 
     pub(crate) fn close(&self) {
@@ -190,7 +194,6 @@ impl Link {
     pub(crate) fn figures(&self) -> LinkFigures {
         LinkFigures {
             peer: self.peer,
-            is_connected: self.is_connected(),
             is_up: self.is_up(),
             waiting_bytes: self.out.borrow().len(),
             dropped: self.dropped.get(),

@@ -1,13 +1,14 @@
-//! Links between nodes: dialing out, listening to those who call, and noticing who is silent.
+//! Links between nodes: dialing out, listening to those who call, and giving up links on which nothing gets through.
 //!
 //! ```text
 //!   this node's shard ── one connection, one way ──▶ any shard of the peer, which routes by partition
 //!   the peer's shards ── one each ─────────────────▶ this node
 //! ```
 //!
-//! Not what messages mean (the node) nor how they wait (`link`).
+//! Not what messages mean (the node), how they wait (`link`), nor whether somebody answers them (`node::membership`): a link
+//! to a node that is stopped is up, and what is sent on it is read when that node goes on.
 //!
-//! 1. A peer counts as up for a shard while its link is connected and the peer itself was heard lately.
+//! 1. A peer counts as up for a shard while its link is connected.
 //! 2. Nothing is answered on a connection that a peer opened: answers go over one's own.
 
 use std::future::poll_fn;
@@ -31,12 +32,16 @@ use crate::letter::Caller;
 use crate::link::Link;
 use crate::shard::Shard;
 
-/// A peer that was not heard for this long is taken for unreachable, in milliseconds.
-const SILENT_MS_MAX: u64 = 3_000;
-/// How often something is said on a link, whatever else there is to say.
+/// What the peer's system has not acknowledged for this long gets nowhere: the link is given up and dialed anew. The system
+/// would go on for minutes, with longer and longer rests, and so long after a cut was mended.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(5);
+/// How often something is said on a link, whatever else there is to say, so that this is noticed on an idle one.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// Time for a connection to come about.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
+/// A caller that says nothing for this long is asked by the system whether it is there.
+const CALLER_IDLE: Duration = Duration::from_secs(30);
 const BACK_OFF_MIN: Duration = Duration::from_millis(50);
 const BACK_OFF_MAX: Duration = Duration::from_secs(1);
 /// Room that is made for each read, in bytes.
@@ -65,9 +70,14 @@ async fn connect(shard: &Shard, link: &Link) -> Result<TcpStream, Error> {
         link.close();
         return Err(ErrorKind::NotFound.into());
     };
+    if refuses(shard, link.peer) {
+        return Err(ErrorKind::ConnectionRefused.into());
+    }
     let connecting = TcpStream::connect(&member.peer_addr);
     let stream = timeout(CONNECT_MAX, connecting).await.map_err(|_| Error::from(ErrorKind::TimedOut))??;
     stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
     Ok(stream)
 }
 
@@ -78,13 +88,13 @@ async fn hold(shard: &Rc<Shard>, link: &Link, stream: TcpStream) -> Error {
     let (cluster, from, began) = (shard.layout().cluster(), shard.host.me, shard.host.began);
     Greeting { cluster, from, to: link.peer, began }.encode(&mut greeting);
     link.connected(writer, greeting);
-    link.note_since(shard.host.clock.monotonic_ms());
-    say_alive(shard, link);
+    // Whatever becomes of what comes behind it, a greeting has this with it.
+    link.push(&alive(shard));
     set_up(shard, link, true);
     tracing::info!(peer = %link.peer, shard = shard.index, "a peer is reached");
     let mut said = Box::new([0; 1]);
     let error = poll_fn(|context| {
-        if link.is_closed() {
+        if link.is_closed() || link.take_broken() {
             return Poll::Ready(ErrorKind::ConnectionAborted.into());
         }
         if let Err(error) = link.poll_blocked(context) {
@@ -117,35 +127,38 @@ fn refused(shard: &Shard, link: &Link) {
     }
 }
 
-/// Says something on every link each second, and tells the node who is silent and who is back.
+/// Says something on every link each second.
 pub(crate) async fn watch(shard: Rc<Shard>) {
     loop {
         sleep(KEEP_ALIVE).await;
-        let now = shard.host.clock.monotonic_ms();
+        if let Some(chaos) = &shard.host.chaos {
+            chaos.expire(shard.host.clock.monotonic_ms());
+        }
         for link in shard.links() {
-            say_alive(&shard, &link);
+            if refuses(&shard, link.peer) {
+                link.break_off();
+            }
+            shard.say(&link, alive(&shard));
             link.flush();
             if let Some(bytes) = link.take_too_long() {
                 tracing::warn!(peer = %link.peer, bytes, max = frame::FRAME_BYTES_MAX, "a message to a peer was too long");
             }
-            let heard = shard.host.heard(link.peer).unwrap_or(0);
-            let recently = now.saturating_sub(heard.max(link.since_ms())) <= SILENT_MS_MAX;
-            set_up(&shard, &link, link.is_connected() && recently);
         }
     }
 }
 
 /// A message that asks for nothing and answers nothing. It carries the epoch, so two nodes whose layouts differ find out
 /// within a second even if nobody asks them anything.
-fn say_alive(shard: &Shard, link: &Link) {
+fn alive(shard: &Shard) -> Envelope {
     let layout = shard.layout();
     let count = layout.keyspace().partition_count();
     let partition = u16::try_from(shard.index).ok().filter(|index| u32::from(*index) < count).unwrap_or(0);
-    link.push(&Envelope {
-        epoch: layout.epoch(),
-        partition: PartitionId(partition),
-        message: Message::Alive,
-    });
+    Envelope { epoch: layout.epoch(), partition: PartitionId(partition), message: Message::Alive }
+}
+
+/// Whether this process was told to make no connections with a peer.
+fn refuses(shard: &Shard, peer: NodeId) -> bool {
+    shard.host.chaos.as_ref().is_some_and(|chaos| chaos.refuses(peer))
 }
 
 fn set_up(shard: &Shard, link: &Link, up: bool) {
@@ -160,6 +173,12 @@ fn set_up(shard: &Shard, link: &Link, up: bool) {
 pub(crate) async fn listen(shard: Rc<Shard>, caller: Caller) {
     let Caller { stream, from, began, read: buffer } = caller;
     let Ok(stream) = TcpStream::from_std(stream) else { return };
+    // One that never says goodbye is noticed, if late, and does not stay for good.
+    let keep_alive = socket2::TcpKeepalive::new().with_time(CALLER_IDLE);
+    let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
+    if refuses(&shard, from) {
+        return;
+    }
     if shard.host.twins.connects(shard.host.clock.monotonic_ms(), from, began) {
         hear(&shard, stream, from, began, buffer).await;
         shard.host.twins.ends(from, began);
@@ -200,6 +219,7 @@ async fn hear(shard: &Shard, mut stream: TcpStream, from: NodeId, began: u64, mu
         acknowledge_at_once(&stream);
         match stream.read_buf(&mut buffer).await {
             Ok(0) | Err(_) => return,
+            Ok(_) if refuses(&shard, from) => return,
             Ok(_) => {}
         }
     }

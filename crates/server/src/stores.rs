@@ -117,6 +117,21 @@ pub(crate) fn note_loss(host: &Host, index: usize) -> Result<(), StartError> {
     if host.layout().replicas() > 1 { Loss::of(&host.config.dir, index).note() } else { Ok(()) }
 }
 
+/// Puts a store aside that is not open, so that the shard is begun anew with nothing.
+///
+/// # Errors
+/// Where it cannot be moved, or nobody else has what it held.
+pub(crate) fn put_aside(host: &Host, index: usize) -> Result<(), OpenError> {
+    let path = path(host, index);
+    if path.exists() {
+        let reason = "some rows cannot be read".to_owned();
+        forgive(host, StartError::Stored { path: path.clone(), reason })?;
+        note_loss(host, index)?;
+        move_aside(&path)?;
+    }
+    Ok(())
+}
+
 /// Gives a directory another name, under which it can be looked at.
 fn move_aside(path: &Path) -> Result<(), OpenError> {
     let unmoved = |error| StartError::Directory { dir: path.to_owned(), error };

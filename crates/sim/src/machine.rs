@@ -138,8 +138,8 @@ impl Machine {
     }
 
     /// The disk has failed: gives what is to be done for those who wait. Of what was not synced the first `keep` commits
-    /// survive. After anything but a full disk nobody knows what else is lost.
-    pub(crate) fn fail(&mut self, at_us: u64, error: &StoreError, keep: usize) -> Vec<Action> {
+    /// survive.
+    pub(crate) fn fail(&mut self, at_us: u64, keep: usize) -> Vec<Action> {
         let now = self.now(at_us);
         let Some(Running { mut node, mut store, held_back, .. }) = self.running.take() else {
             return Vec::new();
@@ -147,9 +147,6 @@ impl Machine {
         let mut out = Outbox::default();
         node.abandon(now, &mut store, held_back.into_iter().map(|(_, action)| action), &mut out);
         self.disk.crash(keep);
-        if !matches!(error, StoreError::Full(_)) {
-            self.trust = Trust::Lost;
-        }
         out.drain().map(|(_, action)| action).collect()
     }
 

@@ -101,8 +101,15 @@ fn many(arguments: &Arguments) -> ExitCode {
     println!("simulated   {} s in {:.1} s", simulated_us / 1_000_000, began.elapsed().as_secs_f64());
     println!("operations  {operations}, {succeeded} succeeded");
     println!(
-        "faults      {} messages lost, {} duplicated, {} links cut ({} one way), {} crashes, {} clock jumps",
-        faults.lost, faults.duplicated, faults.cuts, faults.one_way_cuts, faults.crashes, faults.jumps
+        "faults      {} messages lost, {} duplicated, {} links cut ({} one way), {} crashes, {} clock jumps, \
+         {} members gone long enough to be missed",
+        faults.lost,
+        faults.duplicated,
+        faults.cuts,
+        faults.one_way_cuts,
+        faults.crashes,
+        faults.jumps,
+        faults.gone
     );
     println!(
         "disks       {} failed, {} filled, {} lost something",

@@ -32,7 +32,7 @@ pub struct Outcome {
 pub fn play(seed: u64, keeps_words: bool) -> Outcome {
     let mut world = World::new(seed, keeps_words);
     world.run_until(world.weather.storm_us);
-    check_nodes(&mut world);
+    check_nodes(&mut world, true);
     world.calm_down();
     for at in world.unanswered() {
         let operation = format!("{:?}", world.history[at]);
@@ -40,7 +40,7 @@ pub fn play(seed: u64, keeps_words: bool) -> Outcome {
     }
     become_whole(&mut world);
     read_everything(&mut world);
-    check_nodes(&mut world);
+    check_nodes(&mut world, false);
     check_agreement(&mut world);
     check_history(&mut world);
     let done = |operation: &&Operation| matches!(operation.told, Some((_, ref told)) if is_success(told));
@@ -108,12 +108,14 @@ fn read_everything(world: &mut World) {
     }
 }
 
-/// The invariants of every node that runs.
-fn check_nodes(world: &mut World) {
+/// The invariants of every node that runs. A row that a disk has damaged may not have been noticed yet.
+fn check_nodes(world: &mut World, may_be_damaged: bool) {
     for machine in &mut world.machines {
         if let Some(running) = &mut machine.running {
             running.store.check();
-            if let Err(error) = running.node.check(&mut running.store) {
+            if let Err(error) = running.node.check(&mut running.store)
+                && !may_be_damaged
+            {
                 world.wrongs.push(format!("a row cannot be read: {error}"));
             }
         }

@@ -1,7 +1,12 @@
 //! What breaks, and when.
 
+use crate::lookout::State;
 use crate::world::{Happening, World};
-use node::Event;
+use node::{Event, Sighting};
+use wire::peer::gossip::Health;
+
+/// What a node may be late by when it finds out about another, in microseconds: it looks ten times a second.
+const LATE_US: u64 = 400_000;
 
 impl World {
     /// Puts the first fault of each kind onto the agenda.
@@ -66,6 +71,7 @@ impl World {
             self.notice(b, a);
             self.plan(lasts, Happening::Mend { a, b });
         }
+        self.look_out();
         self.plan_another(self.weather.cut_every_us, Happening::Cut);
     }
 
@@ -79,6 +85,7 @@ impl World {
 
     pub(crate) fn mend(&mut self, a: usize, b: usize) {
         self.network.mend(a, b);
+        self.look_out();
         self.trace.line(self.now, format_args!("{a} and {b} are linked again"));
         for (at, peer) in [(a, b), (b, a)] {
             let after = self.rng.between(10, 50_000);
@@ -117,6 +124,7 @@ impl World {
         self.trace.line(self.now, format_args!("node {machine} crashes"));
         self.faults.crashes += 1;
         self.machines[machine].crash(&mut self.rng);
+        self.look_out();
         self.disconnect(machine);
         for peer in (0..self.machines.len()).filter(|peer| *peer != machine) {
             self.notice(peer, machine);
@@ -127,10 +135,46 @@ impl World {
         self.plan(down, Happening::Start { machine });
     }
 
+    /// A node has changed its mind about another.
+    pub(crate) fn sighted(&mut self, at: usize, sighting: &Sighting) {
+        self.trace.line(self.now, format_args!("{at} sees {sighting:?}"));
+        match self.machines.iter().position(|machine| machine.id == sighting.member) {
+            Some(of) => self.lookout.sighted(self.now, at, of, sighting.health == Health::Alive),
+            None => self.wrongs.push(format!("node {at} speaks of {}, which is no member", sighting.member)),
+        }
+    }
+
+    /// Something was cut, mended, crashed or started: whoever was gone for long enough was suspected. That takes a probe
+    /// of each other member, and one period for the answer to the last.
+    pub(crate) fn look_out(&mut self) {
+        let period_ms = self.options.speaker.map_or(0, |speaker| speaker.probe_every_ms);
+        let span = period_ms * 1_000 * (self.machines.len() as u64 + 1) + LATE_US;
+        let states: Vec<State> = (0..self.machines.len()).map(|at| self.state(at)).collect();
+        self.wrongs.extend(self.lookout.look(self.now, span, &states));
+        self.faults.gone = self.lookout.noticed;
+    }
+
+    fn state(&self, of: usize) -> State {
+        let is_cut = |other| !self.network.reaches(of, other) && !self.network.reaches(other, of);
+        let runs = self.machines[of].running.is_some();
+        let is_gone = !runs || (0..self.machines.len()).filter(|other| *other != of).all(is_cut);
+        State { runs, is_gone }
+    }
+
+    /// Everything is mended for long: all trust all.
+    fn check_trust(&mut self) {
+        for (at, machine) in self.machines.iter().enumerate() {
+            let sightings = machine.running.iter().flat_map(|running| running.node.sightings());
+            let doubtful = sightings.filter(|sighting| !sighting.is_trusted());
+            self.wrongs.extend(doubtful.map(|sighting| format!("node {at} still sees {sighting:?}")));
+        }
+    }
+
     /// Ends the storm: everything runs, everything is linked, clocks are right, and what is under way may end.
     pub(crate) fn calm_down(&mut self) {
         self.storming = false;
         self.network.calm();
+        self.look_out();
         for machine in 0..self.machines.len() {
             self.machines[machine].skew_ms = 0;
             self.has_room(machine);
@@ -144,5 +188,6 @@ impl World {
             }
         }
         self.run_until(self.now + 5_000_000);
+        self.check_trust();
     }
 }

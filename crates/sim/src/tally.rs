@@ -23,6 +23,8 @@ pub struct Faults {
     pub disks_filled: u64,
     /// Disks that lost what was on them, or some of it.
     pub disks_lost: u64,
+    /// Members that were gone for so long that another had to notice it.
+    pub gone: u64,
 }
 
 impl AddAssign for Faults {
@@ -36,5 +38,6 @@ impl AddAssign for Faults {
         self.disks_failed += other.disks_failed;
         self.disks_filled += other.disks_filled;
         self.disks_lost += other.disks_lost;
+        self.gone += other.gone;
     }
 }

@@ -96,13 +96,22 @@ impl World {
         }
     }
 
+    /// Rows on a disk cannot be read, nor dropped: another disk takes its place.
+    pub(crate) fn renew(&mut self, machine: usize) {
+        // Several actions of one event may say so.
+        if self.machines[machine].running.is_some() {
+            self.disk_failed(machine, &StoreError::Unreadable("a row is damaged".into()));
+            self.machines[machine].wipe();
+        }
+    }
+
     /// A write or a sync has failed: whoever waits is told, and the store is opened again soon.
     pub(crate) fn disk_failed(&mut self, machine: usize, error: &StoreError) {
         self.trace.line(self.now, format_args!("the disk of {machine} fails: {error}"));
         self.faults.disks_failed += 1;
         let unsynced = self.machines[machine].disk().unsynced() as u64;
         let keep = usize::try_from(self.disks.rng.below(unsynced + 1)).unwrap_or(0);
-        for action in self.machines[machine].fail(self.now, error, keep) {
+        for action in self.machines[machine].fail(self.now, keep) {
             self.act(machine, action);
         }
         for at in self.waiting_at(machine) {

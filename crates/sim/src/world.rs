@@ -15,6 +15,7 @@ use crate::client::{self, Tokens, Wish};
 use crate::disks::{Disks, Trouble};
 use crate::dots::Dots;
 use crate::history::{Ask, Operation};
+use crate::lookout::Lookout;
 use crate::machine::Machine;
 use crate::network::Network;
 use crate::rng::Rng;
@@ -22,7 +23,7 @@ use crate::tally::Faults;
 use crate::trace::Trace;
 use crate::weather::Weather;
 use bytes::{Bytes, BytesMut};
-use node::{Action, Event, Options, RequestId};
+use node::{Action, Event, Options, RequestId, Speaker};
 use placement::{Layout, Member, NodeId, PartitionId, Zone};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,6 +68,7 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     pub(crate) faults: Faults,
     pub(crate) wrongs: Vec<String>,
+    pub(crate) lookout: Lookout,
     pub(crate) storming: bool,
     pub(crate) disks: Disks,
     agenda: BTreeMap<(u64, u64), Happening>,
@@ -93,6 +95,12 @@ impl World {
             exchange_bytes_per_second: 1 << rng.between(12, 24),
             scrub_chunk_ms: rng.between(20, 500),
             shard: (0, 1),
+            speaker: Some(Speaker {
+                incarnation: 0,
+                seed: 0,
+                probe_every_ms: rng.between(150, 500),
+                suspicion_ms: rng.between(200, 3_000),
+            }),
         };
         let machines = layout.members().iter().map(|member| Machine::new(member.id)).collect();
         let mut world = Self {
@@ -107,6 +115,7 @@ impl World {
             trace: Trace::new(keeps_words),
             faults: Faults::default(),
             wrongs: Vec::new(),
+            lookout: Lookout::default(),
             storming: true,
             disks,
             agenda: BTreeMap::new(),
@@ -203,7 +212,13 @@ impl World {
         match action {
             Action::Answer { id, reply } => self.answered(id, &reply),
             Action::Send { to, envelope } => self.send(machine, to, &envelope),
+            Action::Renew => self.renew(machine),
             Action::Adopt(_) => self.wrongs.push("a layout changed although nobody changed it".into()),
+            Action::Health(sighting) => {
+                self.sighted(machine, &sighting);
+                let (peer, is_trusted) = (sighting.member, sighting.is_trusted());
+                self.handle(machine, Event::Health { peer, is_trusted });
+            }
         }
     }
 
@@ -243,12 +258,19 @@ impl World {
             return;
         }
         let sender = self.machines[from].id;
+        self.lookout.heard(self.now, to, from);
         match Envelope::decode(bytes) {
             Ok(Envelope { message: Message::Ask { .. }, .. }) if self.machines[to].starts != starts => {
                 self.faults.lost += 1;
             }
             Ok(envelope) => {
-                self.trace.line(self.now, format_args!("{from} -> {to} {:?}", envelope.message));
+                match &envelope.message {
+                    // There is much of it, and its news are seen when somebody makes something of them.
+                    Message::Gossip(gossip) => {
+                        self.trace.line(self.now, format_args!("{from} -> {to} {:?}", gossip.word));
+                    }
+                    message => self.trace.line(self.now, format_args!("{from} -> {to} {message:?}")),
+                }
                 self.handle(to, Event::Message { from: sender, envelope });
             }
             Err(error) => self.wrongs.push(format!("{error} from node {from}")),
@@ -368,11 +390,16 @@ impl World {
         if self.machines[machine].running.is_some() {
             return;
         }
-        let (layout, options, cache) = (Arc::clone(&self.layout), self.options, self.weather.cache_bytes);
+        let (layout, cache) = (Arc::clone(&self.layout), self.weather.cache_bytes);
+        let incarnation = self.machines[machine].now(self.now).wall_ms;
+        let seed = self.rng.bits();
+        let speaker = self.options.speaker.map(|speaker| Speaker { incarnation, seed, ..speaker });
+        let options = Options { speaker, ..self.options };
         if let Err(error) = self.machines[machine].start(&layout, options, cache, &mut self.rng) {
             self.wrongs.push(format!("node {machine} does not start: {error}"));
         }
         self.trace.line(self.now, format_args!("node {machine} starts"));
+        self.look_out();
         for peer in (0..self.machines.len()).filter(|peer| *peer != machine) {
             let (there, back) = (self.rng.between(10, 5_000), self.rng.between(10, 5_000));
             self.plan(there, Happening::Link { at: machine, peer, up: true });

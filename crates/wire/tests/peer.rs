@@ -10,6 +10,7 @@ use causal::{
 };
 use placement::{NodeId, PartitionId, Position};
 use wire::peer::frame::{self, FRAME_BYTES_MAX, GREETING_BYTES, Greeting};
+use wire::peer::gossip::{Gossip, Health, Load, NEWS_MAX, News, Word};
 use wire::peer::{Envelope, Found, Hashes, Job, Message, Report, Request, Shown, Ticket, Verdict};
 use wire::{Fault, Level, Reply};
 
@@ -160,8 +161,47 @@ fn answers() -> Vec<(&'static str, Message)> {
     ]
 }
 
+fn news() -> News {
+    let load = Load {
+        beat: 3,
+        operations_per_s: 90_000,
+        stored_bytes: 1 << 40,
+        operations_behind: u64::MAX,
+        is_learning: true,
+        is_full: false,
+        says_error: true,
+    };
+    News { member: NodeId(9), incarnation: 1_700_000_000_000, health: Health::Suspect, load }
+}
+
+fn gossip() -> Vec<(&'static str, Message)> {
+    let (number, asker, member) = (1_700_000_000_001, NodeId(1), NodeId(u64::MAX));
+    let said = |word, news| Message::Gossip(Gossip { word, news });
+    let full = Load { is_full: true, ..Load::default() };
+    let down = News { health: Health::Down, load: full, ..news() };
+    let alive = News { health: Health::Alive, load: Load::default(), ..news() };
+    vec![
+        ("gossip-probe", said(Word::Probe { number, asker }, vec![news(), down])),
+        ("gossip-probe-for", said(Word::ProbeFor { number, member }, vec![alive])),
+        ("gossip-answer", said(Word::Answer { number: 0, asker, member }, Vec::new())),
+        ("alive", Message::Alive),
+    ]
+}
+
+#[test]
+fn gossip_with_more_news_than_any_has_is_refused() {
+    let word = Word::Answer { number: 1, asker: NodeId(1), member: NodeId(2) };
+    let received = |count| {
+        let mut bytes = BytesMut::new();
+        envelope(Message::Gossip(Gossip { word, news: vec![news(); count] })).encode(&mut bytes);
+        Envelope::decode(bytes.freeze())
+    };
+    assert!(received(NEWS_MAX).is_ok());
+    assert!(received(NEWS_MAX + 1).is_err());
+}
+
 fn every_kind() -> Vec<(&'static str, Envelope)> {
-    let all = [writes(), reads(), asks(), answers()].into_iter().flatten();
+    let all = [writes(), reads(), asks(), answers(), gossip()].into_iter().flatten();
     all.map(|(name, message)| (name, envelope(message))).collect()
 }
 

@@ -110,6 +110,16 @@ pub(crate) struct Settings {
     /// How long another node may take, in milliseconds, before it is asked again. [default: 250]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     retry_ms: Option<u64>,
+    /// How often this node probes another member, in milliseconds; that is also how long an answer may take. With three
+    /// members one that does not answer is suspect within three of these, and asked after others. [default: 500]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    probe_every_ms: Option<u64>,
+    /// How long a member is suspect, in milliseconds, before it is shown as down. [default: 5000]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    suspicion_ms: Option<u64>,
+    /// Lets clients have this node fail on purpose (`armilla chaos`): for practice and for tests. [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    enable_chaos: Option<bool>,
     /// Clients at once. [default: 10000]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     maxclients: Option<u32>,
@@ -171,8 +181,12 @@ fn file(path: &Path) -> anyhow::Result<Settings> {
         let text = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(is_so) => is_so.to_string(),
             toml::Value::Table(_) => bail!("{name}: [{key}] is a table; settings stand outside of any table"),
-            other => bail!("{name}: {key}: a setting is text or a whole number, not {}", other.type_str()),
+            other => bail!(
+                "{name}: {key}: a setting is text, a whole number, true or false, not {}",
+                other.type_str()
+            ),
         };
         settings = one(&key, &text, &key, &name.to_string(), str::to_owned)?.over(settings);
     }
@@ -254,6 +268,9 @@ impl Settings {
             zone: self.zone.or(below.zone),
             request_timeout_ms: self.request_timeout_ms.or(below.request_timeout_ms),
             retry_ms: self.retry_ms.or(below.retry_ms),
+            probe_every_ms: self.probe_every_ms.or(below.probe_every_ms),
+            suspicion_ms: self.suspicion_ms.or(below.suspicion_ms),
+            enable_chaos: self.enable_chaos.or(below.enable_chaos),
             maxclients: self.maxclients.or(below.maxclients),
             cache_bytes: self.cache_bytes.or(below.cache_bytes),
             disk_reserve_bytes: self.disk_reserve_bytes.or(below.disk_reserve_bytes),
@@ -281,6 +298,9 @@ impl Settings {
             zone: self.zone.unwrap_or(default.zone),
             request_timeout: self.request_timeout_ms.map_or(default.request_timeout, Duration::from_millis),
             retry: self.retry_ms.map_or(default.retry, Duration::from_millis),
+            probe_every: self.probe_every_ms.map_or(default.probe_every, Duration::from_millis),
+            suspicion: self.suspicion_ms.map_or(default.suspicion, Duration::from_millis),
+            enable_chaos: self.enable_chaos.unwrap_or(default.enable_chaos),
             clients_max: self.maxclients.map_or(default.clients_max, |count| count as usize),
             cache_bytes: self.cache_bytes.unwrap_or(default.cache_bytes),
             disk_reserve_bytes: self

@@ -89,6 +89,9 @@ fn every_setting_reaches_the_server_from_every_source() {
         ("zone", "a/b"),
         ("request-timeout-ms", "11"),
         ("retry-ms", "12"),
+        ("probe-every-ms", "60"),
+        ("suspicion-ms", "15"),
+        ("enable-chaos", "true"),
         ("maxclients", "13"),
         ("cache-bytes", "14"),
         ("disk-reserve-bytes", "15"),
@@ -119,6 +122,9 @@ fn every_setting_reaches_the_server_from_every_source() {
     assert_eq!(config.zone.to_string(), "a/b");
     assert_eq!((config.request_timeout.as_millis(), config.retry.as_millis()), (11, 12));
     assert_eq!((config.disk_reserve_bytes, config.accept_data_loss), (15, true));
+    assert_eq!((config.probe_every.as_millis(), config.suspicion.as_millis()), (60, 15));
+    assert!(config.enable_chaos && merged(None, &[], &["--enable-chaos"]).unwrap().config.enable_chaos);
+    assert!(!merged(None, &[], &[]).unwrap().config.enable_chaos);
     assert_eq!((config.clients_max, config.cache_bytes, from_flags.log.as_str()), (13, 14, "warn"));
 }
 
@@ -136,8 +142,8 @@ fn unknown_keys_are_refused_by_name() {
     assert_eq!(
         refusal("\"\" = 1", &[]),
         "FILE: there is no setting \"\"; there are id, addr, peer-addr, announce, dir, join, fsync, level, shards, \
-         replicas, partitions, weight, zone, request-timeout-ms, retry-ms, maxclients, cache-bytes, disk-reserve-bytes, \
-         accept-data-loss, log"
+         replicas, partitions, weight, zone, request-timeout-ms, retry-ms, probe-every-ms, suspicion-ms, enable-chaos, maxclients, \
+         cache-bytes, disk-reserve-bytes, accept-data-loss, log"
     );
     let text = refusal("", &[("ARMILLA_XYZZY", "2")]);
     assert!(
@@ -158,7 +164,10 @@ fn values_that_are_not_good_are_refused_with_their_source() {
     );
     assert_eq!(refusal("weight = -1", &[]), "FILE: weight: \"-1\": -1 is not in 1..=65535");
     assert_eq!(refusal("retry-ms = 0", &[]), "FILE: retry-ms: \"0\": 0 is not in 1..=3600000");
-    assert_eq!(refusal("weight = 1.5", &[]), "FILE: weight: a setting is text or a whole number, not float");
+    assert_eq!(
+        refusal("weight = 1.5", &[]),
+        "FILE: weight: a setting is text, a whole number, true or false, not float"
+    );
     assert_eq!(
         refusal("", &[("ARMILLA_CACHE_BYTES", "lots")]),
         "the environment: ARMILLA_CACHE_BYTES: \"lots\": write a number of bytes, or a number with B, kB, MB, GB, KiB, \

@@ -156,6 +156,8 @@ impl Cluster {
                     self.machines[at].layout = Arc::clone(&layout);
                     self.handle(at, Event::Layout(layout))?;
                 }
+                Action::Health(_) => return Err("nobody here speaks of how members are".into()),
+                Action::Renew => return Err("no row of these disks is ever damaged".into()),
             }
         }
         Ok(())
@@ -258,6 +260,12 @@ impl Cluster {
     pub(crate) fn link(&mut self, a: char, b: char, up: bool) -> Output<()> {
         let (a, b) = self.direction(a, b)?;
         self.link_both(a, b, up)
+    }
+
+    /// A node takes another for one that does not answer, or no more.
+    pub(crate) fn trust(&mut self, a: char, b: char, is_trusted: bool) -> Output<()> {
+        let (a, b) = self.direction(a, b)?;
+        self.handle(a, Event::Health { peer: self.machines[b].id, is_trusted })
     }
 
     fn link_both(&mut self, a: usize, b: usize, up: bool) -> Output<()> {

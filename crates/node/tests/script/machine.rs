@@ -102,7 +102,7 @@ impl Running {
         for (after, action) in std::mem::take(&mut self.held_back) {
             let peer = match &action {
                 Action::Send { to, .. } => Some(*to),
-                Action::Answer { .. } | Action::Adopt(_) => None,
+                Action::Answer { .. } | Action::Adopt(_) | Action::Health(_) | Action::Renew => None,
             };
             if after <= settled && peer.is_none_or(|peer| !stuck.contains(&peer)) {
                 released.push(action);

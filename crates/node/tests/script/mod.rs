@@ -86,6 +86,7 @@ impl Script {
             ("hold" | "release", [name]) => self.cluster.hold_node(node(name)?, command == "hold"),
             ("link", [a, b, "down"]) => self.cluster.link(node(a)?, node(b)?, false),
             ("link", [a, b, "up"]) => self.cluster.link(node(a)?, node(b)?, true),
+            ("suspect" | "trust", [a, b]) => self.cluster.trust(node(a)?, node(b)?, command == "trust"),
             _ => Err(format!("nobody knows {command} {words:?}").into()),
         }
     }

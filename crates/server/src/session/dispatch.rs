@@ -21,6 +21,7 @@ use wire::peer::{Job, Request};
 use wire::{Fault, Reply};
 
 use super::Session;
+use super::local::chaos::spoiled_ping;
 use super::walk::Walk;
 use crate::connection::{Access, Claim, Form, Gather};
 use crate::shard::Ask;
@@ -40,6 +41,9 @@ impl Session {
             return self.connection.answer(form, Reply::Error(fault));
         }
         self.client.card().command = row.name;
+        if let Some(reply) = spoiled_ping(&self.shard.host, row.name) {
+            return self.connection.answer(form, reply);
+        }
         match row.class(&words) {
             Class::Pure(ask) => self.connection.answer(form, ask(&words).into()),
             Class::Table(ask) => self.connection.answer(form, ask(&words, command::rows()).into()),

@@ -19,6 +19,8 @@ use crate::letter::Letter;
 
 /// Batches that are committed as one at most; a larger group would make those in it wait longer than a sync.
 const GROUP_BATCHES_MAX: usize = 1024;
+/// How often it is looked at how much lies on the disk, at most.
+const STORED_EVERY: Duration = Duration::from_secs(1);
 /// How long an idle committer sleeps under a policy without intervals.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -74,7 +76,9 @@ fn run(
     let mut unsynced = false;
     let mut synced_at = Instant::now();
     let mut group = Vec::new();
+    let mut stored_at = None;
     loop {
+        note_stored(host, shard, engine, &mut stored_at);
         let wait = if unsynced { every.saturating_sub(synced_at.elapsed()) } else { IDLE };
         match sealed.recv_timeout(wait) {
             Ok((commit, batch)) => {
@@ -92,6 +96,16 @@ fn run(
         if unsynced && fsync != Fsync::Never && synced_at.elapsed() >= every {
             engine.sync()?;
             unsynced = false;
+        }
+    }
+}
+
+/// Says now and then how much lies on the disk: here, for asking the engine waits for its journal.
+fn note_stored(host: &Host, shard: usize, engine: &Lsm, stored_at: &mut Option<Instant>) {
+    if stored_at.is_none_or(|at| at.elapsed() >= STORED_EVERY) {
+        *stored_at = Some(Instant::now());
+        if let Ok(figures) = engine.figures() {
+            host.note_stored(shard, figures.disk_bytes);
         }
     }
 }

@@ -18,6 +18,7 @@ mod committer;
 mod core;
 mod held;
 mod reopening;
+mod speaking;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -35,6 +36,7 @@ use wire::{Fault, Reply};
 pub(crate) use asks::{Ask, SHARDS_MAX, shard_of};
 pub(crate) use turn::Arrival;
 
+use crate::chaos::{Fate, LATE_MAX};
 use crate::connection::Connection;
 use crate::error::StartError;
 use crate::host::{Host, ShardFigures};
@@ -70,6 +72,9 @@ pub(crate) struct Shard {
     rung: Cell<bool>,
     requests: Cell<u64>,
     ending: Cell<bool>,
+    looked: speaking::Looked,
+    /// Messages that leave late on purpose.
+    late: Rc<Cell<usize>>,
 }
 
 impl Shard {
@@ -95,6 +100,8 @@ impl Shard {
             rung: Cell::new(false),
             requests: Cell::new(0),
             ending: Cell::new(false),
+            looked: speaking::Looked::default(),
+            late: Rc::default(),
             host,
         })
     }
@@ -141,6 +148,9 @@ impl Shard {
         if u32::from(envelope.partition.0) >= self.layout.borrow().keyspace().partition_count() {
             return tracing::warn!(peer = %from, "a peer speaks of a partition that does not exist");
         }
+        if self.host.chaos.as_ref().is_some_and(|chaos| chaos.loses(from)) {
+            return;
+        }
         let target = self.host.shard_of(envelope.partition);
         if target == self.index {
             self.inbox.borrow_mut().push(Event::Message { from, envelope });
@@ -148,6 +158,24 @@ impl Shard {
             self.outgoing.borrow_mut()[target].push(Letter::Envelope { from, envelope });
         }
         self.ring();
+    }
+
+    /// Says something to a peer, unless this process was told to fail at that.
+    pub(crate) fn say(&self, link: &Rc<Link>, envelope: wire::peer::Envelope) {
+        match self.host.chaos.as_ref().map_or(Fate::Passes, |chaos| chaos.fate(link.peer)) {
+            Fate::Passes => link.push(&envelope),
+            Fate::Late(by) if self.late.get() < LATE_MAX => {
+                let (link, late) = (Rc::clone(link), Rc::clone(&self.late));
+                late.set(late.get() + 1);
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(by).await;
+                    late.set(late.get() - 1);
+                    link.push(&envelope);
+                    link.flush();
+                });
+            }
+            Fate::Late(_) | Fate::Lost => {}
+        }
     }
 
     /// Has a connection flushed at the end of the next turn.
@@ -205,8 +233,8 @@ impl Shard {
 
     /// Publishes its figures.
     pub(crate) fn publish(&self) {
-        let core = self.core.borrow();
-        let core = core.as_ref();
+        let borrowed = self.core.borrow();
+        let core = borrowed.as_ref();
         let keys = |core: &Core| (0..DATABASES).map(|database| core.node.keys(database)).collect();
         let figures = ShardFigures {
             requests: self.requests.get(),
@@ -215,9 +243,12 @@ impl Shard {
             keys: core.map(keys).unwrap_or_default(),
             links: self.links.borrow().values().map(|link| link.figures()).collect(),
             commits: core.map_or(0, |core| core.commits),
+            sync: core.map(|core| core.node.sync()).unwrap_or_default(),
             is_closed: core.is_none(),
         };
+        drop(borrowed);
         self.host.publish(self.index, figures);
+        self.look();
     }
 
     /// Brings everything to the disk. Nothing may be handled afterwards.

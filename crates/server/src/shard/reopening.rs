@@ -11,9 +11,9 @@
 //!   in files already. That batch was not acknowledged, and is dropped as a whole when the journal is read. All that was
 //!   synced is there.
 //! * **Anything else.** A write that failed may have damaged the sector that it shares with what was synced before, and the
-//!   system may show in memory what never came to the disk. So the journals are written anew, and the node begins as one
-//!   that may have forgotten something. A node that owns everything alone has nobody to learn from: it goes on if no commit
-//!   that was synced is missing.
+//!   system may show in memory what never came to the disk. So the journals are written anew, and looked at
+//!   as at every opening: where a sum is wrong or a commit that was synced is missing, the node begins as one that may have
+//!   forgotten something.
 //!
 //! 1. Nothing is acknowledged between the failure and the opening.
 //! 2. A store that cannot be opened again, or fails again and again, ends the process.
@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use node::{Action, Event, Room, Trust};
+use node::{Action, Event, Room};
 use store::{Lsm, StoreError};
 use wire::peer::{Envelope, Message, Verdict};
 use wire::{Fault, Reply};
@@ -121,7 +121,8 @@ impl Attempts {
             if !is_full && failures > FAILURES_MAX {
                 return fail(&self.host, format!("shard {} fails again and again: {cause}", self.index));
             }
-            match self.attempt(is_suspect) {
+            let renews = matches!(cause, StoreError::Unreadable(_)) && failures == self.failures;
+            match self.attempt(is_suspect, renews) {
                 Ok(opened) => {
                     tracing::warn!(shard = self.index, "the store is open again");
                     return self.host.mailboxes[self.index].post(Letter::Opened(Box::new(opened)));
@@ -136,23 +137,14 @@ impl Attempts {
         }
     }
 
-    fn attempt(&self, is_suspect: bool) -> Result<Opened, stores::OpenError> {
-        let mut trust = Trust::Whole;
-        if is_suspect {
+    fn attempt(&self, is_suspect: bool, renews: bool) -> Result<Opened, stores::OpenError> {
+        if renews {
+            stores::put_aside(&self.host, self.index)?;
+        } else if is_suspect {
             stores::rewrite(&self.host, self.index)?;
-            stores::note_loss(&self.host, self.index)?;
-            trust = if self.has_others() { Trust::Lost } else { Trust::Whole };
         }
-        let (engine, found) = stores::open_one(&self.host, self.index, true)?;
-        if found == Trust::Lost {
-            trust = Trust::Lost;
-        }
+        let (engine, trust) = stores::open_one(&self.host, self.index, true)?;
         Ok(Opened::over(&self.host, self.index, engine, trust)?)
-    }
-
-    /// Whether there are other owners, from whom can be learned what is lost.
-    fn has_others(&self) -> bool {
-        self.host.layout().replicas() > 1
     }
 
     /// Pauses; tells whether to go on.
@@ -172,7 +164,7 @@ pub(super) fn refusal(event: Event) -> Option<Action> {
             return Some(Action::Answer { id, reply: Reply::Error(Fault::Storage) });
         }
         Event::Message { from, envelope } => (from, envelope),
-        Event::Link { .. } | Event::Layout(_) | Event::Tick => return None,
+        Event::Link { .. } | Event::Health { .. } | Event::Layout(_) | Event::Tick => return None,
     };
     let message = match envelope.message {
         Message::Apply { ticket, .. } | Message::Mend { ticket, .. } => {

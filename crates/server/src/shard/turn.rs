@@ -68,6 +68,9 @@ impl Shard {
                 Letter::Settled(commit) => self.with_core(|core| core.settled(commit)).unwrap_or_default(),
                 Letter::Failed(error) => self.close(now, error),
                 Letter::Opened(opened) => self.reopen(now, *opened),
+                Letter::Health { peer, is_trusted } => {
+                    self.inbox.borrow_mut().push(Event::Health { peer, is_trusted });
+                }
                 Letter::Layout(layout) => self.adopt(layout, now, &mut arrivals),
                 Letter::Client(stream, addr) => arrivals.push(Arrival::Client(stream, addr)),
                 Letter::Caller(caller) => arrivals.push(Arrival::Caller(caller)),
@@ -192,13 +195,18 @@ impl Shard {
             }
             Action::Send { to, envelope } => {
                 if let Some(link) = self.links.borrow().get(&to) {
-                    link.push(&envelope);
+                    self.say(link, envelope);
                 }
+            }
+            Action::Renew => {
+                let reason = "some rows cannot be read".to_owned();
+                self.host.mailboxes[self.index].post(Letter::Failed(StoreError::Unreadable(reason)));
             }
             Action::Adopt(layout) => {
                 // Where the queue is full the same layout is offered again soon.
                 let _ = self.host.control.try_send(Control::Newer(layout));
             }
+            Action::Health(sighting) => self.sighted(&sighting),
         }
     }
 

@@ -73,6 +73,8 @@ pub enum Local {
     Level(Option<Level>),
     /// `ARMILLA.STATUS`: a map of this node, its members and how it sees them.
     Status,
+    /// `ARMILLA.CHAOS`: what this node is to do wrong, to be refused where it was not started for that.
+    Chaos(Chaos),
     /// `ARMILLA.JOIN`: a node wants to be a member; the answer is the encoded layout.
     Join(Box<Member>),
     /// `ARMILLA.HOLD`: take no writes for a while, for the steward of a join; refused where anything is stored.
@@ -106,4 +108,44 @@ pub enum Clients {
     Nobody,
     /// Those with one of these ids.
     Ids(Vec<u64>),
+}
+
+/// What is asked about what a node does wrong on purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chaos {
+    /// What is it?
+    Show,
+    /// No more of it.
+    Off,
+    /// Do this as well; it takes the place of what was told of the same kind and peer.
+    Begin(Disorder),
+}
+
+/// Something that is done wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disorder {
+    /// What it is.
+    pub wrong: Wrong,
+    /// The name of the member with which it is done; none: with all of them.
+    pub peer: Option<Box<str>>,
+    /// How often, of a hundred times.
+    pub percent: u8,
+    /// For how long, in milliseconds.
+    pub for_ms: u64,
+}
+
+/// What can be done wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// The health check is answered with `ERROR`: `PING`, and what members ask each other.
+    Health,
+    /// Messages from and to the peer are lost.
+    Drop,
+    /// Messages to the peer leave late.
+    Delay {
+        /// By how much, in milliseconds.
+        by_ms: u64,
+    },
+    /// Connections from and to the peer are broken and not made.
+    Refuse,
 }

@@ -22,6 +22,7 @@
 //! 2. Answers and error texts are Redis 7's, byte for byte, where Redis has them.
 //! 3. Looking a command up allocates nothing.
 
+mod chaos;
 mod connection;
 mod counter;
 mod docs;

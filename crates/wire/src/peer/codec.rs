@@ -4,6 +4,7 @@
 //! 2. Nothing is allocated that the bytes received do not pay for.
 
 use super::exchange::Step;
+use super::gossip::Gossip;
 use super::{Envelope, Found, Hashes, Job, Message, Report, Request, Shown, Ticket, Verdict};
 use crate::resp::{self, Protocol, ReplyDecoder};
 use crate::{Level, Reply};
@@ -94,6 +95,10 @@ impl Message {
                 head(out, 30, *ticket);
                 step.encode(out);
             }
+            Self::Gossip(gossip) => {
+                out.put_u8(40);
+                gossip.encode(out);
+            }
         }
     }
 
@@ -103,6 +108,7 @@ impl Message {
             10 => return Ok(Self::Layout { layout: reader.bytes()? }),
             11 => return Ok(Self::LayoutWanted),
             12 => return Ok(Self::Alive),
+            40 => return Gossip::decode(reader).map(Self::Gossip),
             _ => {}
         }
         let ticket = Ticket(reader.u64()?);

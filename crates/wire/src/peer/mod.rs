@@ -16,10 +16,11 @@
 //! partition alone says which shard takes it, on either side. A link is one direction of one connection and
 //! keeps its order; messages are lost when it breaks, and whoever waits for an answer asks again.
 //!
-//! `frame` says how envelopes lie on the wire.
+//! `frame` says how envelopes lie on the wire; `gossip` what members say of each other.
 
 pub mod exchange;
 pub mod frame;
+pub mod gossip;
 
 mod codec;
 
@@ -27,6 +28,7 @@ use crate::{Level, Reply};
 use bytes::Bytes;
 use causal::map::Knowledge;
 use causal::{Cell, Context, Delta, Dot, Entries, Key, Scope};
+use gossip::Gossip;
 use placement::{NodeId, PartitionId, Position};
 
 /// The number by which an answer finds its question. Numbers of one process start at a random place, so that
@@ -132,6 +134,8 @@ pub enum Message {
     },
     /// Nothing, but that I am there, and which epoch I go by.
     Alive,
+    /// How members are.
+    Gossip(Gossip),
 }
 
 /// One cell on one replica at one instant.

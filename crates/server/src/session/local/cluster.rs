@@ -4,7 +4,7 @@
 //!   first live owner of a partition  ─▶ master of its slots          other owners ─▶ its replicas
 //! ```
 //!
-//! Owners that cannot be reached from here come last, for clients send their requests to the master alone.
+//! Owners that cannot be reached from here, or do not answer, come last: clients send their requests to the master alone.
 //!
 //! Not a promise that others refuse: any node serves any key, and none ever answers `MOVED`.
 //!
@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use placement::slot::SLOTS;
 use placement::{Layout, Member, NodeId};
 use wire::Reply;
+use wire::peer::gossip::Health;
 
 use super::text;
 use crate::host::Host;
@@ -97,10 +98,15 @@ pub(super) fn nodes(host: &Host, here: SocketAddr) -> String {
     for member in layout.members() {
         let (ip, port) = host_and_port(&reachable(&member.client_addr, here));
         let (_, bus) = host_and_port(&member.peer_addr);
-        let myself = if member.id == host.me { "myself,master" } else { "master" };
-        let state = if is_up(host, member.id) { "connected" } else { "disconnected" };
+        let flags = match host.sighting(member.id).map(|sighting| sighting.health) {
+            _ if member.id == host.me => "myself,master",
+            Some(Health::Suspect) => "master,fail?",
+            Some(Health::Down) => "master,fail",
+            Some(Health::Alive) | None => "master",
+        };
+        let state = if is_linked(host, member.id) { "connected" } else { "disconnected" };
         let (name, epoch) = (node_name(member.id), layout.epoch());
-        let _ = write!(lines, "{name} {ip}:{port}@{bus} {myself} - 0 0 {epoch} {state}");
+        let _ = write!(lines, "{name} {ip}:{port}@{bus} {flags} - 0 0 {epoch} {state}");
         for run in merged(runs.iter().filter(|run| run.owners.first() == Some(&member.id))) {
             let _ = match run {
                 (first, last) if first == last => write!(lines, " {first}"),
@@ -123,8 +129,14 @@ pub(super) fn info(host: &Host) -> String {
     )
 }
 
-/// Whether some shard of this node can reach the member; itself it always can.
+/// Whether the member can be reached and is believed to answer.
 pub(super) fn is_up(host: &Host, member: NodeId) -> bool {
+    let is_trusted = || host.sighting(member).is_none_or(|sighting| sighting.is_trusted());
+    member == host.me || (is_linked(host, member) && is_trusted())
+}
+
+/// Whether some shard of this node has a link to the member; to itself it needs none.
+fn is_linked(host: &Host, member: NodeId) -> bool {
     let links = || host.figures().into_iter().flat_map(|figures| figures.links);
     member == host.me || links().any(|link| link.peer == member && link.is_up)
 }

@@ -5,10 +5,12 @@
 //! | `info` | `INFO` |
 //! | `config` | `CONFIG GET` and `CONFIG SET` |
 //! | `cluster` | `CLUSTER ...`, from the layout |
+//! | `chaos` | `ARMILLA.CHAOS` |
 //! | `own` | `ARMILLA.STATUS` and the words by which nodes form a cluster |
 //!
 //! 1. What is told is true of this moment, or of a fraction of a second ago for figures of other shards.
 
+pub(super) mod chaos;
 mod cluster;
 mod config;
 mod info;
@@ -79,6 +81,7 @@ impl Session {
             Local::Wait { .. } => self.waited(),
             Local::Level(level) => self.level(level).into(),
             Local::Status => own::status(&self.shard.host, self.local_addr),
+            Local::Chaos(asked) => chaos::chaos(&self.shard.host, asked).into(),
             Local::Join(member) => return self.ask_control(Question::Join(member), form),
             Local::Hold { token, for_ms } => {
                 let for_ms = for_ms.min(HOLD_MS_MAX);

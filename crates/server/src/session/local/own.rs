@@ -6,10 +6,12 @@
 
 use std::net::SocketAddr;
 
+use node::SyncFigures;
 use placement::Member;
+use wire::peer::gossip::Health;
 use wire::{Fault, Reply};
 
-use super::{cluster, info, text};
+use super::{chaos, cluster, info, text};
 use crate::config::{GRPC_PORT_OFFSET, HTTP_PORT_OFFSET};
 use crate::connection::Form;
 use crate::control::{Control, Question};
@@ -53,6 +55,7 @@ pub(super) fn status(host: &Host, here: SocketAddr) -> Reply {
         (text("fsync"), text(host.config.fsync.to_string())),
         (text("keys"), Reply::Integer(keys)),
         (text("clients"), number(host.clients.count() as u64)),
+        (text("sync"), sync(&figures)),
         (text("memory_bytes"), number(info::resident_bytes())),
         (text("disk_room"), text(disk::word(host.disk.room()))),
         (text("disk_free_bytes"), host.disk.free_bytes().map_or(Reply::Nil, number)),
@@ -60,6 +63,7 @@ pub(super) fn status(host: &Host, here: SocketAddr) -> Reply {
         (text("uptime_seconds"), number(host.clock.uptime().as_secs())),
         (text("http_port_reserved"), Reply::Integer(port(HTTP_PORT_OFFSET))),
         (text("grpc_port_reserved"), Reply::Integer(port(GRPC_PORT_OFFSET))),
+        (text("chaos"), chaos::lines(host)),
         (text("members"), Reply::Array(members.collect())),
         (text("shards"), Reply::Array(figures.iter().enumerate().map(shard_row).collect())),
     ])
@@ -67,15 +71,9 @@ pub(super) fn status(host: &Host, here: SocketAddr) -> Reply {
 
 fn member_row(host: &Host, member: &Member, here: SocketAddr, share: f64, figures: &[ShardFigures]) -> Reply {
     let links = || figures.iter().flat_map(|shard| &shard.links).filter(|link| link.peer == member.id);
-    let state = if member.id == host.me {
-        "this node"
-    } else if cluster::is_up(host, member.id) {
-        "up"
-    } else if links().any(|link| link.is_connected) {
-        "silent"
-    } else {
-        "down"
-    };
+    let sighting = host.sighting(member.id);
+    let since = sighting.map(|seen| host.clock.monotonic_ms().saturating_sub(seen.since_ms));
+    let load = sighting.map(|seen| seen.load).unwrap_or_default();
     let heard = host.heard(member.id).map(|at| host.clock.monotonic_ms().saturating_sub(at));
     Reply::Map(vec![
         (text("name"), text(member.name.clone())),
@@ -84,12 +82,34 @@ fn member_row(host: &Host, member: &Member, here: SocketAddr, share: f64, figure
         (text("peer_addr"), text(cluster::reachable(&member.peer_addr, here))),
         (text("zone"), text(member.zone.to_string())),
         (text("weight"), number(member.weight.into())),
-        (text("state"), text(state)),
+        (text("state"), text(state(host, member))),
+        (text("since_ms_ago"), since.map_or(Reply::Nil, number)),
+        (text("incarnation"), sighting.map_or(Reply::Nil, |seen| number(seen.incarnation))),
         (text("share"), Reply::Double(share)),
         (text("heard_ms_ago"), heard.map_or(Reply::Nil, number)),
+        (text("operations_per_s"), number(load.operations_per_s)),
+        (text("stored_bytes"), number(load.stored_bytes)),
+        (text("operations_behind"), number(load.operations_behind)),
+        (text("learning"), Reply::Boolean(load.is_learning)),
+        (text("disk_full"), Reply::Boolean(load.is_full)),
         (text("waiting_bytes"), number(links().map(|link| link.waiting_bytes as u64).sum())),
         (text("messages_dropped"), number(links().map(|link| link.dropped).sum())),
     ])
+}
+
+/// How a member is, in a word: what others know of it too, and then what is between it and this node.
+fn state(host: &Host, member: &Member) -> &'static str {
+    let Some(sighting) = host.sighting(member.id).filter(|_| member.id != host.me) else {
+        return if member.id == host.me { "this node" } else { "unknown" };
+    };
+    match sighting.health {
+        Health::Down => "down",
+        Health::Suspect => "suspect",
+        Health::Alive if sighting.load.says_error => "error",
+        Health::Alive if sighting.is_silent => "silent",
+        Health::Alive if cluster::is_up(host, member.id) => "up",
+        Health::Alive => "unlinked",
+    }
 }
 
 fn shard_row((index, figures): (usize, &ShardFigures)) -> Reply {
@@ -103,6 +123,25 @@ fn shard_row((index, figures): (usize, &ShardFigures)) -> Reply {
         (text("cached_bytes"), number(figures.store.cached_bytes as u64)),
         (text("reads_hot"), number(figures.store.reads_hot)),
         (text("reads_cold"), number(figures.store.reads_cold)),
+    ])
+}
+
+/// How far this node is from holding what other owners hold, and what it has done about it.
+fn sync(figures: &[ShardFigures]) -> Reply {
+    let sum = |of: fn(&SyncFigures) -> u64| number(figures.iter().map(|shard| of(&shard.sync)).sum());
+    Reply::Map(vec![
+        (text("operations_behind"), sum(|sync| sync.behind)),
+        (text("partitions"), sum(|sync| sync.partitions)),
+        (text("partitions_unequal"), sum(|sync| sync.unequal)),
+        (text("partitions_learning"), sum(|sync| sync.learning)),
+        (text("exchanges_open"), sum(|sync| sync.open)),
+        (text("exchanges_finished"), sum(|sync| sync.finished)),
+        (text("exchanges_given_up"), sum(|sync| sync.abandoned)),
+        (text("cells_taken"), sum(|sync| sync.cells)),
+        (text("cells_compared"), sum(|sync| sync.read)),
+        (text("bytes_taken"), sum(|sync| sync.bytes)),
+        (text("scrubs"), sum(|sync| sync.scrubs)),
+        (text("partitions_damaged"), sum(|sync| sync.damaged)),
     ])
 }
 

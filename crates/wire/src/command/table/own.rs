@@ -7,7 +7,7 @@
 use super::super::flag::{Category, Flag, Group};
 use super::super::keys::{Access, Keys};
 use super::super::row::{Choice, Class, Command};
-use super::super::{membership, own, server};
+use super::super::{chaos, membership, own, server};
 
 /// Armilla's own commands.
 pub(super) static ROWS: &[Command] = &[
@@ -21,6 +21,18 @@ pub(super) static ROWS: &[Command] = &[
         since: "0.1.0",
         group: Group::Armilla,
         syntax: "layout",
+        ..Command::BLANK
+    },
+    Command {
+        name: "armilla.chaos",
+        arity: -1,
+        flags: &[Flag::Admin, Flag::Noscript, Flag::Loading, Flag::Stale],
+        categories: &[Category::Admin],
+        class: Choice::Always(Class::Local(chaos::chaos)),
+        summary: "Has this node fail on purpose, if it was started with --enable-chaos; tells what it does wrong.",
+        since: "0.1.0",
+        group: Group::Armilla,
+        syntax: "[OFF | HEALTH | DROP | <DELAY milliseconds> | REFUSE] [PEER name] [RATE percent] [FOR milliseconds]",
         ..Command::BLANK
     },
     Command {

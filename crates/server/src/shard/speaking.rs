@@ -1,0 +1,113 @@
+//! What the shard of partition 0 does for the whole process: its node speaks with other members of how they are.
+//!
+//! ```text
+//!   other members ◀─▶ links of this shard ◀─▶ its node ── Action::Health ─▶ the log, and the node of every shard
+//!   figures of all shards ─▶ its node ─▶ other members: what this one has to do
+//! ```
+//!
+//! Not how it is found out (`node::membership`), and not whether there is a link (`peers`).
+//!
+//! 1. Every shard is told of every change, in the order in which they were found out.
+
+use std::cell::Cell;
+
+use node::{Event, Room, Sighting, Speaker};
+use placement::PartitionId;
+use wire::peer::gossip::{Health, Load};
+
+use super::Shard;
+use crate::chaos::Chaos;
+use crate::host::Host;
+use crate::letter::Letter;
+
+/// How often others are told anew what this process has to do, in milliseconds.
+const LOAD_EVERY_MS: u64 = 1_000;
+
+/// When the load was last looked at, by the monotonic clock in milliseconds, and the requests until then.
+#[derive(Debug, Default)]
+pub(super) struct Looked(Cell<(u64, u64)>);
+
+/// What the node of a shard needs to speak for the process, if it is the one that does.
+///
+/// # Errors
+/// Where the system gives no random bits.
+pub(super) fn speaker(host: &Host, index: usize) -> Result<Option<Speaker>, getrandom::Error> {
+    if index != host.shard_of(PartitionId(0)) {
+        return Ok(None);
+    }
+    let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    Ok(Some(Speaker {
+        incarnation: host.clock.now().wall_ms,
+        seed: getrandom::u64()?,
+        probe_every_ms: ms(host.config.probe_every),
+        suspicion_ms: ms(host.config.suspicion),
+    }))
+}
+
+impl Shard {
+    /// A member is not as it was.
+    pub(super) fn sighted(&self, sighting: &Sighting) {
+        self.log(sighting);
+        self.host.set_sighting(*sighting);
+        let (peer, is_trusted) = (sighting.member, sighting.is_trusted());
+        for (shard, letters) in self.outgoing.borrow_mut().iter_mut().enumerate() {
+            if shard != self.index {
+                letters.push(Letter::Health { peer, is_trusted });
+            }
+        }
+        self.push(Event::Health { peer, is_trusted });
+    }
+
+    fn log(&self, sighting: &Sighting) {
+        let layout = self.layout();
+        let Some(member) = layout.member(sighting.member) else { return };
+        let (name, incarnation) = (&member.name, sighting.incarnation);
+        match (sighting.health, sighting.is_silent) {
+            (Health::Suspect, _) => {
+                tracing::warn!(member = %name, incarnation, "a member does not answer: it is suspect, and asked after others");
+            }
+            (Health::Down, _) => {
+                tracing::warn!(member = %name, incarnation, "a suspect member has not answered for long: it is taken for down");
+            }
+            (Health::Alive, true) => {
+                tracing::warn!(member = %name, incarnation, "a member is heard by others and not by this node");
+            }
+            (Health::Alive, false) if sighting.load.says_error => {
+                tracing::warn!(member = %name, incarnation, "a member says of itself that it is not well: it is asked after others");
+            }
+            (Health::Alive, false) => {
+                tracing::info!(member = %name, incarnation, "a member answers and is trusted again");
+            }
+        }
+    }
+
+    /// Tells the node what this process has to do, now and then, and the process how its node sees the members.
+    pub(super) fn look(&self) {
+        let mut core = self.core.borrow_mut();
+        let Some(core) = core.as_mut() else { return };
+        if self.index == self.host.shard_of(PartitionId(0)) {
+            let now_ms = self.host.clock.monotonic_ms();
+            let (looked_ms, before) = self.looked.0.get();
+            let passed_ms = now_ms.saturating_sub(looked_ms);
+            if passed_ms >= LOAD_EVERY_MS {
+                let figures = self.host.figures();
+                let requests: u64 = figures.iter().map(|shard| shard.requests).sum();
+                let operations_per_s = requests.saturating_sub(before) * 1_000 / passed_ms;
+                let stored_bytes = self.host.stored_bytes();
+                let says_error = self.host.chaos.as_ref().is_some_and(Chaos::says_error);
+                let load = Load {
+                    operations_per_s,
+                    stored_bytes,
+                    operations_behind: figures.iter().map(|shard| shard.sync.behind).sum(),
+                    is_learning: figures.iter().any(|shard| shard.sync.learning > 0),
+                    is_full: self.host.disk.room() != Room::Enough,
+                    says_error,
+                    beat: 0,
+                };
+                core.node.set_load(load);
+                self.looked.0.set((now_ms, requests));
+            }
+            self.host.set_sightings(core.node.sightings());
+        }
+    }
+}
