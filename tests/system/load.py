@@ -23,6 +23,8 @@ THREADS = 6
 ANSWER_SECONDS_MAX = 15
 REST_AFTER_LOSS_SECONDS = 0.02
 SHUN_SECONDS = 1.0
+# A load that was held up makes up for so much of it.
+CATCH_UP_SECONDS = 1.0
 COUNTERS = [f"counter:{number}" for number in range(8)]
 REGISTERS_PER_THREAD = 5
 REGISTERS_OF_ALL = 12
@@ -55,10 +57,11 @@ def outcome_of(error):
 
 
 class Load:
-    """Threads that work on a cluster until they are told to stop."""
+    """Threads that work on a cluster until they are told to stop, all together at `rate` operations a second at most."""
 
-    def __init__(self, places, label, answer_seconds_max=ANSWER_SECONDS_MAX):
+    def __init__(self, places, label, answer_seconds_max=ANSWER_SECONDS_MAX, rate=None):
         self.label, self.answer_seconds_max = label, answer_seconds_max
+        self.seconds_each = THREADS / rate if rate else 0.0
         self.operations = []
         # The errors that a killed node does not explain: text, place, when the request began.
         self.errors = []
@@ -102,9 +105,13 @@ class _Worker:
 
     def work(self):
         words, weights = list(MIX), list(MIX.values())
+        due = time.monotonic()
         while self.load.goes_on():
+            done = len(self.operations)
             getattr(self, f"_{self.random.choices(words, weights)[0]}")()
             self._go_on()
+            due = max(due, time.monotonic() - CATCH_UP_SECONDS) + (len(self.operations) - done) * self.load.seconds_each
+            time.sleep(max(0.0, due - time.monotonic()))
         for client in self.clients:
             client.close()
 
@@ -213,12 +220,14 @@ class _Worker:
             self.shunned[self.at] = time.monotonic() + SHUN_SECONDS
 
 
-def read_back(operations, place):
-    """Reads every key of a history at one node. Gives the reads as operations."""
+def read_back(operations, place, level=None):
+    """Reads every key of a history at one node, at its own level or another. Gives the reads as operations."""
     kinds = {operation.key: "count" if operation.kind in ("add", "count") else "get" for operation in operations}
     keys = list(kinds)
     reads = []
     with connect(place) as client:
+        if level:
+            client.execute_command("ARMILLA.LEVEL", level)
         for first in range(0, len(keys), KEYS_AT_ONCE):
             some = keys[first : first + KEYS_AT_ONCE]
             begin = time.monotonic()

@@ -12,6 +12,7 @@ Slow and broken connections are `fault_proxy`'s.
 """
 
 import ctypes
+import json
 import os
 import pathlib
 import signal
@@ -27,6 +28,7 @@ SUBNET_BITS = 16
 GATE = "10.0.0.254"
 BRIDGE = "bridge"
 RULES = "table bridge cuts"
+TRAFFIC = "table bridge traffic"
 # Added first, for what is not there cannot be deleted.
 NO_RULES = f"add {RULES}\ndelete {RULES}\n"
 
@@ -75,8 +77,14 @@ class Net:
             tool("ip", "-n", name, "link", "set", "lo", "up")
             tool("ip", "address", "add", f"{self.front(host)}/{SUBNET_BITS}", "dev", BRIDGE)
 
+        counters = "".join(f"counter {self.name(host)} {{ }}\n" for host in self.hosts)
+        counted = "".join(f"ip daddr {self.address(host)} counter name {self.name(host)}\n" for host in self.hosts)
+        chain = f"chain traffic {{\ntype filter hook forward priority 10\n{counted}}}\n"
+        tool("nft", "-f", "-", input=f"{TRAFFIC} {{\n{counters}{chain}}}\n")
+
     def close(self):
         self.heal()
+        tool("nft", "delete", *TRAFFIC.split())
         for host in self.hosts:
             # The cable goes when the last process of the namespace has ended, which may take a moment; so by hand.
             tool("ip", "link", "delete", f"cable{host}")
@@ -110,6 +118,11 @@ class Net:
 
     def plug(self, host):
         tool("ip", "link", "set", f"cable{host}", "up")
+
+    def received_bytes(self, host):
+        """What has come to that host from other hosts, headers included; what came from clients is not counted."""
+        rules = json.loads(tool("nft", "-j", "list", "counter", "bridge", "traffic", self.name(host)))
+        return next(entry["counter"]["bytes"] for entry in rules["nftables"] if "counter" in entry)
 
     def cut(self, pairs):
         """From now on nothing goes from the first to the second of each pair, besides what is cut already."""
