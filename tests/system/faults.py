@@ -91,11 +91,13 @@ def power(site):
 
 @contextlib.contextmanager
 def fsync(site):
-    """Each sync fails with EIO, from some sync on."""
+    """Each sync fails with EIO, from some sync on; at the end the power may go too, so that what such a sync was for is gone."""
     with site.take(most=2) as nodes:
         for node in nodes:
             node.fail_fsync(site.random.randint(1, SYNCS_BEFORE_ERROR_MAX))
         yield
+        for node in site.random.sample(nodes, site.random.randint(0, len(nodes))):
+            node.cut_power()
 
 
 @contextlib.contextmanager
