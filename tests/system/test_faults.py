@@ -30,6 +30,7 @@ class EachFault(unittest.TestCase):
         """One machine at a time, or one cut of the network."""
         load = Load(machines.places, "each", ANSWER_SECONDS_MAX)
         load.start()
+        self.addCleanup(load.stop)
         for name, fault in names.items():
             site = faults.Site(machines, f"each {name}", most=1)
             with self.subTest(name):

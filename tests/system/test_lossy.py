@@ -51,6 +51,7 @@ class Lossy(unittest.TestCase):
         until("the replica", lambda: b"master_link_status:up" in (ask(first + 1, "INFO", "replication") or b""))
         load = Load([first], "failover")
         load.start()
+        self.addCleanup(load.stop)
         time.sleep(LOAD_SECONDS)
         replica.send_signal(signal.SIGSTOP)
         time.sleep(LOAD_SECONDS)
@@ -65,6 +66,7 @@ class Lossy(unittest.TestCase):
         with Machines("unsynced", settings=["--fsync", "never"]) as machines:
             load = Load(machines.places, "unsynced")
             load.start()
+            self.addCleanup(load.stop)
             time.sleep(LOAD_SECONDS)
             for node in machines.nodes:
                 node.cut_power()
