@@ -56,11 +56,26 @@ def outcome_of(error):
     return (REFUSED if refused else UNKNOWN), False
 
 
-class Load:
-    """Threads that work on a cluster until they are told to stop, all together at `rate` operations a second at most."""
+def padded(value, filler_bytes_max):
+    """A value as it is written: with so much behind it, mostly little, that it takes room on a disk."""
+    count = int(filler_bytes_max * random.random() ** 3)
+    return f"{value}|{count}|{'.' * count}" if count else value
 
-    def __init__(self, places, label, answer_seconds_max=ANSWER_SECONDS_MAX, rate=None):
-        self.label, self.answer_seconds_max = label, answer_seconds_max
+
+def bare(value):
+    """What `padded` was given; a value whose filler is not whole stays as it is, for nobody wrote it."""
+    front, _, filler = (value or "").rpartition("|")
+    front, _, count = front.rpartition("|")
+    is_whole = front and count.isdigit() and filler == "." * int(count)
+    return front if is_whole else value
+
+
+class Load:
+    """Threads that work on a cluster until they are told to stop, all together at `rate` operations a second at most.
+    Values have up to so many bytes of filler."""
+
+    def __init__(self, places, label, answer_seconds_max=ANSWER_SECONDS_MAX, rate=None, filler_bytes_max=0):
+        self.label, self.answer_seconds_max, self.filler_bytes_max = label, answer_seconds_max, filler_bytes_max
         self.seconds_each = THREADS / rate if rate else 0.0
         self.operations = []
         # The errors that a killed node does not explain: text, place, when the request began.
@@ -135,15 +150,16 @@ class _Worker:
         for _ in range(BURST):
             self.serial += 1
             pairs[f"mark:{self.name}:{self.serial}"] = f"v{self.serial}"
+        sent = {key: padded(value, self.load.filler_bytes_max) for key, value in pairs.items()}
         begin = time.monotonic()
         try:
             if self.random.random() < 0.5:
                 with self.clients[self.at].pipeline(transaction=False) as pipe:
-                    for key, value in pairs.items():
+                    for key, value in sent.items():
                         pipe.set(key, value)
                     answers = pipe.execute(raise_on_error=False)
             else:
-                answers = [self.clients[self.at].mset(pairs)] * BURST
+                answers = [self.clients[self.at].mset(sent)] * BURST
         except Exception as error:  # noqa: BLE001: any error at all is judged
             answers = [error] * BURST
         end = time.monotonic()
@@ -190,13 +206,13 @@ class _Worker:
         begin = time.monotonic()
         try:
             if kind == "set":
-                client.set(key, value)
+                client.set(key, padded(value, self.load.filler_bytes_max))
             elif kind == "add":
                 client.incrby(key, value)
             elif kind == "delete":
                 client.delete(key)
             else:
-                value = client.get(key)
+                value = bare(client.get(key))
             answer = None
         except Exception as error:  # noqa: BLE001: any error at all is judged
             answer = error
@@ -234,5 +250,5 @@ def read_back(operations, place, level=None):
             values = client.mget(some)
             end = time.monotonic()
             assert len(values) == len(some)
-            reads += [Operation(kinds[key], key, value, OK, begin, end, place) for key, value in zip(some, values)]
+            reads += [Operation(kinds[key], key, bare(value), OK, begin, end, place) for key, value in zip(some, values)]
     return reads

@@ -42,6 +42,10 @@ LONG_HOLD_CHANCE = 0.02
 LONG_STORM_MINUTES = 10
 # Clients give up a little after nodes do.
 ANSWER_SECONDS_MAX = 3
+# So that tables are written and merged, and a cut meets that too.
+FILLER_BYTES_MAX = 4096
+# Room for all that a hundred cuts leave.
+DISK_BYTES = 4 << 30
 CYCLE_LOAD_SECONDS = (1.0, 3.0)
 UNTIL_KILL_SECONDS = (0.0, 0.5)
 OUTAGE_OPERATIONS_PER_SECOND = 2_000
@@ -117,7 +121,7 @@ class Bout:
     def run(self, summary, seconds=BOUT_SECONDS):
         count, is_proxied = self.random.choice((3, 5, 5)), self.random.random() < 0.35
         with Machines("storm", count, proxied=is_proxied) as machines:
-            load = Load(machines.places, f"storm{self.seed}", ANSWER_SECONDS_MAX)
+            load = Load(machines.places, f"storm{self.seed}", ANSWER_SECONDS_MAX, filler_bytes_max=FILLER_BYTES_MAX)
             self.began = time.monotonic()
             load.start()
             site = Site(machines, self.seed)
@@ -185,10 +189,10 @@ def cut_power_together(seed, times, count=3, settings=("--fsync", "always", "--l
     """All nodes lose power at the same moment, again and again. What was read is checked after each cut; at the end all is
     read at every node."""
     summary, choice = Summary(seed), random.Random(f"power {seed}")
-    with Machines("power", count, settings=settings) as machines:
+    with Machines("power", count, disk_bytes=DISK_BYTES, settings=settings) as machines:
         operations, adds = [], []
         for number in range(times):
-            load = Load(machines.places, f"power{number}", ANSWER_SECONDS_MAX)
+            load = Load(machines.places, f"power{number}", ANSWER_SECONDS_MAX, filler_bytes_max=FILLER_BYTES_MAX)
             load.start()
             time.sleep(choice.uniform(*CYCLE_LOAD_SECONDS))
             for node in choice.sample(machines.nodes, count):
