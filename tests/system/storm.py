@@ -25,6 +25,8 @@ import shutil
 import sys
 import time
 
+import redis
+
 import netns
 from cluster import SCRATCH
 from faults import Site, possible
@@ -82,9 +84,15 @@ class Summary:
         self.outcomes.update(operation.outcome for operation in load.operations)
         self.errors.update(text.split(":")[0] + ":" + text.partition(":")[2][:60] for text, *_ in load.errors)
 
-    def judge(self, operations, reads, machines, what):
-        """Holds what was told against what is read now."""
+    def judge(self, operations, places, machines, what, before=()):
+        """Holds what was told against what is read now; `before` is what else was told of the same keys."""
+        try:
+            reads = [read for place in places for read in read_back(operations, place)]
+        except redis.RedisError as error:
+            self.note_broken(machines, what, f"it cannot be read: {error}")
+            return
         self.reads += len(reads)
+        operations = [*before, *operations]
         wrong = check(operations + reads)
         if wrong:
             self.wrong += len(wrong)
@@ -139,8 +147,7 @@ class Bout:
                 summary.count(load)
                 summary.faults += self.happened
                 self.tell(machines)
-            reads = [read for place in machines.places for read in read_back(load.operations, place)]
-            summary.judge(load.operations, reads, machines, f"bout {self.seed}")
+            summary.judge(load.operations, machines.places, machines, f"bout {self.seed}")
 
     def tell(self, machines):
         (machines.folder / "events.log").write_text("".join(f"{at:.3f} {what}\n" for at, what in self.events))
@@ -209,13 +216,13 @@ def cut_power_together(seed, times, count=3, settings=("--fsync", "always", "--l
                 summary.note_broken(machines, f"cut {number}", error)
                 return summary
             place = machines.places[number % count]
-            summary.judge(adds + load.operations, read_back(load.operations, place), machines, f"cut {number}")
+            summary.judge(load.operations, [place], machines, f"cut {number}", before=adds)
             operations += load.operations
             adds += [operation for operation in load.operations if operation.kind == "add"]
             if number % 10 == 9:
                 print(summary.line(), flush=True)
         for place in machines.places:
-            summary.judge(operations, read_back(operations, place), machines, f"in the end at {place}")
+            summary.judge(operations, [place], machines, f"in the end at {place}")
     return summary
 
 
@@ -234,7 +241,7 @@ def outage(minutes):
         time.sleep(minutes * 60)
         load.stop()
         summary.count(load)
-        summary.judge(load.operations, read_back(load.operations, here[0]), machines, "while it is down")
+        summary.judge(load.operations, here[:1], machines, "while it is down")
         before, back = machines.net.received_bytes(absent.number), time.monotonic()
         absent.start()
         absent.wait_until_it_answers()
@@ -254,8 +261,7 @@ def outage(minutes):
         )
         if missing:
             summary.note_broken(machines, "outage", f"{absent.name} is not whole {seconds:.0f} s after its start")
-        for place in machines.places:
-            summary.judge(load.operations, read_back(load.operations, place), machines, f"afterwards at {place}")
+        summary.judge(load.operations, machines.places, machines, "afterwards")
     return summary
 
 

@@ -1,6 +1,6 @@
 """Each fault by itself, several at once, and power cuts of all: nothing acknowledged is missing, and all work again at once.
 
-A short storm of a few minutes and hours is `tests/system/storm`, of the same faults.
+For minutes and hours of the same there is `tests/system/storm`.
 """
 
 import random
