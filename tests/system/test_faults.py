@@ -14,7 +14,7 @@ from load import Load, read_back
 from machines import Machines
 from storm import Bout, Summary, cut_power_together
 
-FAULT_SECONDS = 1.5
+FAULT_SECONDS = 1.0
 STORM_SECONDS = 12
 POWER_CUTS = 3
 ANSWER_SECONDS_MAX = 3
