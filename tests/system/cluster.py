@@ -36,13 +36,17 @@ def _die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def spawn(command, **more):
-    """Starts a process that dies with this one, with none of the settings that the surroundings have for Armilla."""
+def spawn(command, environment=None, **more):
+    """Starts a process that dies with this one, with none of the settings that the surroundings have for Armilla.
+
+    `environment` is what it has besides."""
     # The system counts the end of the starting thread as the end of the parent.
     assert threading.current_thread() is threading.main_thread()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ARMILLA_")}
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("ARMILLA_")}
     more.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.Popen([str(word) for word in command], env=environment, preexec_fn=_die_with_parent, **more)
+    return subprocess.Popen(
+        [str(word) for word in command], env=surroundings | (environment or {}), preexec_fn=_die_with_parent, **more
+    )
 
 
 def run(command, seconds_max=WAIT_SECONDS_MAX, **more):
@@ -100,7 +104,7 @@ def directory(name):
     return pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=SCRATCH))
 
 
-def ask(port, *words, seconds_max=5.0):
+def ask(port, *words, seconds_max=5.0, host=HOST):
     """One request over a bare socket. Gives the bytes of the answer, or None if there is no connection."""
     end = b"the end of the answer"
     lines = b"".join(b"*%d\r\n" % len(request) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in request)
@@ -108,7 +112,7 @@ def ask(port, *words, seconds_max=5.0):
     mark = b"$%d\r\n%s\r\n" % (len(end), end)
     got = b""
     try:
-        with socket.create_connection((HOST, port), timeout=seconds_max) as stream:
+        with socket.create_connection((host, port), timeout=seconds_max) as stream:
             stream.sendall(lines)
             while not got.endswith(mark):
                 some = stream.recv(65536)
@@ -121,28 +125,31 @@ def ask(port, *words, seconds_max=5.0):
 
 
 class Node:
-    """One `armilla server`, which keeps its name, port and directory over its lives."""
+    """One `armilla server`, which keeps its name, address and directory over its lives."""
 
-    def __init__(self, name, port, folder):
-        self.name, self.port = name, port
+    # What stands before its command, and what it finds in its environment.
+    prefix, environment = (), None
+
+    def __init__(self, name, port, folder, host=HOST):
+        self.name, self.port, self.host = name, port, host
         self.folder, self.log = folder / name, folder / f"{name}.log"
         self.process = None
 
     @property
     def address(self):
-        return f"{HOST}:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def start(self, *more):
         assert self.process is None, f"{self.name} runs already"
         with self.log.open("ab") as log:
             command = [BINARY, "server", "--id", self.name, "--addr", self.address, "--dir", self.folder, *more]
-            self.process = spawn(command, stdout=log, stderr=log)
+            self.process = spawn([*self.prefix, *command], self.environment, stdout=log, stderr=log)
 
     def wait_until_it_answers(self):
         def answers():
             code = self.process.poll()
             assert code is None, f"{self.name} ended with {code}{tail(self.log)}"
-            return ask(self.port, "PING", seconds_max=1.0) == b"+PONG\r\n"
+            return ask(self.port, "PING", seconds_max=1.0, host=self.host) == b"+PONG\r\n"
 
         until(f"{self.name} to answer", answers, log=self.log)
 

@@ -2,6 +2,7 @@
 
 1. What is skipped has failed.
 2. It ends: after SUITE_SECONDS_MAX it shows where it stood and stops with a failure.
+3. It lives in a network of its own, with its own loopback, and sees nobody else's ports (`netns`).
 """
 
 import faulthandler
@@ -9,6 +10,8 @@ import pathlib
 import sys
 import time
 import unittest
+
+import netns
 
 SUITE_SECONDS_MAX = 540
 # Tests have failed. Any other code means that they were not run to the end.
@@ -51,6 +54,7 @@ class Tally(unittest.TextTestResult):
 
 
 def main():
+    netns.enter()
     suite = unittest.defaultTestLoader.discover(str(HERE), pattern="test_*.py")
     wanted = sys.argv[1:]
 

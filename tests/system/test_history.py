@@ -66,5 +66,30 @@ class Checker(unittest.TestCase):
         self.assertEqual(len(check([write, Operation("get", "k", "1", OK, 0.0, 0.5)])), 1)
         self.assertEqual(len(check([write, Operation("get", "k", None, OK, 3.5, 4.0)])), 1)
 
+    def test_reads_do_not_go_back_in_time(self):
+        writes = [("set", "k", "1", OK), ("set", "k", "2", UNKNOWN)]
+        self.assert_found(None, *writes, ("get", "k", "1", OK), ("get", "k", "2", OK), ("get", "k", "2", OK))
+        self.assert_found("stale", *writes, ("get", "k", "2", OK), ("get", "k", "1", OK))
+        self.assert_found("lost", ("set", "k", "1", UNKNOWN), ("get", "k", "1", OK), ("get", "k", None, OK))
+
+    def test_a_write_of_unknown_outcome_that_was_read_and_replaced_is_gone(self):
+        writes = [("set", "k", "1", UNKNOWN), ("set", "k", "2", OK)]
+        self.assert_found(None, *writes, ("get", "k", "1", OK))
+        self.assert_found("stale", writes[0], ("get", "k", "1", OK), writes[1], ("get", "k", "1", OK))
+        deleted = ("delete", "k", None, OK)
+        self.assert_found("stale", writes[0], ("get", "k", "1", OK), deleted, ("get", "k", "1", OK))
+
+    def test_of_writes_that_met_either_may_stay(self):
+        first, second = Operation("set", "k", "1", OK, 1.0, 3.0), Operation("set", "k", "2", OK, 2.0, 2.5)
+        before = Operation("set", "k", "0", OK, 0.0, 0.5)
+        for value, words in (("1", []), ("2", []), ("0", ["stale"]), (None, ["lost"])):
+            found = check([first, second, before, Operation("get", "k", value, OK, 4.0, 4.5)])
+            self.assertEqual([line.split(":")[0] for line in found], words, found)
+
+    def test_a_delete_that_met_a_write_may_win(self):
+        write, delete = Operation("set", "k", "1", OK, 1.0, 3.0), Operation("delete", "k", None, OK, 2.0, 2.5)
+        for value in ("1", None):
+            self.assertEqual(check([write, delete, Operation("get", "k", value, OK, 4.0, 4.5)]), [])
+
     def test_a_read_that_was_not_answered_says_nothing(self):
         self.assert_found(None, ("set", "k", "1", OK), ("get", "k", None, UNKNOWN))

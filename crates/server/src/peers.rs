@@ -219,7 +219,7 @@ async fn hear(shard: &Shard, mut stream: TcpStream, from: NodeId, began: u64, mu
         acknowledge_at_once(&stream);
         match stream.read_buf(&mut buffer).await {
             Ok(0) | Err(_) => return,
-            Ok(_) if refuses(&shard, from) => return,
+            Ok(_) if refuses(shard, from) => return,
             Ok(_) => {}
         }
     }
