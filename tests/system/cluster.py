@@ -205,3 +205,12 @@ class Cluster:
                 lambda: run([BINARY, "status", "-s", node.address])[0] == 0,
                 log=node.log,
             )
+
+    @property
+    def is_whole(self):
+        """Whether nobody that can be asked is learning, and all can."""
+        said = [run([BINARY, "status", "-s", node.address]) for node in self.nodes]
+        return all(code == 0 and "learning" not in out for code, out, _ in said)
+
+    def wait_until_whole(self):
+        until("nobody to be learning", lambda: self.is_whole)

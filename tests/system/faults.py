@@ -1,7 +1,7 @@
 """What can be done to machines while they work: one function a fault, which begins it, yields, and ends it.
 
 None of these may cost an acknowledged write, alone or together, on as many machines at once as there are: what an owner has
-acknowledged is on a disk that was synced. Faults that lose a disk for good are not here.
+acknowledged is on a disk that was synced. A disk that is lost for good (`wipe`) is one at a time, until all are whole.
 
 1. A fault takes machines that no other fault has (`Site.take`), so that each is mended by the one that hurt it. Cuts of the
    network are one at a time, and meet all other faults.
@@ -30,6 +30,7 @@ class Site:
         self.machines, self.random, self.most = machines, random.Random(seed), most
         self.free = list(machines.nodes)
         self.has_whole_net = True
+        self.may_wipe = True
         # What ended by itself for no reason.
         self.ended = []
 
@@ -43,8 +44,17 @@ class Site:
         try:
             yield taken
         finally:
-            self.ended += [node for node in taken if node.mend()]
+            self.ended += [node for node in taken if node.mend(self._somebody_else(node))]
             self.free += taken
+
+    def _somebody_else(self, blank):
+        others = [node for node in self.machines.nodes if node is not blank and not node.is_blank]
+        return self.random.choice(others).address
+
+    def can_wipe(self):
+        """Whether no disk is lost. It asks all nodes, but only after one was."""
+        self.may_wipe = self.may_wipe or self.machines.is_whole
+        return self.may_wipe
 
     @contextlib.contextmanager
     def take_net(self):
@@ -106,6 +116,16 @@ def full(site):
     with site.take() as nodes:
         for node in nodes:
             node.fill_disk(site.random.choice((0, site.random.randrange(DISK_SPARE_BYTES_MAX))))
+        yield
+
+
+@contextlib.contextmanager
+def wipe(site):
+    """A disk is lost for good; the node begins with an empty one."""
+    site.may_wipe = False
+    with site.take(most=1) as nodes:
+        for node in nodes:
+            node.wipe()
         yield
 
 
@@ -181,13 +201,15 @@ def stalled(site):
         yield
 
 
-OF_MACHINES = {fault.__name__: fault for fault in (kill, pause, power, fsync, full, clock)}
+OF_MACHINES = {fault.__name__: fault for fault in (kill, pause, power, fsync, full, clock, wipe)}
 OF_CABLES = {fault.__name__: fault for fault in (unplug, split, one_way, bridge)}
 OF_CONNECTIONS = {fault.__name__: fault for fault in (slow, broken, stalled)}
 
 
 def possible(site):
     """The faults that can begin now, by name."""
-    machines = OF_MACHINES if site.free else {}
+    machines = dict(OF_MACHINES) if site.free else {}
+    if machines and not site.can_wipe():
+        del machines["wipe"]
     net = OF_CONNECTIONS if site.machines.proxy else OF_CABLES
     return machines | (net if site.has_whole_net else {})

@@ -7,6 +7,7 @@ Not the faults themselves in their order and number: that is `storm`. Here is wh
 """
 
 import pathlib
+import shutil
 import signal
 
 from cluster import BINARY, WAIT_SECONDS_MAX, Cluster, Node, directory, run, spawn, until
@@ -32,7 +33,7 @@ class Machine(Node):
         if disk_bytes:
             self.disk = Disk(folder / f"disk{host}", disk_bytes)
             self.folder = self.disk.folder / "data"
-        self._has_power, self._is_doomed = True, False
+        self._has_power, self._is_doomed, self._was_wiped = True, False, False
         self._clock = folder / f"clock{host}"
         self.set_clock(0)
         (library,) = pathlib.Path("/").glob(LIBFAKETIME)
@@ -44,6 +45,14 @@ class Machine(Node):
             "DONT_FAKE_MONOTONIC": "1",
             "NO_FAKE_STAT": "1",
         }
+
+    @property
+    def is_blank(self):
+        """Whether its directory knows of no cluster, or may know of none, for its disk does not answer."""
+        try:
+            return self._was_wiped and not (self.folder / "layout").exists()
+        except OSError:
+            return True
 
     def start(self, *more):
         super().start(*self.settings, *more)
@@ -94,9 +103,15 @@ class Machine(Node):
         self._is_doomed = True
         self.disk.fill(spare)
 
-    def mend(self):
+    def wipe(self):
+        """Its directory is gone. It asks others who it is when it is started again."""
+        self.kill()
+        shutil.rmtree(self.folder)
+        self._is_doomed = self._was_wiped = True
+
+    def mend(self, join=None):
         """Whatever was done to it is over; a node that does not run is started. Gives whether it had ended by itself for no
-        reason: one whose disk was hurt may have, and is killed if it has not."""
+        reason: one whose disk was hurt may have, and is killed if it has not. One that is blank asks at `join`."""
         self.set_clock(0)
         self.heal_fsync()
         has_ended, is_doomed, self._is_doomed = self.has_ended, self._is_doomed, False
@@ -111,7 +126,13 @@ class Machine(Node):
                 self.disk.unplug()
                 self.disk.plug()
                 self._has_power = True
-        self.start()
+        if self.is_blank:
+            assert join, f"{self.name} has nobody to ask who it is"
+            # Until it has found them it may well end again.
+            self._is_doomed = True
+            self.start("--join", join)
+        else:
+            self.start()
         return has_ended and not is_doomed
 
     def status(self):
@@ -120,29 +141,31 @@ class Machine(Node):
 
 
 class Machines(Cluster):
-    """`count` machines on one network. With `proxied`, nodes reach each other through `proxy`: cuts of pairs then cut nothing,
-    for the proxy stands between all."""
+    """`count` machines on one network, and `spares` that are no members. With `proxied`, nodes reach each other through `proxy`:
+    cuts of pairs then cut nothing, for the proxy stands between all."""
 
-    def __init__(self, name="machines", count=3, *, disk_bytes=DISK_BYTES, proxied=False, settings=()):
+    def __init__(self, name="machines", count=3, *, spares=0, disk_bytes=DISK_BYTES, proxied=False, settings=()):
         self.folder = directory(name)
-        self.proxy, self.nodes = None, []
-        self.net = Net(count)
+        self.proxy, self.nodes, self.spares = None, [], []
+        self.net = Net(count + spares)
         try:
             if proxied:
                 self.proxy = Proxy(self._ways())
             for host in self.net.hosts:
                 announced = ["--announce", f"{self.net.front(host)}:{PORT}"] if proxied else []
                 flags = ["--log", "warn", *settings, *announced]
-                self.nodes.append(Machine(self.net, host, self.folder, disk_bytes, flags))
+                kind = self.nodes if host <= count else self.spares
+                kind.append(Machine(self.net, host, self.folder, disk_bytes, flags))
         except BaseException:
             self.__exit__()
             raise
 
     def __exit__(self, *_):
-        for node in self.nodes:
+        machines = self.nodes + self.spares
+        for node in machines:
             if node.process is not None:
                 node.kill()
-        for node in self.nodes:
+        for node in machines:
             if node.disk:
                 node.disk.close()
         if self.proxy:
@@ -167,10 +190,16 @@ class Machines(Cluster):
             self.proxy.set()
 
     def mend(self):
-        """All is whole again, and all nodes see each other. Gives those that had ended by themselves."""
+        """All is whole again, all nodes see each other, and none is learning. Gives those that had ended by themselves."""
         self.mend_net()
-        ended = [node for node in self.nodes if node.mend()]
-        for node in self.nodes:
+        blank = [node for node in self.nodes if node.is_blank]
+        known = [node for node in self.nodes if node not in blank]
+        ended = [node for node in known if node.mend()]
+        for node in known:
+            node.wait_until_it_answers()
+        for node in blank:
+            node.mend(known[0].address)
             node.wait_until_it_answers()
         self.wait_until_linked()
+        self.wait_until_whole()
         return ended

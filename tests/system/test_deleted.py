@@ -4,10 +4,11 @@
 """
 
 import os
+import re
 import shutil
 import unittest
 
-from cluster import Cluster
+from cluster import BINARY, Cluster, run, until
 from load import connect
 
 KEYS = int(os.environ.get("ARMILLA_SYSTEM_DELETED", "2000"))
@@ -45,6 +46,20 @@ class Deleted(unittest.TestCase):
                 for keys in self.in_parts(self.kept):
                     self.assertEqual(client.mget(keys), [f"value of {key}" for key in keys])
 
+    def assert_rows_are_gone(self):
+        """Every node holds what was kept and nothing beside it, no marks of deletes either, as all of them say."""
+
+        def keys():
+            out = run([BINARY, "status", "-s", self.cluster.nodes[0].address])[1]
+            # Two spaces and more are between columns, one is within.
+            head, *lines = [re.split(" {2,}", line) for line in out.splitlines()[:4]]
+            return [line[head.index("keys")] for line in lines]
+
+        until("the rows to be gone", lambda: keys() == [str(len(self.kept))] * 3)
+        for node in self.cluster.nodes:
+            size = sum(file.stat().st_size for file in node.folder.rglob("*") if file.is_file())
+            print(f"    {node.name}: {len(self.kept)} keys, {size} bytes on disk", flush=True)
+
     def come_back(self, node):
         node.start()
         node.wait_until_it_answers()
@@ -64,9 +79,12 @@ class Deleted(unittest.TestCase):
         shutil.rmtree(absent.folder)
         shutil.copytree(copy, absent.folder)
         self.come_back(absent)
+        cluster.wait_until_whole()
+        self.assert_rows_are_gone()
         # With one of the others down, the old copy is asked about every key.
         first.kill()
         self.assert_none_is_back([absent.port, second.port])
         self.come_back(first)
+        cluster.wait_until_whole()
         second.kill()
         self.assert_none_is_back([absent.port, first.port])
