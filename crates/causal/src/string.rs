@@ -81,6 +81,13 @@ pub fn above(entries: &Entries, write: &Entry, others: &BTreeSet<Dot>) -> Vec<Do
     others.filter(is_above).map(|entry| entry.dot).collect()
 }
 
+/// Which of `others` add to a plain write and were made by somebody who had not seen it: increments with lesser stamps.
+/// Nothing where one has a greater stamp, for of that it cannot be told.
+pub fn added(entries: &Entries, write: &Entry, others: &BTreeSet<Dot>) -> Option<Vec<Dot>> {
+    let increments = others.iter().filter_map(|dot| entries.get(*dot)).filter(|entry| !is_plain(entry));
+    increments.map(|entry| (entry.stamp < write.stamp).then_some(entry.dot)).collect()
+}
+
 /// The plain entry whose value is seen.
 pub fn seen(entries: &Entries) -> Option<&Entry> {
     entries.iter().filter(|entry| is_plain(entry)).max_by_key(|entry| entry.stamp)

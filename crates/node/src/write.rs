@@ -287,7 +287,15 @@ pub(crate) fn settled(
     };
     match shown {
         _ if removes.is_empty() => finish_write(node, turn, *write),
-        Some(Shown::Yes) => finish_write(node, turn, *write),
+        Some(Shown::Yes) => {
+            // It is in its place among plain writes. Increments have none: those made before it must not add to it.
+            let entry = held.get(write.delta.dot);
+            match entry.map_or(Some(Vec::new()), |entry| string::added(held, entry, &may_be_older)) {
+                Some(removes) if removes.is_empty() => finish_write(node, turn, *write),
+                Some(removes) => outrank(node, turn, write, Edit { cell, add: None, removes }),
+                None => give_up(node, turn, *write),
+            }
+        }
         Some(Shown::No { .. }) => outrank(node, turn, write, Edit { cell, add: None, removes }),
         Some(Shown::Forgotten) => give_up(node, turn, *write),
         None => {
