@@ -22,8 +22,8 @@ use crate::taker;
 use crate::task::is_live;
 use causal::Context;
 use placement::{NodeId, PartitionId};
-use wire::peer::exchange::{State, Step};
-use wire::peer::{Hashes, Message, Ticket};
+use wire::peer::exchange::{Hashes, State, Step};
+use wire::peer::{Message, Ticket};
 
 /// Beyond so many missing operations nothing of it is merely under way.
 const UNDER_WAY_MAX: u64 = 1_000;

@@ -14,7 +14,8 @@ use causal::map::{Applied, Knowledge};
 use causal::{Cell, Delta, Dot, Scope};
 use placement::{NodeId, PartitionId};
 use store::Commit;
-use wire::peer::{Found, Hashes, Message, Report, Ticket, Verdict};
+use wire::peer::exchange::Hashes;
+use wire::peer::{Found, Message, Report, Ticket, Verdict};
 
 /// Nothing was done.
 const REFUSED: (Commit, Verdict) = (Commit(0), Verdict::Refused);

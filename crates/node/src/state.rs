@@ -20,8 +20,9 @@ use placement::{Layout, NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Commit;
+use wire::peer::exchange::Hashes;
 use wire::peer::gossip::Load;
-use wire::peer::{Envelope, Hashes, Message};
+use wire::peer::{Envelope, Message};
 
 /// How a node behaves. Times are in milliseconds.
 #[derive(Clone, Copy, Debug)]

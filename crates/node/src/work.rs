@@ -9,7 +9,8 @@ use causal::{Cell, Delta, Dot, Edit, Entries, Key, Scope, Sweep};
 use placement::{NodeId, PartitionId};
 use std::collections::BTreeSet;
 use store::Commit;
-use wire::peer::{Hashes, Message, Report, Request, Shown, Ticket};
+use wire::peer::exchange::Hashes;
+use wire::peer::{Message, Report, Request, Shown, Ticket};
 use wire::{Level, Reply};
 
 /// Who waits for the answer.

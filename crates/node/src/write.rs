@@ -30,7 +30,8 @@ use causal::{Cell, Change, Clock, Delta, Dot, Edit, Entries, Stamp, string};
 use placement::{NodeId, PartitionId};
 use std::collections::BTreeSet;
 use store::Commit;
-use wire::peer::{Hashes, Message, Report, Shown, Ticket, Verdict};
+use wire::peer::exchange::Hashes;
+use wire::peer::{Message, Report, Shown, Ticket, Verdict};
 use wire::{Fault, Reply};
 
 /// How long a node whose clock was found to run ahead leaves writes to others, in milliseconds.

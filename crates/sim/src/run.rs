@@ -38,6 +38,9 @@ pub fn play(seed: u64, keeps_words: bool) -> Outcome {
         let operation = format!("{:?}", world.history[at]);
         world.wrongs.push(format!("nobody ever answered {operation}"));
     }
+    if world.faults.disks_lost > 0 {
+        be_scrubbed(&mut world);
+    }
     become_whole(&mut world);
     read_everything(&mut world);
     check_nodes(&mut world, false);
@@ -70,6 +73,32 @@ fn become_whole(world: &mut World) {
     while let Some(unequal) = unequal(world) {
         if world.now >= until {
             return world.wrongs.push(format!("two minutes of calm, and not whole: {unequal}"));
+        }
+        world.run_until(world.now + 500_000);
+    }
+}
+
+/// How long every node may take to read all that it has stored, in microseconds.
+const SCRUB_US_MAX: u64 = 3_600_000_000;
+
+/// Waits until every node has read all that it has stored, from its beginning: what a disk has damaged is found by then,
+/// also where nobody asks for it.
+fn be_scrubbed(world: &mut World) {
+    let until = world.now + SCRUB_US_MAX;
+    let counts = |world: &World| -> Vec<Option<u64>> {
+        let figures = world.machines.iter().map(|machine| Some(machine.running.as_ref()?.node.sync()));
+        // Who owns nothing has nothing to read.
+        figures.map(|sync| sync.filter(|sync| sync.partitions > 0).map(|sync| sync.scrubs)).collect()
+    };
+    let before = counts(world);
+    // The round under way is not from its beginning. A node that found its disk unreadable has begun anew, and its count too.
+    let is_done = |(before, now): (&Option<u64>, &Option<u64>)| match (before, now) {
+        (Some(before), Some(now)) if now >= before => *now > before + 1,
+        (_, now) => now.is_none_or(|now| now > 1),
+    };
+    while !before.iter().zip(&counts(world)).all(is_done) {
+        if world.now >= until {
+            return world.wrongs.push("an hour of calm, and not scrubbed".into());
         }
         world.run_until(world.now + 500_000);
     }

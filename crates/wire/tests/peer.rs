@@ -9,9 +9,10 @@ use causal::{
     Actor, Amount, Cell, Context, Delta, Dot, Early, Edit, Entries, Entry, Key, Payload, Scope, Stamp, Sweep,
 };
 use placement::{NodeId, PartitionId, Position};
+use wire::peer::exchange::Hashes;
 use wire::peer::frame::{self, FRAME_BYTES_MAX, GREETING_BYTES, Greeting};
 use wire::peer::gossip::{Gossip, Health, Load, NEWS_MAX, News, Word};
-use wire::peer::{Envelope, Found, Hashes, Job, Message, Report, Request, Shown, Ticket, Verdict};
+use wire::peer::{Envelope, Found, Job, Message, Report, Request, Shown, Ticket, Verdict};
 use wire::{Fault, Level, Reply};
 
 const TICKET: Ticket = Ticket(77);

@@ -3,9 +3,9 @@
 //! 1. A tag and the order of its fields never change; what must change gets a new tag.
 //! 2. Nothing is allocated that the bytes received do not pay for.
 
-use super::exchange::Step;
+use super::exchange::{Hashes, Step};
 use super::gossip::Gossip;
-use super::{Envelope, Found, Hashes, Job, Message, Report, Request, Shown, Ticket, Verdict};
+use super::{Envelope, Found, Job, Message, Report, Request, Shown, Ticket, Verdict};
 use crate::resp::{self, Protocol, ReplyDecoder};
 use crate::{Level, Reply};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -214,17 +214,6 @@ impl Shown {
             2 => Ok(Self::Yes),
             _ => Err(reader.malformed()),
         }
-    }
-}
-
-impl Hashes {
-    pub(super) fn encode(&self, out: &mut BytesMut) {
-        out.put_u64(self.held);
-        out.put_u64(self.applied);
-    }
-
-    pub(super) fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
-        Ok(Self { held: reader.u64()?, applied: reader.u64()? })
     }
 }
 

@@ -16,7 +16,6 @@
 //! Each question is asked again until it is answered, and each answer says which question it answers, so both may be
 //! lost and repeated.
 
-use super::Hashes;
 use bytes::{BufMut, BytesMut};
 use causal::codec::{Malformed, Reader, put_varint};
 use causal::map::Knowledge;
@@ -24,6 +23,15 @@ use causal::{Cell, Context, Early, Entries};
 
 /// The most leaves that one question may name.
 pub const LEAVES_MAX: usize = 4096;
+
+/// What the asker of a question holds and has applied, as hashes: who has the same need not send it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hashes {
+    /// Of the dots in the cell.
+    pub held: u64,
+    /// Of the context.
+    pub applied: u64,
+}
 
 /// What a replica has applied and holds, in short.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,6 +103,17 @@ pub enum Step {
     Gone,
     /// Not now: ask again.
     Later,
+}
+
+impl Hashes {
+    pub(super) fn encode(&self, out: &mut BytesMut) {
+        out.put_u64(self.held);
+        out.put_u64(self.applied);
+    }
+
+    pub(super) fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        Ok(Self { held: reader.u64()?, applied: reader.u64()? })
+    }
 }
 
 impl State {

@@ -28,6 +28,7 @@ use crate::{Level, Reply};
 use bytes::Bytes;
 use causal::map::Knowledge;
 use causal::{Cell, Context, Delta, Dot, Entries, Key, Scope};
+use exchange::Hashes;
 use gossip::Gossip;
 use placement::{NodeId, PartitionId, Position};
 
@@ -145,15 +146,6 @@ pub struct Found {
     pub entries: Entries,
     /// What is known there of any entry that it does not hold.
     pub knowledge: Knowledge,
-}
-
-/// What the asker of a question holds and has applied, as hashes: who has the same need not send it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hashes {
-    /// Of the dots in the cell.
-    pub held: u64,
-    /// Of the context.
-    pub applied: u64,
 }
 
 /// Whether a reader was told by an owner that a plain write is what is seen.
