@@ -145,7 +145,7 @@ class Machines(Cluster):
     cuts of pairs then cut nothing, for the proxy stands between all."""
 
     def __init__(self, name="machines", count=3, *, spares=0, disk_bytes=DISK_BYTES, proxied=False, settings=()):
-        self.folder = directory(name)
+        self.folder, self.flags = directory(name), ()
         self.proxy, self.nodes, self.spares = None, [], []
         self.net = Net(count + spares)
         try:

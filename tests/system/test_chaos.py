@@ -4,7 +4,7 @@ import time
 import unittest
 
 from cluster import BINARY, Cluster, ask, run, until
-from test_suspicion import members
+from test_pause import members
 
 NOTICED_SECONDS_MAX = 4.0
 HEALED_SECONDS_MAX = 6.0

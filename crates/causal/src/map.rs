@@ -125,7 +125,8 @@ struct Session {
 
 impl Session {
     fn defer(&mut self, delta: &Delta) {
-        if self.waiting.len() < WAITING_DELTAS_MAX {
+        let is_known = self.waiting.iter().any(|waiting| waiting.dot == delta.dot);
+        if !is_known && self.waiting.len() < WAITING_DELTAS_MAX {
             self.waiting.push(delta.clone());
         }
     }

@@ -13,6 +13,7 @@
 //! Invariant: what one compares, or takes, changes nothing but by the merge of the map.
 
 use crate::learning;
+use crate::replica::Replica;
 use crate::room::Room;
 use crate::rows::{Shelf, everything};
 use crate::scrub;
@@ -82,15 +83,17 @@ fn ask_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     let others: Vec<NodeId> = node.layout.owners(partition).iter().copied().filter(|o| *o != me).collect();
     for owner in others {
         if node.links.contains(&owner) {
-            let step = Step::Compare(hashes(node, partition));
+            let hashes = hashes_of(node.replicas.entry(partition).or_default());
+            node.sync.views.entry((partition, owner)).or_default().asked = Some(hashes);
+            let step = Step::Compare(hashes);
             let ticket = node.pending.ticket();
             turn.send(node, owner, partition, Message::Exchange { ticket, step });
         }
     }
 }
 
-fn hashes(node: &mut Node, partition: PartitionId) -> Hashes {
-    let map = node.replicas.entry(partition).or_default().map();
+fn hashes_of(replica: &Replica) -> Hashes {
+    let map = replica.map();
     Hashes { held: map.digest(), applied: map.context().fingerprint() }
 }
 
@@ -103,8 +106,8 @@ pub(crate) fn asked(
     ticket: Ticket,
     theirs: Hashes,
 ) {
-    let is_same = hashes(node, partition) == theirs;
     let replica = node.replicas.entry(partition).or_default();
+    let is_same = hashes_of(replica) == theirs;
     let step = if is_same && !replica.is_learning() && !replica.map().is_ahead() {
         Step::Same
     } else {
@@ -121,7 +124,13 @@ pub(crate) fn same(node: &mut Node, turn: &mut Turn<'_>, from: NodeId, partition
     // Of what it has applied only that is known which it has said: this replica has gone on meanwhile.
     let view = node.sync.views.entry((partition, from)).or_default();
     (view.missing, view.is_same) = (Context::default(), true);
-    if replica.is_learning() {
+    let has_learned = replica.has_learned_from(from, true);
+    let is_still = view.asked == Some(hashes_of(replica));
+    if is_still && !replica.is_learning() {
+        let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+        replica.agreed(false, &mut shelf);
+    }
+    if !has_learned {
         taker::begin(node, turn, partition, from);
     }
 }
@@ -145,6 +154,7 @@ pub(crate) fn differs(
     view.is_same = holds_same && !state.is_learning;
     let forgotten = std::mem::replace(&mut view.context, state.context);
     let is_learning = replica.is_learning();
+    let has_learned = replica.has_learned_from(from, !state.is_learning);
     if holds_same && !state.is_learning && !is_learning {
         let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
         replica.agreed(state.is_ahead, &mut shelf);
@@ -154,7 +164,7 @@ pub(crate) fn differs(
         turn.send(node, from, partition, Message::Exchange { ticket, step });
     }
     let stays_missing = was_missing.without(&was_missing.without(&missing));
-    let is_owed = is_learning || !stays_missing.is_empty() || missing.len() > UNDER_WAY_MAX;
+    let is_owed = !has_learned || !stays_missing.is_empty() || missing.len() > UNDER_WAY_MAX;
     // By the same operations something else is held: somebody has taken cells that run ahead.
     let is_odd = is_equal && !holds_same;
     if is_owed || is_odd {
@@ -204,7 +214,7 @@ impl Node {
             figures.partitions += 1;
             figures.unequal += u64::from(!views.iter().all(|view| view.is_some_and(|view| view.is_same)));
             figures.behind += views.iter().flatten().map(|view| view.missing.len()).max().unwrap_or(0);
-            let is_learning = self.replicas.get(partition).is_some_and(crate::replica::Replica::is_learning);
+            let is_learning = self.replicas.get(partition).is_some_and(Replica::is_learning);
             figures.learning += u64::from(is_learning);
         }
         figures

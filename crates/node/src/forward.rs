@@ -61,7 +61,8 @@ pub(crate) fn link_down(
     if passed.to != peer {
         return node.pending.put_back(ticket, Work::Passed(passed));
     }
-    let other = askable(node, passed.task.partition).next();
+    let me = node.identity.node;
+    let other = askable(node, passed.task.partition).find(|owner| *owner != me);
     match other {
         Some(owner) if passed.kind == Kind::Read => {
             let Passed { task, kind, request, .. } = *passed;
@@ -79,7 +80,8 @@ pub(crate) fn suspected(
     passed: Box<Passed>,
     peer: NodeId,
 ) {
-    let other = askable(node, passed.task.partition).next().filter(|owner| is_reachable(node, *owner));
+    let other = askable(node, passed.task.partition)
+        .find(|owner| *owner != node.identity.node && is_reachable(node, *owner));
     match other {
         Some(_) if passed.kind == Kind::Read => link_down(node, turn, ticket, passed, peer),
         _ => node.pending.put_back(ticket, Work::Passed(passed)),

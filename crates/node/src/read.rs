@@ -15,6 +15,7 @@
 use crate::evaluate;
 use crate::explain;
 use crate::repair::{self, Next};
+use crate::replica::Replica;
 use crate::report;
 use crate::rows::Shelf;
 use crate::shown::both;
@@ -33,6 +34,10 @@ use wire::{Fault, Reply};
 /// Looks here and asks the others.
 pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose) {
     let cell = cell_of(&task, &purpose);
+    if node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
+        // It may have waited since before something was lost here.
+        return fail(node, turn, task, purpose, Fault::Storage);
+    }
     let owners = node.layout.owners(task.partition);
     let live = owners.iter().filter(|owner| is_live(node, **owner)).count();
     let need = match &purpose {

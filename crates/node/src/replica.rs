@@ -15,6 +15,7 @@ use crate::rows::{RowError, Shelf, everything};
 use crate::shown::{Lately, While};
 use crate::snapshot::Snapshot;
 use bytes::Bytes;
+use causal::codec::Malformed;
 use causal::context::Intervals;
 use causal::map::{Applied, Knowledge, Map};
 use causal::{Actor, Cell, Context, Delta, Dot, Early, Entries, Payload, Sweep, string};
@@ -45,7 +46,9 @@ impl Learning {
     /// any `owners - majority + 1` others. And where all others have been asked, and some of them have lost something
     /// too, there is no more: what is gone is gone, and to refuse for ever brings none of it back.
     fn is_done(&self, owners: usize) -> bool {
-        self.whole.len() >= owners - owners / 2 || self.whole.union(&self.lame).count() + 1 >= owners
+        // A coordinator may still count what was acknowledged here before: of more than four owners that matters.
+        let enough = if owners > 4 { owners - 1 } else { owners - owners / 2 };
+        self.whole.len() >= enough || self.whole.union(&self.lame).count() + 1 >= owners
     }
 }
 
@@ -126,6 +129,25 @@ impl Replica {
         self.learning.is_some()
     }
 
+    /// Whether another owner, as it is now, has nothing more to teach this one.
+    pub(crate) fn has_learned_from(&self, owner: NodeId, is_whole: bool) -> bool {
+        let lame = |learning: &Learning| !is_whole && learning.lame.contains(&owner);
+        self.learning.as_ref().is_none_or(|learning| learning.whole.contains(&owner) || lame(learning))
+    }
+
+    /// The sum of each chunk of its Merkle tree.
+    ///
+    /// # Errors
+    /// Also where they do not add up to the digest: then a row was lost in silence.
+    pub(crate) fn totals(&mut self, shelf: &mut Shelf<'_>) -> Result<Vec<u64>, RowError> {
+        let totals = self.leaves.totals(shelf)?;
+        let sum = totals.iter().fold(0u64, |sum, total| sum.wrapping_add(*total));
+        if sum != self.map.digest() {
+            return Err(Malformed { what: "rows of a partition: they do not add up to its digest" }.into());
+        }
+        Ok(totals)
+    }
+
     /// What it has applied and holds, in short.
     pub(crate) fn state(&self) -> State {
         State {
@@ -196,7 +218,14 @@ impl Replica {
     ) -> Result<Commit, RowError> {
         let (before, held) = (self.map.digest(), shelf.get(cell)?);
         self.keep_cell(cell, shelf)?;
-        let is_brought = self.awaited.as_ref().is_some_and(|awaited| !awaited.has(shelf.leaf(cell)));
+        let leaf = shelf.leaf(cell);
+        let is_brought = self.awaited.as_ref().is_some_and(|awaited| !awaited.has(leaf));
+        if let Some(awaited) = &mut self.awaited
+            && awaited.leaves.front() == Some(&leaf.0)
+        {
+            // Half of it has been brought, and perhaps this cell: all of it is brought again.
+            awaited.skip = 0;
+        }
         let mended = self.map.mend(cell, &found.entries, &found.knowledge, is_brought, shelf)?;
         if mended == Applied::Known {
             // What was noted when it was mended first may still be on its way to the disk.
@@ -234,9 +263,9 @@ impl Replica {
 
     /// Whether a sweep takes anything out that was not taken out here before.
     fn is_news(&self, sweep: &Sweep) -> bool {
-        let Knowledge { context, early } = self.map.knowledge();
-        let known = early.sweeps().filter(|known| known.scope == sweep.scope);
-        let left = known.fold(sweep.seen.without(context), |left, known| left.without(&known.seen));
+        let known = self.map.knowledge().early.sweeps();
+        let known = known.filter(|known| known.scope == sweep.scope);
+        let left = known.fold(sweep.seen.clone(), |left, known| left.without(&known.seen));
         !left.is_empty()
     }
 
@@ -269,15 +298,16 @@ impl Replica {
         own_actor: Actor,
         shelf: &mut Shelf<'_>,
     ) -> Result<Commit, RowError> {
+        self.keep_waiting(shelf)?;
+        self.awaited = None;
+        self.changing(own_actor, shelf, |map, shelf| map.finish(theirs, shelf))?;
         if let Some(learning) = &mut self.learning {
             learning.note(from, is_whole);
             if learning.is_done(owners) {
                 self.learning = None;
+                self.store_condition(shelf);
             }
         }
-        self.keep_waiting(shelf)?;
-        self.awaited = None;
-        self.changing(own_actor, shelf, |map, shelf| map.finish(theirs, shelf))?;
         Ok(everything(shelf.store))
     }
 

@@ -61,6 +61,9 @@ fn open(
         // It was asked before: the taker may have had the first answer, and must not get another snapshot under it.
         return opened(replica, by, &mut shelf, turn.now.monotonic_ms);
     }
+    if node.sync.given.get(&(partition, by.0)) == Some(&by.1) {
+        return Ok(Step::Gone);
+    }
     let unknown = replica.leaves().unknown(&mut shelf);
     for chunk in unknown.iter().take(SCANNED_CHUNKS_MAX) {
         replica.leaves().sums(*chunk, &mut shelf)?;
@@ -68,7 +71,9 @@ fn open(
     if unknown.len() > SCANNED_CHUNKS_MAX {
         return Ok(Step::Later);
     }
+    replica.totals(&mut shelf)?;
     replica.open(by, taker, turn.now.monotonic_ms);
+    node.sync.given.insert((partition, by.0), by.1);
     opened(replica, by, &mut shelf, turn.now.monotonic_ms)
 }
 

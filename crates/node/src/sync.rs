@@ -6,7 +6,7 @@ use causal::map::Knowledge;
 use placement::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use wire::peer::Ticket;
-use wire::peer::exchange::Step;
+use wire::peer::exchange::{Hashes, Step};
 
 /// A partition in which something is missing is compared again after this time, in milliseconds.
 pub(crate) const AGAIN_MS: u64 = 500;
@@ -20,6 +20,8 @@ pub(crate) struct View {
     pub(crate) missing: Context,
     /// Whether it held the same.
     pub(crate) is_same: bool,
+    /// What it was compared with last.
+    pub(crate) asked: Option<Hashes>,
 }
 
 /// How far a node is from holding what its co-owners hold, and what it has done about it.
@@ -82,6 +84,8 @@ pub(crate) struct Scrub {
 pub(crate) struct Sync {
     pub(crate) views: BTreeMap<(PartitionId, NodeId), View>,
     pub(crate) takes: BTreeMap<PartitionId, Take>,
+    /// The ticket of the last snapshot that each taker was given: it is not given another under the same.
+    pub(crate) given: BTreeMap<(PartitionId, NodeId), Ticket>,
     /// When the next partitions are compared, and from which on.
     pub(crate) compare_at: u64,
     pub(crate) cursor: u16,

@@ -123,8 +123,8 @@ fn opened(
 ) -> Result<(), RowError> {
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    let mine = replica.totals(&mut shelf)?;
     replica.begin(&knowledge, node.identity.actor, &mut shelf)?;
-    let mine = replica.leaves().totals(&mut shelf)?;
     let pairs = (0u8..).zip(mine.iter().zip(chunks));
     let differ = pairs.filter(|(_, (mine, theirs))| mine != theirs).map(|(chunk, _)| chunk);
     replica.awaited().into_iter().for_each(|awaited| awaited.chunks = differ.clone().collect());
@@ -251,8 +251,12 @@ fn finish(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let from = (take.source, !take.is_learning, owners);
-    if replica.finish(&knowledge, from, node.identity.actor, &mut shelf).is_ok() {
-        node.sync.finished += 1;
+    match replica.finish(&knowledge, from, node.identity.actor, &mut shelf) {
+        Ok(_) => node.sync.finished += 1,
+        Err(error) => {
+            let _ = replica.abandon(node.identity.actor, &mut shelf);
+            node.note_damage(partition, &error);
+        }
     }
     let ticket = take.ticket;
     turn.send(node, take.source, partition, Message::Exchange { ticket, step: Step::Close });

@@ -5,9 +5,8 @@ use crate::event::RequestId;
 use crate::rows::Seen;
 use crate::tally::Tally;
 use bytes::Bytes;
-use causal::{Cell, Delta, Dot, Edit, Entries, Key, Scope, Sweep};
+use causal::{Cell, Context, Delta, Edit, Entries, Key, Scope, Sweep};
 use placement::{NodeId, PartitionId};
-use std::collections::BTreeSet;
 use store::Commit;
 use wire::peer::exchange::Hashes;
 use wire::peer::{Message, Report, Request, Shown, Ticket};
@@ -87,8 +86,8 @@ pub(crate) struct Write {
     pub(crate) after: Commit,
     pub(crate) tally: Tally,
     pub(crate) asker: Option<Hashes>,
-    /// What owners hold beside it, where they do not all hold it alone and know the same.
-    pub(crate) beside: Option<BTreeSet<Dot>>,
+    /// What owners hold beside it, or know of the cell, where they do not all hold it alone and know the same.
+    pub(crate) beside: Option<Context>,
     /// Whether all owners are to be asked before it is ranked, and not W.
     pub(crate) asks_all: bool,
     pub(crate) ahead_ms: Option<u64>,

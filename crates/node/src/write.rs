@@ -20,6 +20,7 @@
 //!    was concurrent.
 //! 3. An owner that counts for a delete or an increment holds nothing that its maker knew to be gone.
 
+use crate::replica::Replica;
 use crate::report::{self, View};
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
@@ -75,6 +76,9 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
     let is_short = owners.iter().filter(|owner| is_live(node, **owner)).count() < need;
     let joined = std::mem::take(&mut plan.joined);
     // A request may have been admitted before a member began to join.
+    if node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
+        return refuse_all(node, turn, task, joined, &Fault::Storage);
+    }
     if is_short || turn.now.monotonic_ms < node.held_until {
         let fault = if is_short { no_quorum(node, &task, Kind::Write) } else { Fault::Forming };
         return refuse_all(node, turn, task, joined, &fault);
@@ -218,9 +222,12 @@ fn note_report(node: &Node, turn: &mut Turn<'_>, write: &mut Write, report: &Rep
     let mine = shelf.get(&edit.cell).map(|entries| report::report(replica, &edit.cell, entries));
     let agrees = mine.is_ok_and(|mine| View::of(&mine).agrees_with(&View::of(report), &edit.cell));
     // A read may have mended this replica meanwhile: what is beside the write stays beside it for all that.
-    let mut others = report.found.entries.dots().filter(|dot| *dot != write.delta.dot).peekable();
-    if others.peek().is_some() || !agrees {
-        write.beside.get_or_insert_default().extend(others);
+    let is_alone = report.found.entries.dots().all(|dot| dot == write.delta.dot);
+    if !is_alone || !agrees {
+        let beside = write.beside.get_or_insert_default();
+        report.found.entries.dots().for_each(|dot| beside.insert(dot));
+        // What is not there any more, because somebody who had seen it has replaced it, may be there elsewhere.
+        beside.unite(&report.found.knowledge.dots_of(&edit.cell));
     }
 }
 
@@ -276,8 +283,11 @@ pub(crate) fn settled(
     let replica = node.replicas.get(&write.task.partition);
     let seers = replica.map(|replica| replica.recent().seers(&cell, write.delta.dot)).unwrap_or_default();
     let is_own = |dot: Dot| dot.actor == write.delta.dot.actor && dot.n > write.delta.dot.n;
-    let beside = write.beside.iter().flatten().filter(|dot| !is_own(**dot) && !seers.contains(dot));
-    let may_be_older: BTreeSet<Dot> = beside.copied().collect();
+    let beside = write.beside.take().unwrap_or_default();
+    let is_older = |dot: &Dot| beside.contains(*dot) && !is_own(*dot) && !seers.contains(dot);
+    let may_be_older: BTreeSet<Dot> = held.dots().filter(is_older).collect();
+    write.beside = Some(beside);
+    let owners = node.layout.owners(write.task.partition).len();
     let removes = match held.get(write.delta.dot) {
         Some(entry) => string::above(held, entry, &may_be_older),
         None if string::seen(held).is_some_and(|seen| may_be_older.contains(&seen.dot)) => {
@@ -288,6 +298,9 @@ pub(crate) fn settled(
     };
     match shown {
         _ if removes.is_empty() => finish_write(node, turn, *write),
+        // The quorum that it was shown by need not know of what a write that asks more than a quorum must not leave above
+        // it, and that may as well have been written by somebody who was shown it.
+        Some(Shown::Yes) if write.tally.need() > owners / 2 + 1 => give_up(node, turn, *write),
         Some(Shown::Yes) => {
             // It is in its place among plain writes. Increments have none: those made before it must not add to it.
             let entry = held.get(write.delta.dot);

@@ -21,8 +21,8 @@ use causal::codec::{Malformed, Reader, put_varint};
 use causal::map::Knowledge;
 use causal::{Cell, Context, Early, Entries};
 
-/// The most leaves that one question may name.
-pub const LEAVES_MAX: usize = 4096;
+/// The most leaves that one question may name, and how many chunks there are, and leaves in each.
+pub const LEAVES_MAX: usize = 64;
 
 /// What the asker of a question holds and has applied, as hashes: who has the same need not send it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,24 +219,21 @@ impl Step {
                 let is_learning = reader.u8()? != 0;
                 let knowledge =
                     Knowledge { context: Context::decode(reader)?, early: Early::decode(reader)? };
-                Self::Opened { knowledge: Box::new(knowledge), chunks: sums(reader)?, is_learning }
+                Self::Opened { knowledge: Box::new(knowledge), chunks: all_sums(reader)?, is_learning }
             }
             7 => {
-                let count = reader.count(1)?;
+                let count = few(reader, 1)?;
                 Self::Descend((0..count).map(|_| reader.u8()).collect::<Result<_, _>>()?)
             }
             8 => {
-                let count = reader.count(2)?;
-                let chunk = |reader: &mut Reader| Ok((reader.u8()?, sums(reader)?));
+                let count = few(reader, 2)?;
+                let chunk = |reader: &mut Reader| Ok((reader.u8()?, all_sums(reader)?));
                 Self::Leaves((0..count).map(|_| chunk(reader)).collect::<Result<_, _>>()?)
             }
             9 => {
-                let count = reader.count(2)?;
+                let count = few(reader, 2)?;
                 let leaf = |reader: &mut Reader| Ok(u16::from_be_bytes([reader.u8()?, reader.u8()?]));
                 let leaves = (0..count).map(|_| leaf(reader)).collect::<Result<Vec<_>, _>>()?;
-                if leaves.len() > LEAVES_MAX {
-                    return Err(reader.malformed());
-                }
                 Self::Take { leaves, skip: small(reader)? }
             }
             10 => {
@@ -261,6 +258,17 @@ fn put_sums(sums: &[u64], out: &mut BytesMut) {
 fn sums(reader: &mut Reader) -> Result<Vec<u64>, Malformed> {
     let count = reader.count(8)?;
     (0..count).map(|_| reader.u64()).collect()
+}
+
+/// A sum for each chunk, or for each leaf of one: fewer would count as equal.
+fn all_sums(reader: &mut Reader) -> Result<Vec<u64>, Malformed> {
+    let sums = sums(reader)?;
+    if sums.len() == LEAVES_MAX { Ok(sums) } else { Err(reader.malformed()) }
+}
+
+fn few(reader: &mut Reader, bytes_min: usize) -> Result<usize, Malformed> {
+    let count = reader.count(bytes_min)?;
+    if count <= LEAVES_MAX { Ok(count) } else { Err(reader.malformed()) }
 }
 
 fn small(reader: &mut Reader) -> Result<u32, Malformed> {
