@@ -26,7 +26,7 @@ const MEMBER_SECONDS_MAX: u64 = 2;
 /// The first column of the table that holds numbers.
 const COLUMN_OF_NUMBERS: usize = 6;
 /// What only a member itself knows.
-const OWN_FIELDS: [&str; 4] = ["keys", "disk_room", "disk_free_bytes", "shards_failed"];
+const OWN_FIELDS: [&str; 5] = ["keys", "disk_room", "disk_free_bytes", "shards_failed", "sync"];
 /// Some members are not up.
 const EXIT_SOME_DOWN: u8 = 1;
 
@@ -67,6 +67,8 @@ pub(crate) struct Seen {
     lag: Option<i64>,
     /// What is wrong with its disk, by its own word.
     disk: Option<String>,
+    /// What it lacks of what others hold, by its own word.
+    sync: Option<String>,
 }
 
 /// Runs `armilla status`.
@@ -163,7 +165,12 @@ impl Report {
         let epoch = self.epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
         let told = |member: &Seen| {
             let name = member.name.clone();
-            let disk = member.disk.iter().map(|disk| format!("\n{name}: {disk}")).collect::<Vec<_>>();
+            let disk = member
+                .disk
+                .iter()
+                .chain(&member.sync)
+                .map(|disk| format!("\n{name}: {disk}"))
+                .collect::<Vec<_>>();
             let chaos = member.chaos.iter().map(|line| format!("\n{name} fails on purpose: {line}"));
             disk.into_iter().chain(chaos.collect::<Vec<_>>())
         };
@@ -198,6 +205,7 @@ impl Seen {
             chaos: lines(reply, "chaos"),
             lag: integer(reply, "waiting_bytes"),
             disk: disk(reply),
+            sync: sync(reply),
         }
     }
 
@@ -224,6 +232,22 @@ impl Seen {
 }
 
 /// What is wrong with a member's disk, in words.
+/// What a member lacks of what other owners hold, if it does.
+fn sync(reply: &Reply) -> Option<String> {
+    let sync = field(reply, "sync")?;
+    let number = |name| integer(sync, name).unwrap_or(0);
+    let partitions = number("partitions");
+    match (number("partitions_learning"), number("operations_behind")) {
+        (0, 0) => None,
+        (0, behind) => {
+            Some(format!("{behind} operations behind, in some of its {partitions} partitions; it takes them"))
+        }
+        (learning, _) => Some(format!(
+            "learning what it has lost: {learning} of its {partitions} partitions count for no quorum yet"
+        )),
+    }
+}
+
 fn disk(reply: &Reply) -> Option<String> {
     let failed = integer(reply, "shards_failed").filter(|failed| *failed > 0);
     let room = Some(text(reply, "disk_room")).filter(|room| matches!(room.as_str(), "low" | "full"));

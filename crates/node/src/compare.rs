@@ -84,9 +84,9 @@ fn ask_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     for owner in others {
         if node.links.contains(&owner) {
             let hashes = hashes_of(node.replicas.entry(partition).or_default());
-            node.sync.views.entry((partition, owner)).or_default().asked = Some(hashes);
             let step = Step::Compare(hashes);
             let ticket = node.pending.ticket();
+            node.sync.views.entry((partition, owner)).or_default().asked = Some((ticket, hashes));
             turn.send(node, owner, partition, Message::Exchange { ticket, step });
         }
     }
@@ -119,13 +119,20 @@ pub(crate) fn asked(
 }
 
 /// It holds the same.
-pub(crate) fn same(node: &mut Node, turn: &mut Turn<'_>, from: NodeId, partition: PartitionId) {
+pub(crate) fn same(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    from: NodeId,
+    partition: PartitionId,
+    ticket: Ticket,
+) {
     let replica = node.replicas.entry(partition).or_default();
     // Of what it has applied only that is known which it has said: this replica has gone on meanwhile.
     let view = node.sync.views.entry((partition, from)).or_default();
     (view.missing, view.is_same) = (Context::default(), true);
     let has_learned = replica.has_learned_from(from, true);
-    let is_still = view.asked == Some(hashes_of(replica));
+    // An answer that comes late is about something else.
+    let is_still = view.asked == Some((ticket, hashes_of(replica)));
     if is_still && !replica.is_learning() {
         let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
         replica.agreed(false, &mut shelf);

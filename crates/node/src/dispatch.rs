@@ -105,7 +105,7 @@ impl Node {
         }
         match step {
             Step::Compare(hashes) => compare::asked(self, turn, from, partition, ticket, hashes),
-            Step::Same => compare::same(self, turn, from, partition),
+            Step::Same => compare::same(self, turn, from, partition, ticket),
             Step::Differs(state) => compare::differs(self, turn, from, partition, ticket, *state),
             Step::Forgotten(context) => compare::forgotten(self, turn, partition, &context),
             Step::Open(_) | Step::Descend(_) | Step::Take { .. } | Step::Close => {

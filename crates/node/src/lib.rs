@@ -41,6 +41,7 @@ mod heard;
 mod leaf;
 mod learning;
 mod leaves;
+mod lessons;
 mod list;
 mod membership;
 mod meta;

@@ -40,12 +40,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
     }
     let owners = node.layout.owners(task.partition);
     let live = owners.iter().filter(|owner| is_live(node, **owner)).count();
-    let need = match &purpose {
-        Purpose::Explain(_) => live,
-        Purpose::Settle(write) if write.asks_all => owners.len(),
-        Purpose::Settle(write) => write.tally.need(),
-        _ => task.level.read(owners.len()),
-    };
+    let need = needed(&task, &purpose, owners.len(), live);
     if live < need {
         let fault = no_quorum(node, &task, Kind::Read);
         return fail(node, turn, task, purpose, fault);
@@ -92,6 +87,16 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
     let ticket = node.pending.ticket();
     while read.asked.len() + 1 < need && ask_another(node, turn, ticket, &mut read) {}
     node.pending.insert(ticket, Work::Read(read), turn.now.monotonic_ms + node.options.retry_ms);
+}
+
+/// How many owners must agree.
+fn needed(task: &Task, purpose: &Purpose, owners: usize, live: usize) -> usize {
+    match purpose {
+        Purpose::Explain(_) => live,
+        Purpose::Settle(write) if write.asks_all => owners,
+        Purpose::Settle(write) => write.tally.need(),
+        _ => task.level.read(owners),
+    }
 }
 
 fn base(node: &Node, task: &Task, cell: Option<&Cell>, held: &Entries) -> Option<Box<Report>> {

@@ -8,6 +8,7 @@
 //! 2. What is stored is what is in memory: a batch holds a row's change, its actor's context and what is early together.
 
 use crate::leaves::{Awaited, Leaves, Sums};
+use crate::lessons::Lessons;
 use crate::meta::{Condition, META_VERSION, Share, encode_context, encode_sweeps, encode_taken};
 use crate::meta_names::{context_row, removal_row, sweeps_row, taken_row};
 use crate::recent::Recent;
@@ -25,33 +26,6 @@ use store::Commit;
 use wire::peer::exchange::State;
 use wire::peer::{Found, Shown, Ticket};
 
-/// From whom a replica that has lost something has taken over what they have.
-#[derive(Debug, Default)]
-struct Learning {
-    whole: BTreeSet<NodeId>,
-    /// Those that had lost something themselves.
-    lame: BTreeSet<NodeId>,
-}
-
-impl Learning {
-    fn note(&mut self, from: NodeId, is_whole: bool) {
-        if is_whole {
-            self.whole.insert(from)
-        } else {
-            self.lame.insert(from)
-        };
-    }
-
-    /// Whether nothing more is to be learned. What a majority has acknowledged, beside this replica, is known to one of
-    /// any `owners - majority + 1` others. And where all others have been asked, and some of them have lost something
-    /// too, there is no more: what is gone is gone, and to refuse for ever brings none of it back.
-    fn is_done(&self, owners: usize) -> bool {
-        // A coordinator may still count what was acknowledged here before: of more than four owners that matters.
-        let enough = if owners > 4 { owners - 1 } else { owners - owners / 2 };
-        self.whole.len() >= enough || self.whole.union(&self.lame).count() + 1 >= owners
-    }
-}
-
 /// One replica of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct Replica {
@@ -64,7 +38,7 @@ pub(crate) struct Replica {
     /// What an exchange that is open has still to bring.
     awaited: Option<Awaited>,
     /// From whom it has learned what they know, while it is learning what it has lost.
-    learning: Option<Learning>,
+    learning: Option<Lessons>,
     /// How many operations were made here since the start.
     made: u64,
     /// What the row of early sweeps holds: it is written when it changes, and not with every operation.
@@ -88,7 +62,7 @@ impl Replica {
         let digest = shares.values().fold(0u64, |sum, share| sum.wrapping_add(share.digest));
         let map = Map::restore(Knowledge { context, early }, digest, condition.is_ahead);
         let stored_sweeps = encode_sweeps(&map, condition.is_learning);
-        let learning = condition.is_learning.then(Learning::default);
+        let learning = condition.is_learning.then(Lessons::default);
         Self { map, shares, leaves: Leaves::stored(), learning, stored_sweeps, ..Self::default() }
     }
 
@@ -131,7 +105,7 @@ impl Replica {
 
     /// Whether another owner, as it is now, has nothing more to teach this one.
     pub(crate) fn has_learned_from(&self, owner: NodeId, is_whole: bool) -> bool {
-        let lame = |learning: &Learning| !is_whole && learning.lame.contains(&owner);
+        let lame = |learning: &Lessons| !is_whole && learning.lame.contains(&owner);
         self.learning.as_ref().is_none_or(|learning| learning.whole.contains(&owner) || lame(learning))
     }
 
@@ -449,7 +423,7 @@ impl Replica {
         let digest = share.digest;
         let map = Map::restore(Knowledge { early, context: Context::default() }, digest, true);
         let (shares, leaves) = (BTreeMap::from([(own_actor, share)]), self.leaves.forgotten(shelf));
-        let learning = Some(Learning::default());
+        let learning = Some(Lessons::default());
         *self = Self { map, shares, leaves, learning, made, ..Self::default() };
         shelf.keys.clear();
         self.store_sums(own_actor, digest, shelf);

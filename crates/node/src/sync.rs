@@ -20,8 +20,8 @@ pub(crate) struct View {
     pub(crate) missing: Context,
     /// Whether it held the same.
     pub(crate) is_same: bool,
-    /// What it was compared with last.
-    pub(crate) asked: Option<Hashes>,
+    /// What it was compared with last, and under which ticket.
+    pub(crate) asked: Option<(Ticket, Hashes)>,
 }
 
 /// How far a node is from holding what its co-owners hold, and what it has done about it.

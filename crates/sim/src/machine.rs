@@ -92,7 +92,6 @@ impl Machine {
             }
             Ok(opened) => opened,
         };
-        self.trust = Trust::Whole;
         self.starts += 1;
         let (held_back, queued) = (VecDeque::new(), Vec::new());
         self.running = Some(Running { node, store, ticks_at: None, held_back, queued, writing: None });
@@ -209,6 +208,8 @@ impl Machine {
         let Some(commit) = running.writing.take() else { return Ok(Vec::new()) };
         self.disk.sync()?;
         running.store.settled(commit);
+        // That a loss is to be learned is stored with the first batch; a server keeps a note of it until then.
+        self.trust = Trust::Whole;
         Ok(running.released())
     }
 }

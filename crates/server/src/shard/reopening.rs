@@ -158,10 +158,11 @@ impl Attempts {
 }
 
 /// What a shard without a core does with an event: nothing is applied, so whoever asks can ask another node.
-pub(super) fn refusal(event: Event) -> Option<Action> {
+pub(super) fn refusal(event: Event, is_full: bool) -> Option<Action> {
+    let fault = if is_full { Fault::DiskFull } else { Fault::Storage };
     let (from, envelope) = match event {
         Event::Request { id, .. } => {
-            return Some(Action::Answer { id, reply: Reply::Error(Fault::Storage) });
+            return Some(Action::Answer { id, reply: Reply::Error(fault) });
         }
         Event::Message { from, envelope } => (from, envelope),
         Event::Link { .. } | Event::Health { .. } | Event::Layout(_) | Event::Tick => return None,
@@ -171,7 +172,7 @@ pub(super) fn refusal(event: Event) -> Option<Action> {
             Message::Applied { ticket, verdict: Verdict::Refused }
         }
         Message::Fetch { ticket, .. } => Message::Unreadable { ticket },
-        Message::Ask { ticket, .. } => Message::Answer { ticket, reply: Reply::Error(Fault::Storage) },
+        Message::Ask { ticket, .. } => Message::Answer { ticket, reply: Reply::Error(fault) },
         _ => return None,
     };
     Some(Action::Send { to: from, envelope: Envelope { message, ..envelope } })

@@ -15,7 +15,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use node::{Action, Event, Now};
+use node::{Action, Event, Now, Room};
 use placement::Layout;
 use store::{Commit, StoreError};
 use tokio::sync::oneshot;
@@ -157,7 +157,7 @@ impl Shard {
 
     /// Answers for a core that is not there.
     fn refuse(&self, event: Event) {
-        if let Some(action) = reopening::refusal(event) {
+        if let Some(action) = reopening::refusal(event, self.host.disk.room() != Room::Enough) {
             self.perform(action);
         }
     }
