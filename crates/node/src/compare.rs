@@ -26,6 +26,8 @@ use placement::{NodeId, PartitionId};
 use wire::peer::exchange::{Hashes, State, Step};
 use wire::peer::{Message, Ticket};
 
+/// How many times as often a node compares that has lost something.
+const HURRY: u64 = 16;
 /// Beyond so many missing operations nothing of it is merely under way.
 const UNDER_WAY_MAX: u64 = 1_000;
 /// How often quiet leaves are stored, in milliseconds.
@@ -53,9 +55,12 @@ pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
         return;
     }
     scrub::step(node, turn);
+    // Who has lost something makes haste: until it is whole, one loss more is one too many.
+    let hurry = if node.replicas.values().any(Replica::is_learning) { HURRY } else { 1 };
+    let every_ms = (node.options.compare_every_ms / hurry).max(1);
     // As many at a time as it takes to have a turn every few milliseconds.
-    let each_ms = (node.options.compare_every_ms / mine as u64).max(1);
-    let at_once = (mine as u64).div_ceil((node.options.compare_every_ms / each_ms).max(1));
+    let each_ms = (every_ms / mine as u64).max(1);
+    let at_once = (mine as u64).div_ceil((every_ms / each_ms).max(1));
     for _ in 0..at_once {
         let at = usize::from(node.sync.cursor) % mine;
         node.sync.cursor = u16::try_from((at + 1) % mine).unwrap_or_default();

@@ -54,7 +54,7 @@ impl Default for Options {
             retry_ms: 250,
             requests_max: 100_000,
             compare_every_ms: 10_000,
-            exchanges_max: 4,
+            exchanges_max: 16,
             exchange_bytes_per_second: 32 * 1024 * 1024,
             scrub_chunk_ms: 100,
             shard: (0, 1),
