@@ -13,7 +13,7 @@ import unittest
 
 import netns
 
-SUITE_SECONDS_MAX = 540
+SUITE_SECONDS_MAX = 900
 # Tests have failed. Any other code means that they were not run to the end.
 EXIT_FAILED = 3
 HERE = pathlib.Path(__file__).resolve().parent

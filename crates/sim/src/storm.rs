@@ -148,8 +148,8 @@ impl World {
     /// of each other member, and one period for the answer to the last.
     pub(crate) fn look_out(&mut self) {
         let period_ms = self.options.speaker.map_or(0, |speaker| speaker.probe_every_ms);
-        // One that hears nobody doubts itself, and takes its time.
-        let span = 2 * period_ms * 1_000 * (self.machines.len() as u64 + 1) + LATE_US;
+        // And half as long again: who misses answers doubts itself, too, and takes its time.
+        let span = period_ms * 1_500 * (self.machines.len() as u64 + 1) + LATE_US;
         let states: Vec<State> = (0..self.machines.len()).map(|at| self.state(at)).collect();
         self.wrongs.extend(self.lookout.look(self.now, span, &states));
         self.faults.gone = self.lookout.noticed;
