@@ -83,6 +83,8 @@ pub(crate) struct Write {
     pub(crate) joined: Vec<(Task, Reply)>,
     pub(crate) plain: bool,
     pub(crate) delta: Delta,
+    /// The write for which the operation removes others: nobody is to have the one without the other.
+    pub(crate) rests_on: Option<Delta>,
     pub(crate) after: Commit,
     pub(crate) tally: Tally,
     pub(crate) asker: Option<Hashes>,

@@ -91,7 +91,21 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
     let tally = Tally::new(owners, need);
     let asker = expected(node, turn, task.partition, &delta, plain);
     let (beside, asks_all, ahead_ms) = (None, false, None);
-    let write = Write { task, reply, joined, plain, delta, after, tally, asker, beside, asks_all, ahead_ms };
+    let rests_on = None;
+    let write = Write {
+        task,
+        reply,
+        joined,
+        plain,
+        delta,
+        rests_on,
+        after,
+        tally,
+        asker,
+        beside,
+        asks_all,
+        ahead_ms,
+    };
     send(node, turn, Box::new(write));
 }
 
@@ -168,7 +182,8 @@ fn send(node: &mut Node, turn: &mut Turn<'_>, mut write: Box<Write>) {
 
 fn send_to_waiting(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write) {
     for owner in write.tally.waiting().iter().filter(|owner| is_live(node, **owner)) {
-        let deltas = vec![write.delta.clone()];
+        // An owner that has refused the write must not be left without what it was put above.
+        let deltas = write.rests_on.iter().chain([&write.delta]).cloned().collect();
         let message = Message::Apply { ticket, deltas, asker: write.asker };
         turn.send(node, *owner, write.task.partition, message);
     }
@@ -334,7 +349,8 @@ fn outrank(node: &mut Node, turn: &mut Turn<'_>, mut write: Box<Write>, edit: Ed
     let owners = node.layout.owners(write.task.partition).to_vec();
     write.tally = Tally::new(owners, write.tally.need());
     write.after = write.after.max(after);
-    (write.delta, write.plain, write.asker, write.beside) = (delta, false, None, None);
+    write.rests_on = Some(std::mem::replace(&mut write.delta, delta));
+    (write.plain, write.asker, write.beside) = (false, None, None);
     send(node, turn, write);
 }
 

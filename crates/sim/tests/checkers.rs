@@ -401,10 +401,11 @@ fn a_value_that_was_shown_stays_without_an_acknowledgement() {
 }
 
 #[test]
-fn a_put_takes_the_place_of_all_siblings() {
+fn a_put_is_seen_and_what_others_held_may_stay_behind_it() {
     let put = || conflict().quorum(5, 6, put("c"), Told::Done);
     assert_eq!(put().quorum(7, 8, Ask::Siblings, all(&["c"])).siblings(), Ok(()));
-    assert!(put().quorum(7, 8, Ask::Siblings, all(&["c", "a"])).siblings().is_err());
+    assert_eq!(put().quorum(7, 8, Ask::Siblings, all(&["c", "a"])).siblings(), Ok(()));
+    assert!(put().quorum(7, 8, Ask::Siblings, all(&["a", "c"])).siblings().is_err(), "it is hidden");
     for removal in [Ask::Delete, Ask::Flush] {
         let removed = || conflict().quorum(5, 6, removal.clone(), Told::Done);
         assert_eq!(removed().quorum(7, 8, Ask::Siblings, all(&[])).siblings(), Ok(()));
