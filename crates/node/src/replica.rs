@@ -18,8 +18,8 @@ use crate::snapshot::Snapshot;
 use bytes::Bytes;
 use causal::codec::Malformed;
 use causal::context::Intervals;
-use causal::map::{Applied, Knowledge, Map};
-use causal::{Actor, Cell, Context, Delta, Dot, Early, Entries, Payload, Sweep, string};
+use causal::map::{Applied, Knowledge, Map, Rows};
+use causal::{Actor, Cell, Context, Delta, Dot, Early, Entries, Payload, string};
 use placement::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Commit;
@@ -223,9 +223,14 @@ impl Replica {
         own_actor: Actor,
         shelf: &mut Shelf<'_>,
     ) -> Result<(), RowError> {
-        if theirs.early.sweeps().any(|sweep| self.is_news(&sweep)) {
-            // It may touch any cell.
-            self.snapshots.clear();
+        let is_open = !self.snapshots.is_empty();
+        for sweep in theirs.early.sweeps().filter(|_| is_open) {
+            // Only what it takes out is kept: to give the snapshots up would have two that take from each other never end.
+            for cell in shelf.cells(sweep.scope)? {
+                if shelf.see(&cell)?.entries.dots().any(|dot| sweep.seen.contains(dot)) {
+                    self.keep_cell(&cell, shelf)?;
+                }
+            }
         }
         let single = theirs.early.single().map(|(cell, _)| cell);
         let cells = single.chain(theirs.early.taken().map(|(cell, _)| cell));
@@ -233,14 +238,6 @@ impl Replica {
         self.keep_waiting(shelf)?;
         self.awaited = Some(Awaited::default());
         self.changing(own_actor, shelf, |map, shelf| map.begin(theirs, shelf))
-    }
-
-    /// Whether a sweep takes anything out that was not taken out here before.
-    fn is_news(&self, sweep: &Sweep) -> bool {
-        let known = self.map.knowledge().early.sweeps();
-        let known = known.filter(|known| known.scope == sweep.scope);
-        let left = known.fold(sweep.seen.clone(), |left, known| left.without(&known.seen));
-        !left.is_empty()
     }
 
     /// What the open exchange has still to bring.
