@@ -20,13 +20,12 @@ use crate::scrub;
 use crate::state::{Node, Turn};
 use crate::sync::{AGAIN_MS, SyncFigures, View};
 use crate::taker;
-use crate::task::is_live;
 use causal::Context;
 use placement::{NodeId, PartitionId};
 use wire::peer::exchange::{Hashes, State, Step};
 use wire::peer::{Message, Ticket};
 
-/// How many times as often a node compares that has lost something.
+/// How many times as often a node compares that has lost something, or has a new link.
 const HURRY: u64 = 16;
 /// Beyond so many missing operations nothing of it is merely under way.
 const UNDER_WAY_MAX: u64 = 1_000;
@@ -39,11 +38,18 @@ const SNAPSHOT_UNUSED_MS: u64 = 10_000;
 pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
     let now = turn.now.monotonic_ms;
     taker::tick(node, turn);
+    if node.options.compare_every_ms == u64::MAX {
+        return;
+    }
     while let Some(partition) = node.sync.next_again(now) {
         ask_all(node, turn, partition);
     }
-    // What a disk without room cannot take need not be asked for.
-    if now < node.sync.compare_at || node.options.compare_every_ms == u64::MAX || node.room == Room::Gone {
+    if now < node.sync.compare_at {
+        return;
+    }
+    if node.room == Room::Gone {
+        // What a disk without room cannot take need not be asked for.
+        node.sync.compare_at = now + AGAIN_MS;
         return;
     }
     if now >= node.sync.settled_at + SETTLE_MS {
@@ -56,8 +62,8 @@ pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
     }
     scrub::step(node, turn);
     // Who has lost something makes haste: until it is whole, one loss more is one too many.
-    let hurry = if node.replicas.values().any(Replica::is_learning) { HURRY } else { 1 };
-    let every_ms = (node.options.compare_every_ms / hurry).max(1);
+    let hurries = now < node.sync.hurry_until || node.replicas.values().any(Replica::is_learning);
+    let every_ms = (node.options.compare_every_ms / if hurries { HURRY } else { 1 }).max(1);
     // As many at a time as it takes to have a turn every few milliseconds.
     let each_ms = (every_ms / mine as u64).max(1);
     let at_once = (mine as u64).div_ceil((every_ms / each_ms).max(1));
@@ -186,12 +192,10 @@ pub(crate) fn differs(
     }
 }
 
-/// A link has come up: what its node may have and this one not is compared at once, not when its turn comes.
-pub(crate) fn linked(node: &mut Node, turn: &mut Turn<'_>, peer: NodeId) {
-    if !is_live(node, peer) {
-        return;
-    }
-    node.sync.compare_at = turn.now.monotonic_ms;
+/// A link has come up: one round is made in haste, for the two may have missed a lot of each other.
+pub(crate) fn linked(node: &mut Node, now: u64) {
+    node.sync.compare_at = now;
+    node.sync.hurry_until = now.saturating_add(node.options.compare_every_ms / HURRY);
 }
 
 /// A co-owner has seen here what is not here any more.

@@ -127,7 +127,7 @@ impl Node {
     fn link(&mut self, turn: &mut Turn<'_>, peer: NodeId, up: bool) {
         if up {
             self.links.insert(peer);
-            compare::linked(self, turn, peer);
+            compare::linked(self, turn.now.monotonic_ms);
             return;
         }
         self.links.remove(&peer);

@@ -236,8 +236,9 @@ impl Replica {
         let cells = single.chain(theirs.early.taken().map(|(cell, _)| cell));
         cells.into_iter().try_for_each(|cell| self.keep_cell(cell, shelf))?;
         self.keep_waiting(shelf)?;
+        self.changing(own_actor, shelf, |map, shelf| map.begin(theirs, shelf))?;
         self.awaited = Some(Awaited::default());
-        self.changing(own_actor, shelf, |map, shelf| map.begin(theirs, shelf))
+        Ok(())
     }
 
     /// What the open exchange has still to bring.

@@ -89,6 +89,10 @@ pub(crate) struct Sync {
     /// When the next partitions are compared, and from which on.
     pub(crate) compare_at: u64,
     pub(crate) cursor: u16,
+    /// Until when they are compared in haste.
+    pub(crate) hurry_until: u64,
+    /// Exchanges that are to be opened once there are fewer.
+    pub(crate) wanted: BTreeSet<(PartitionId, NodeId)>,
     /// Partitions to be compared again sooner, and when.
     again: BTreeSet<(u64, PartitionId)>,
     /// Until when the throttle lets nothing more be asked for, in microseconds.

@@ -17,6 +17,7 @@
 
 use crate::leaf::{FANOUT, Leaf};
 use crate::replica::Replica;
+use crate::room::Room;
 use crate::rows::{RowError, Shelf};
 use crate::state::{Node, Turn};
 use crate::sync::{AGAIN_MS, Take};
@@ -36,10 +37,17 @@ const SILENCE_MS_MAX: u64 = 10_000;
 /// Bytes that a fingerprint or a sum takes on the wire.
 const SUM_BYTES: usize = 8;
 
-/// Opens an exchange, unless there is one of this partition or there are enough of them.
+/// Opens an exchange, or does so later where there is one of this partition or there are enough of them.
 pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, source: NodeId) {
-    if node.sync.takes.contains_key(&partition) || node.sync.takes.len() >= node.options.exchanges_max {
+    if node.room == Room::Gone {
+        return;
+    }
+    if node.sync.takes.contains_key(&partition) {
         return node.sync.look_again(turn.now.monotonic_ms + AGAIN_MS, partition);
+    }
+    if node.sync.takes.len() >= node.options.exchanges_max {
+        node.sync.wanted.insert((partition, source));
+        return;
     }
     let context = node.replicas.entry(partition).or_default().map().context().clone();
     let (ticket, now) = (node.pending.ticket(), turn.now.monotonic_ms);
@@ -56,6 +64,17 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId
     ask(node, turn, partition);
 }
 
+/// Opens those that have waited, as far as there is room for them.
+fn begin_wanted(node: &mut Node, turn: &mut Turn<'_>) {
+    while node.sync.takes.len() < node.options.exchanges_max
+        && let Some((partition, source)) = node.sync.wanted.pop_first()
+    {
+        if node.links.contains(&source) {
+            begin(node, turn, partition, source);
+        }
+    }
+}
+
 /// Asks what is due, and gives up what gets no answer.
 pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
     let now = turn.now.monotonic_ms;
@@ -65,6 +84,7 @@ pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
             node.sync.takes.get(&partition).is_some_and(|take| now >= take.heard_at + SILENCE_MS_MAX);
         if is_silent { abandon(node, turn, partition) } else { ask(node, turn, partition) }
     }
+    begin_wanted(node, turn);
 }
 
 /// Asks the question, and again if there is no answer by then.
@@ -91,6 +111,10 @@ pub(crate) fn answered(
         return;
     }
     take.heard_at = now;
+    if node.room == Room::Gone {
+        // There is nowhere to put it.
+        return abandon(node, turn, partition);
+    }
     let went = match (step, take.question.take()) {
         (Step::Opened { knowledge, chunks, is_learning }, Some(Step::Open(_))) => {
             take.is_learning = is_learning;
@@ -262,6 +286,7 @@ fn finish(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     turn.send(node, take.source, partition, Message::Exchange { ticket, step: Step::Close });
     // Whether both are equal now.
     node.sync.look_again(turn.now.monotonic_ms, partition);
+    begin_wanted(node, turn);
 }
 
 /// Gives an exchange up; the partition is compared again soon.
@@ -275,4 +300,5 @@ pub(crate) fn abandon(node: &mut Node, turn: &mut Turn<'_>, partition: Partition
         let _ = replica.abandon(node.identity.actor, &mut shelf);
     }
     node.sync.look_again(turn.now.monotonic_ms + AGAIN_MS, partition);
+    begin_wanted(node, turn);
 }
