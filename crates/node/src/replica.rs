@@ -223,18 +223,6 @@ impl Replica {
         own_actor: Actor,
         shelf: &mut Shelf<'_>,
     ) -> Result<(), RowError> {
-        let is_open = !self.snapshots.is_empty();
-        for sweep in theirs.early.sweeps().filter(|_| is_open) {
-            // Only what it takes out is kept: to give the snapshots up would have two that take from each other never end.
-            for cell in shelf.cells(sweep.scope)? {
-                if shelf.see(&cell)?.entries.dots().any(|dot| sweep.seen.contains(dot)) {
-                    self.keep_cell(&cell, shelf)?;
-                }
-            }
-        }
-        let single = theirs.early.single().map(|(cell, _)| cell);
-        let cells = single.chain(theirs.early.taken().map(|(cell, _)| cell));
-        cells.into_iter().try_for_each(|cell| self.keep_cell(cell, shelf))?;
         self.keep_waiting(shelf)?;
         self.changing(own_actor, shelf, |map, shelf| map.begin(theirs, shelf))?;
         self.awaited = Some(Awaited::default());
@@ -258,6 +246,9 @@ impl Replica {
         self.keep_cell(cell, shelf)?;
         let before = self.map.digest();
         self.map.take(cell, theirs, knowledge, shelf)?;
+        if self.map.knowledge().early.taken_of(cell).is_some() {
+            self.store_taken(cell, shelf);
+        }
         self.store_sums(own_actor, before, shelf);
         Ok(())
     }
@@ -270,6 +261,7 @@ impl Replica {
         own_actor: Actor,
         shelf: &mut Shelf<'_>,
     ) -> Result<Commit, RowError> {
+        self.keep_removed(theirs, shelf)?;
         self.keep_waiting(shelf)?;
         self.awaited = None;
         self.changing(own_actor, shelf, |map, shelf| map.finish(theirs, shelf))?;
@@ -376,6 +368,23 @@ impl Replica {
             self.snapshots.clear();
         }
         delta.edits.iter().try_for_each(|edit| self.keep_cell(&edit.cell, shelf))
+    }
+
+    /// The same for the cells that a peer's early removals are about.
+    fn keep_removed(&mut self, theirs: &Knowledge, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
+        let is_open = !self.snapshots.is_empty();
+        for sweep in theirs.early.sweeps().filter(|_| is_open) {
+            // Only what it takes out is kept: to give the snapshots up would have two that take from each other never end.
+            for cell in shelf.cells(sweep.scope)? {
+                if shelf.see(&cell)?.entries.dots().any(|dot| sweep.seen.contains(dot)) {
+                    self.keep_cell(&cell, shelf)?;
+                }
+            }
+        }
+        let single = theirs.early.single().map(|(cell, _)| cell);
+        let cells = single.chain(theirs.early.taken().map(|(cell, _)| cell));
+        cells.into_iter().try_for_each(|cell| self.keep_cell(cell, shelf))?;
+        Ok(())
     }
 
     /// The same for the operations that wait until an exchange is over.
