@@ -3,7 +3,7 @@
 use crate::event::Action;
 use crate::state::{Node, Turn};
 use crate::work::{Kind, Origin, Task};
-use placement::{NodeId, PartitionId};
+use placement::NodeId;
 use store::Commit;
 use wire::peer::Message;
 use wire::{Fault, Reply};
@@ -16,14 +16,6 @@ pub(crate) fn is_live(node: &Node, peer: NodeId) -> bool {
 /// Whether a peer can be reached and is believed to answer.
 pub(crate) fn is_reachable(node: &Node, peer: NodeId) -> bool {
     is_live(node, peer) && !node.suspected.contains(&peer)
-}
-
-/// The owners that can be asked, in the order in which they should be: those that are suspected last. Suspicion may be
-/// wrong, so nothing is refused because of it.
-pub(crate) fn askable(node: &Node, partition: PartitionId) -> impl Iterator<Item = NodeId> + '_ {
-    let owners = || node.layout.owners(partition).iter().copied();
-    let suspected = owners().filter(|owner| is_live(node, *owner) && !is_reachable(node, *owner));
-    owners().filter(|owner| is_reachable(node, *owner)).chain(suspected)
 }
 
 /// The refusal for a request of which too few owners can be reached.

@@ -6,7 +6,7 @@
 //! | `world` | the agenda, the nodes and what passes between them |
 //! | `storm`, `trouble`, `disks`, `weather` | what breaks |
 //! | `machine`, `network` | what it breaks |
-//! | `client`, `history` | what is asked, and what was told |
+//! | `client`, `lending`, `history` | what is asked, and what was told |
 //! | `check`, `dots`, `lookout` | what must hold |
 //!
 //! `cargo run --release -p sim -- --seeds 1000` plays seeds; `--seed N --trace` replays one and tells everything.
@@ -19,6 +19,7 @@ pub mod tally;
 
 mod client;
 mod disks;
+mod lending;
 mod lookout;
 mod machine;
 mod network;

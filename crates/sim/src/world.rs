@@ -15,6 +15,7 @@ use crate::client::{self, Tokens, Wish};
 use crate::disks::{Disks, Trouble};
 use crate::dots::Dots;
 use crate::history::{Ask, Operation};
+use crate::lending::Lending;
 use crate::lookout::Lookout;
 use crate::machine::Machine;
 use crate::network::Network;
@@ -71,6 +72,7 @@ pub(crate) struct World {
     pub(crate) lookout: Lookout,
     pub(crate) storming: bool,
     pub(crate) disks: Disks,
+    lending: Lending,
     agenda: BTreeMap<(u64, u64), Happening>,
     planned: u64,
     /// The operation that a request stands for, the client that waits for it, and the machine that it was sent to.
@@ -86,6 +88,7 @@ impl World {
         let mut weather = Weather::of(&mut rng);
         let disks = Disks::of(seed, &mut weather);
         let layout = Arc::new(layout(&weather, &mut rng));
+        let lending = Lending::of(seed);
         let options = Options {
             request_timeout_ms: rng.between(150, 800),
             retry_ms: rng.between(20, 100),
@@ -93,6 +96,8 @@ impl World {
             compare_every_ms: rng.between(20, 3_000),
             exchanges_max: 1 + usize::try_from(rng.below(4)).unwrap_or(0),
             exchange_bytes_per_second: 1 << rng.between(12, 24),
+            handoff_bytes_max: lending.bytes_max,
+            handoff_drops_rows: lending.drops_rows,
             scrub_chunk_ms: rng.between(20, 500),
             shard: (0, 1),
             speaker: Some(Speaker {
@@ -118,6 +123,7 @@ impl World {
             lookout: Lookout::default(),
             storming: true,
             disks,
+            lending,
             agenda: BTreeMap::new(),
             planned: 0,
             open: BTreeMap::new(),
@@ -297,6 +303,7 @@ impl World {
         }
         let wish = client::wish(&self.weather, &self.tokens, self.planned, &mut self.rng);
         let machine = self.rng.pick(&running);
+        let wish = self.lending.wish(self.planned).unwrap_or(wish);
         self.ask(machine, Some(client), &wish);
     }
 

@@ -13,6 +13,16 @@
 //!   │ Close ───────────────────────────▶ │
 //! ```
 //!
+//! Who stands in for an owner that cannot be reached offers it what it keeps, and the owner takes it in the same way:
+//!
+//! ```text
+//! stand-in                            owner
+//!   │ Offer { held } ──────────────────▶ │   this I keep for you
+//!   │ ◀─────────────── Had, or Open { .. }   I have all of it, or: I take what I lack
+//!   │ Lent { leaves } ─────────────────▶ │   what it knows, and the leaves in which it was told anything
+//!   │ ◀────────────────── Take { leaves }│   ... as above
+//! ```
+//!
 //! Each question is asked again until it is answered, and each answer says which question it answers, so both may be
 //! lost and repeated.
 
@@ -103,6 +113,17 @@ pub enum Step {
     Gone,
     /// Not now: ask again.
     Later,
+    /// I stand in for you, and hold or have applied this.
+    Offer(Context),
+    /// I have all that you offer, durably.
+    Had,
+    /// A snapshot is kept, by one that stands in: it has been told nothing of any other leaf.
+    Lent {
+        /// What the snapshot knows.
+        knowledge: Box<Knowledge>,
+        /// The leaves, ascending.
+        leaves: Vec<u16>,
+    },
 }
 
 impl Hashes {
@@ -173,8 +194,7 @@ impl Step {
             }
             Self::Opened { knowledge, chunks, is_learning } => {
                 out.put_slice(&[6, u8::from(*is_learning)]);
-                knowledge.context.encode(out);
-                knowledge.early.encode(out);
+                put_knowledge(knowledge, out);
                 put_sums(chunks, out);
             }
             Self::Descend(chunks) => {
@@ -185,15 +205,11 @@ impl Step {
             Self::Leaves(chunks) => {
                 out.put_u8(8);
                 put_varint(out, chunks.len() as u64);
-                for (chunk, sums) in chunks {
-                    out.put_u8(*chunk);
-                    put_sums(sums, out);
-                }
+                chunks.iter().for_each(|(chunk, sums)| put_chunk(*chunk, sums, out));
             }
             Self::Take { leaves, skip } => {
                 out.put_u8(9);
-                put_varint(out, leaves.len() as u64);
-                leaves.iter().for_each(|leaf| out.put_u16(*leaf));
+                put_leaves(leaves, out);
                 put_varint(out, u64::from(*skip));
             }
             Self::Cells { leaves, more } => {
@@ -205,6 +221,16 @@ impl Step {
             Self::Close => out.put_u8(11),
             Self::Gone => out.put_u8(12),
             Self::Later => out.put_u8(13),
+            Self::Offer(context) => {
+                out.put_u8(14);
+                context.encode(out);
+            }
+            Self::Had => out.put_u8(15),
+            Self::Lent { knowledge, leaves } => {
+                out.put_u8(16);
+                put_knowledge(knowledge, out);
+                put_leaves(leaves, out);
+            }
         }
     }
 
@@ -217,9 +243,7 @@ impl Step {
             5 => Self::Open(Context::decode(reader)?),
             6 => {
                 let is_learning = reader.u8()? != 0;
-                let knowledge =
-                    Knowledge { context: Context::decode(reader)?, early: Early::decode(reader)? };
-                Self::Opened { knowledge: Box::new(knowledge), chunks: all_sums(reader)?, is_learning }
+                Self::Opened { knowledge: knowledge(reader)?, chunks: all_sums(reader)?, is_learning }
             }
             7 => {
                 let count = few(reader, 1)?;
@@ -231,9 +255,7 @@ impl Step {
                 Self::Leaves((0..count).map(|_| chunk(reader)).collect::<Result<_, _>>()?)
             }
             9 => {
-                let count = few(reader, 2)?;
-                let leaf = |reader: &mut Reader| Ok(u16::from_be_bytes([reader.u8()?, reader.u8()?]));
-                let leaves = (0..count).map(|_| leaf(reader)).collect::<Result<Vec<_>, _>>()?;
+                let leaves = leaves(reader, LEAVES_MAX)?;
                 Self::Take { leaves, skip: small(reader)? }
             }
             10 => {
@@ -245,9 +267,42 @@ impl Step {
             11 => Self::Close,
             12 => Self::Gone,
             13 => Self::Later,
+            14 => Self::Offer(Context::decode(reader)?),
+            15 => Self::Had,
+            16 => {
+                let knowledge = knowledge(reader)?;
+                Self::Lent { knowledge, leaves: leaves(reader, LEAVES_MAX * LEAVES_MAX)? }
+            }
             _ => return Err(reader.malformed()),
         })
     }
+}
+
+fn put_knowledge(knowledge: &Knowledge, out: &mut BytesMut) {
+    knowledge.context.encode(out);
+    knowledge.early.encode(out);
+}
+
+fn knowledge(reader: &mut Reader) -> Result<Box<Knowledge>, Malformed> {
+    Ok(Box::new(Knowledge { context: Context::decode(reader)?, early: Early::decode(reader)? }))
+}
+
+fn put_leaves(leaves: &[u16], out: &mut BytesMut) {
+    put_varint(out, leaves.len() as u64);
+    leaves.iter().for_each(|leaf| out.put_u16(*leaf));
+}
+
+fn leaves(reader: &mut Reader, count_max: usize) -> Result<Vec<u16>, Malformed> {
+    let count = reader.count(2)?;
+    if count > count_max {
+        return Err(reader.malformed());
+    }
+    (0..count).map(|_| Ok(u16::from_be_bytes([reader.u8()?, reader.u8()?]))).collect()
+}
+
+fn put_chunk(chunk: u8, sums: &[u64], out: &mut BytesMut) {
+    out.put_u8(chunk);
+    put_sums(sums, out);
 }
 
 fn put_sums(sums: &[u64], out: &mut BytesMut) {
