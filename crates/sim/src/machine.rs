@@ -87,7 +87,7 @@ impl Machine {
         let (node, store) = match opened {
             // A store that cannot be opened is begun anew.
             Err(_) => {
-                self.disk.wipe();
+                self.wipe();
                 self.open(layout, options, cache_bytes, Trust::Lost, rng)?
             }
             Ok(opened) => opened,
