@@ -1,6 +1,9 @@
-//! Plays seeds: `sim --seeds N [--from S]`, or one with its trace: `sim --seed S [--trace]`.
+//! Plays seeds: `sim --seeds N [--from S]`, or one with its trace: `sim --seed S [--trace]`. And shows what that is worth:
+//! `sim --mutants [NAME ...]`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that is read on a terminal")]
+
+mod mutants;
 
 use sim::tally::Faults;
 use sim::{Outcome, play};
@@ -16,6 +19,8 @@ struct Arguments {
     seed: Option<u64>,
     trace: bool,
     fail_fast: bool,
+    /// The names of mutants and catalogues, if mutants are asked for.
+    mutants: Option<Vec<String>>,
 }
 
 fn main() -> ExitCode {
@@ -23,14 +28,18 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(message) => {
             eprintln!(
-                "{message}\nusage: sim [--seeds N] [--from SEED] [--fail-fast] | --seed SEED [--trace]"
+                "{message}\nusage: sim [--seeds N] [--from SEED] [--fail-fast] | --seed SEED [--trace] | --mutants [NAME ...]"
             );
             return ExitCode::from(2);
         }
     };
-    match arguments.seed {
-        Some(seed) => replay(seed, arguments.trace),
-        None => many(&arguments),
+    match (&arguments.mutants, arguments.seed) {
+        (Some(names), _) => mutants::run(names).unwrap_or_else(|error| {
+            eprintln!("{error:#}");
+            ExitCode::from(2)
+        }),
+        (None, Some(seed)) => replay(seed, arguments.trace),
+        (None, None) => many(&arguments),
     }
 }
 
@@ -48,6 +57,7 @@ fn arguments() -> Result<Arguments, String> {
             "--seed" => arguments.seed = Some(number()?),
             "--trace" => arguments.trace = true,
             "--fail-fast" => arguments.fail_fast = true,
+            "--mutants" => arguments.mutants = Some(words.by_ref().collect()),
             other => return Err(format!("no such option: {other}")),
         }
     }
