@@ -8,6 +8,7 @@
 //! | `machine`, `network` | what it breaks |
 //! | `client`, `lending`, `history` | what is asked, and what was told |
 //! | `check`, `dots`, `lookout` | what must hold |
+//! | `sometimes`, `watch` | what must have been there now and then |
 //!
 //! `cargo run --release -p sim -- --seeds 1000` plays seeds; `--seed N --trace` replays one and tells everything.
 
@@ -15,6 +16,7 @@ pub mod check;
 pub mod dots;
 pub mod history;
 pub mod run;
+pub mod sometimes;
 pub mod tally;
 
 mod client;
@@ -27,6 +29,7 @@ mod rng;
 mod storm;
 mod trace;
 mod trouble;
+mod watch;
 mod weather;
 mod world;
 

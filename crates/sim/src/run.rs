@@ -4,6 +4,7 @@ use crate::check::{self, Owners};
 use crate::client::{self, Wish};
 use crate::history::{Ask, Operation};
 use crate::machine::Machine;
+use crate::sometimes::Sometimes;
 use crate::tally::Faults;
 use crate::world::World;
 use causal::{Cell, Entries};
@@ -23,6 +24,8 @@ pub struct Outcome {
     pub simulated_us: u64,
     /// What broke.
     pub faults: Faults,
+    /// Which rare states it has reached.
+    pub seen: Sometimes,
     /// A hash of everything that happened.
     pub trace_hash: u64,
     /// Everything that happened, where somebody wants to read it.
@@ -48,12 +51,14 @@ pub fn play(seed: u64, keeps_words: bool) -> Outcome {
     check_agreement(&mut world);
     check_handed_over(&mut world);
     check_history(&mut world);
+    (0..world.machines.len()).for_each(|machine| world.watch_end(machine));
     let done = |operation: &&Operation| matches!(operation.told, Some((_, ref told)) if is_success(told));
     Outcome {
         operations: world.history.len() as u64,
         succeeded: world.history.iter().filter(done).count() as u64,
         simulated_us: world.now,
         faults: world.faults,
+        seen: world.watch.seen,
         trace_hash: world.trace.hash(),
         trace: world.trace.lines().to_vec(),
         wrongs: world.wrongs,
