@@ -4,10 +4,10 @@
 //! |---|---|
 //! | `run` | one seed, from storm to verdict |
 //! | `world` | the agenda, the nodes and what passes between them |
-//! | `storm`, `trouble`, `disks`, `weather` | what breaks |
+//! | `weather`, `storm`, `unrest`, `disks`, `trouble` | what breaks |
 //! | `machine`, `network` | what it breaks |
 //! | `client`, `history` | what is asked, and what was told |
-//! | `check`, `dots`, `lookout` | what must hold |
+//! | `check`, `dots`, `lookout`, `quorum` | what must hold |
 //! | `sometimes`, `watch` | what must have been there now and then |
 //!
 //! `cargo run --release -p sim -- --seeds 1000` plays seeds; `--seed N --trace` replays one and tells everything.
@@ -24,10 +24,12 @@ mod disks;
 mod lookout;
 mod machine;
 mod network;
+mod quorum;
 mod rng;
 mod storm;
 mod trace;
 mod trouble;
+mod unrest;
 mod watch;
 mod weather;
 mod world;
