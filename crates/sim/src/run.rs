@@ -37,6 +37,7 @@ pub fn play(seed: u64, keeps_words: bool) -> Outcome {
     let mut world = World::new(seed, keeps_words);
     world.run_until(world.weather.storm_us);
     check_nodes(&mut world, true);
+    world.heal_quorum();
     world.calm_down();
     for at in world.unanswered() {
         let operation = format!("{:?}", world.history[at]);

@@ -200,10 +200,15 @@ impl Membership {
         self.note_changes(now_ms);
     }
 
-    /// A probe that is still open was not answered. But the member may have come back meanwhile and been heard.
+    /// A probe that is still open was not answered. But the member may have come back meanwhile and been heard: that counts
+    /// once. One that speaks and answers nobody hears nobody.
     fn end_probe(&mut self) {
         let Some(Probe { member, began_at, incarnation, .. }) = self.probe.take() else { return };
-        if !self.roster.is_heard_since(member, began_at) && self.roster.incarnation(member) == incarnation {
+        if self.roster.incarnation(member) != incarnation {
+            return;
+        }
+        let is_excused = self.roster.is_heard_since(member, began_at);
+        if self.roster.note_unanswered(member) || !is_excused {
             self.roster.suspect(member, self.awake_ms + self.speaker.suspicion_ms);
         }
     }
@@ -271,6 +276,7 @@ impl Membership {
             Word::ProbeFor { .. } => {}
             Word::Answer { number, asker, member } if asker == me => {
                 self.probe.take_if(|probe| (probe.number, probe.member) == (number, member));
+                self.roster.note_answered(member);
             }
             Word::Answer { asker, .. } => {
                 self.say(asker, word);
