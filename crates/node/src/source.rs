@@ -68,6 +68,7 @@ fn open(
     for chunk in unknown.iter().take(SCANNED_CHUNKS_MAX) {
         replica.leaves().sums(*chunk, &mut shelf)?;
     }
+    node.sync.read += shelf.scanned;
     if unknown.len() > SCANNED_CHUNKS_MAX {
         return Ok(Step::Later);
     }
@@ -122,14 +123,13 @@ fn take(
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let Some(snapshot) = replica.snapshot(by, turn.now.monotonic_ms) else { return Ok(Step::Gone) };
-    let (mut parts, mut bytes, mut read) = (Vec::new(), 0, 0);
+    let (mut parts, mut bytes) = (Vec::new(), 0);
     let mut more = None;
     for (at, leaf) in leaves.iter().enumerate() {
         let leaf = Leaf(leaf % LEAVES);
         let skip = if at == 0 { usize::try_from(skip).unwrap_or(usize::MAX) } else { 0 };
         let now = shelf.between(leaf.range(shelf.keyspace, partition))?;
         let cells = snapshot.cells(leaf, now);
-        read += cells.len() as u64;
         let is_news = |entries: &Entries| entries.dots().any(|dot| !snapshot.taker.contains(dot));
         let mut part = LeafCells { leaf: leaf.0, ..LeafCells::default() };
         if skip == 0 {
@@ -157,6 +157,6 @@ fn take(
             break;
         }
     }
-    node.sync.read += read;
+    node.sync.read += shelf.scanned;
     Ok(Step::Cells { leaves: parts, more })
 }

@@ -45,7 +45,7 @@ pub struct SyncFigures {
     pub cells: u64,
     /// Bytes of them and of what was compared, about.
     pub bytes: u64,
-    /// Cells read here to compare them.
+    /// Cells read here to compare them, and to know their sums.
     pub read: u64,
     /// How often everything stored was read and checked.
     pub scrubs: u64,
@@ -89,8 +89,10 @@ pub(crate) struct Sync {
     /// When the next partitions are compared, and from which on.
     pub(crate) compare_at: u64,
     pub(crate) cursor: u16,
-    /// Until when they are compared in haste.
-    pub(crate) hurry_until: u64,
+    /// When partitions were compared last.
+    pub(crate) compared_at: u64,
+    /// How many partitions are still to be compared in haste.
+    pub(crate) hurried: usize,
     /// Exchanges that are to be opened once there are fewer.
     pub(crate) wanted: BTreeSet<(PartitionId, NodeId)>,
     /// Partitions to be compared again sooner, and when.

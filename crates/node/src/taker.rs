@@ -152,6 +152,7 @@ fn opened(
     let pairs = (0u8..).zip(mine.iter().zip(chunks));
     let differ = pairs.filter(|(_, (mine, theirs))| mine != theirs).map(|(chunk, _)| chunk);
     replica.awaited().into_iter().for_each(|awaited| awaited.chunks = differ.clone().collect());
+    node.sync.read += shelf.scanned;
     let Some(take) = node.sync.takes.get_mut(&partition) else { return Ok(()) };
     take.knowledge = Some(knowledge);
     node.sync.pay(turn.now.monotonic_ms, chunks.len() * SUM_BYTES, node.options.exchange_bytes_per_second);
@@ -176,6 +177,7 @@ fn leaves(
             awaited.chunks.retain(|asked| asked != chunk);
         }
     }
+    node.sync.read += shelf.scanned;
     let bytes = chunks.len() * FANOUT * SUM_BYTES;
     node.sync.pay(turn.now.monotonic_ms, bytes, node.options.exchange_bytes_per_second);
     Ok(())
@@ -201,7 +203,7 @@ fn cells(
             break;
         }
         bytes += bytes_of(&part);
-        node.sync.read += drop_gone(replica, &part, knowledge, node.identity.actor, &mut shelf)?;
+        drop_gone(replica, &part, knowledge, node.identity.actor, &mut shelf)?;
         for (cell, theirs) in &part.cells {
             replica.take(cell, theirs, knowledge, node.identity.actor, &mut shelf)?;
             node.sync.cells += 1;
@@ -214,23 +216,23 @@ fn cells(
             awaited.leaves.pop_front();
         }
     }
+    node.sync.read += shelf.scanned;
     node.sync.pay(turn.now.monotonic_ms, bytes, node.options.exchange_bytes_per_second);
     Ok(())
 }
 
-/// Takes out what the source has applied and does not hold any more; tells how many cells were looked at.
+/// Takes out what the source has applied and does not hold any more.
 fn drop_gone(
     replica: &mut Replica,
     part: &LeafCells,
     knowledge: &Knowledge,
     own_actor: causal::Actor,
     shelf: &mut Shelf<'_>,
-) -> Result<u64, RowError> {
-    let Some(fingerprints) = &part.fingerprints else { return Ok(0) };
+) -> Result<(), RowError> {
+    let Some(fingerprints) = &part.fingerprints else { return Ok(()) };
     let there: BTreeSet<u64> = fingerprints.iter().copied().collect();
     let sent: BTreeMap<&Cell, &Entries> = part.cells.iter().map(|(cell, entries)| (cell, entries)).collect();
     let mine = shelf.between(Leaf(part.leaf).range(shelf.keyspace, shelf.partition))?;
-    let read = mine.len() as u64;
     for (cell, entries) in mine.into_iter().filter(|(cell, _)| !sent.contains_key(cell)) {
         let is_there = |entry: &&causal::Entry| there.contains(&entry.fingerprint(&cell));
         let theirs: Entries = entries.iter().filter(is_there).cloned().collect();
@@ -238,7 +240,7 @@ fn drop_gone(
             replica.take(&cell, &theirs, knowledge, own_actor, shelf)?;
         }
     }
-    Ok(read)
+    Ok(())
 }
 
 fn bytes_of(part: &LeafCells) -> usize {
