@@ -142,7 +142,7 @@ pub(crate) fn same(
     let replica = node.replicas.entry(partition).or_default();
     // Of what it has applied only that is known which it has said: this replica has gone on meanwhile.
     let view = node.sync.views.entry((partition, from)).or_default();
-    (view.missing, view.is_same) = (Context::default(), true);
+    (view.missing, view.is_same, view.is_learning) = (Context::default(), true, false);
     let has_learned = replica.has_learned_from(from, true);
     // An answer that comes late is about something else.
     let is_still = view.asked == Some((ticket, hashes_of(replica)));
@@ -172,6 +172,7 @@ pub(crate) fn differs(
     let gone = view.context.without(&state.context);
     let was_missing = std::mem::replace(&mut view.missing, missing.clone());
     view.is_same = holds_same && !state.is_learning;
+    view.is_learning = state.is_learning;
     let forgotten = std::mem::replace(&mut view.context, state.context);
     let is_learning = replica.is_learning();
     let has_learned = replica.has_learned_from(from, !state.is_learning);

@@ -20,6 +20,8 @@ pub(crate) struct View {
     pub(crate) missing: Context,
     /// Whether it held the same.
     pub(crate) is_same: bool,
+    /// Whether it had lost something, and counted for no quorum.
+    pub(crate) is_learning: bool,
     /// What it was compared with last, and under which ticket.
     pub(crate) asked: Option<(Ticket, Hashes)>,
 }
