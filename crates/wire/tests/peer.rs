@@ -9,7 +9,7 @@ use causal::{
     Actor, Amount, Cell, Context, Delta, Dot, Early, Edit, Entries, Entry, Key, Payload, Scope, Stamp, Sweep,
 };
 use placement::{NodeId, PartitionId, Position};
-use wire::peer::exchange::Hashes;
+use wire::peer::exchange::{ChunkSums, GROUPS, Hashes, LEAVES_MAX, LeafCells, State, Step, TAKEN_LEAVES_MAX};
 use wire::peer::frame::{self, FRAME_BYTES_MAX, GREETING_BYTES, Greeting};
 use wire::peer::gossip::{Gossip, Health, Load, NEWS_MAX, News, Word};
 use wire::peer::{Envelope, Found, Job, Message, Report, Request, Shown, Ticket, Verdict};
@@ -189,6 +189,63 @@ fn gossip() -> Vec<(&'static str, Message)> {
     ]
 }
 
+fn leaves() -> Vec<LeafCells> {
+    let full = LeafCells {
+        leaf: 4095,
+        fingerprints: Some(vec![1, u64::MAX]),
+        cells: vec![(cell(), found().entries), (cell(), Entries::default())],
+    };
+    vec![full, LeafCells::default()]
+}
+
+fn exchanges() -> Vec<(&'static str, Message)> {
+    let step = |step| Message::Exchange { ticket: TICKET, step };
+    let state = State { context: context(), digest: 7, is_ahead: true, is_learning: false };
+    let mut groups = [0; GROUPS];
+    (groups[0], groups[7]) = (u64::MAX, 1);
+    let sums = |at: &[usize]| (0..LEAVES_MAX).map(|leaf| u64::from(at.contains(&leaf)) << 63).collect();
+    let chunk = |chunk, groups, sums| ChunkSums { chunk, asked: 9, groups, sums };
+    vec![
+        ("exchange-compare", step(Step::Compare(HASHES))),
+        ("exchange-same", step(Step::Same)),
+        ("exchange-differs", step(Step::Differs(Box::new(state)))),
+        ("exchange-forgotten", step(Step::Forgotten(context()))),
+        ("exchange-open", step(Step::Open(Context::default()))),
+        (
+            "exchange-opened",
+            step(Step::Opened {
+                knowledge: Box::new(found().knowledge),
+                chunks: sums(&[0, 9, 63]),
+                is_learning: true,
+            }),
+        ),
+        ("exchange-descend", step(Step::Descend(vec![(0, groups), (63, [5; GROUPS])]))),
+        (
+            "exchange-leaves",
+            step(Step::Leaves(vec![chunk(0, 0, sums(&[])), chunk(63, 0b1000_0001, sums(&[0, 7, 56, 63]))])),
+        ),
+        ("exchange-take", step(Step::Take { leaves: (0..20).collect(), skip: 300 })),
+        ("exchange-cells", step(Step::Cells { leaves: leaves(), more: Some(1) })),
+        ("exchange-cells-none", step(Step::Cells { leaves: Vec::new(), more: None })),
+        ("exchange-close", step(Step::Close)),
+        ("exchange-gone", step(Step::Gone)),
+        ("exchange-later", step(Step::Later)),
+    ]
+}
+
+#[test]
+fn a_question_about_more_than_there_is_is_refused() {
+    let is_read = |step| {
+        let mut bytes = BytesMut::new();
+        envelope(Message::Exchange { ticket: TICKET, step }).encode(&mut bytes);
+        Envelope::decode(bytes.freeze()).is_ok()
+    };
+    let take = |count: usize| Step::Take { leaves: vec![1; count], skip: 0 };
+    let descend = |count: usize| Step::Descend(vec![(1, [1; GROUPS]); count]);
+    assert!(is_read(take(TAKEN_LEAVES_MAX)) && !is_read(take(TAKEN_LEAVES_MAX + 1)));
+    assert!(is_read(descend(LEAVES_MAX)) && !is_read(descend(LEAVES_MAX + 1)));
+}
+
 #[test]
 fn gossip_with_more_news_than_any_has_is_refused() {
     let word = Word::Answer { number: 1, asker: NodeId(1), member: NodeId(2) };
@@ -202,7 +259,7 @@ fn gossip_with_more_news_than_any_has_is_refused() {
 }
 
 fn every_kind() -> Vec<(&'static str, Envelope)> {
-    let all = [writes(), reads(), asks(), answers(), gossip()].into_iter().flatten();
+    let all = [writes(), reads(), asks(), answers(), gossip(), exchanges()].into_iter().flatten();
     all.map(|(name, message)| (name, envelope(message))).collect()
 }
 
