@@ -28,8 +28,13 @@ pub(crate) fn heed(node: &mut Node, turn: &mut Turn<'_>) {
 
 /// Has a replica forget what it has applied. What nobody else owns is not forgotten: there is nobody to learn it from.
 pub(crate) fn quarantine(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
-    if node.layout.owners(partition).len() < 2 {
+    let owners = node.layout.owners(partition);
+    if *owners == [node.identity.node] {
         return;
+    }
+    if !owners.contains(&node.identity.node) {
+        // What is left of it is offered.
+        node.debts.look_at(turn.now.monotonic_ms, partition);
     }
     node.sync.takes.remove(&partition);
     match forget(node, turn.store, partition) {

@@ -25,7 +25,6 @@ use crate::meta_names::leaves_row;
 use crate::rows::{RowError, Shelf};
 use bytes::{BufMut, Bytes, BytesMut};
 use causal::codec::{Malformed, Reader};
-
 use std::collections::{BTreeMap, VecDeque};
 use wire::peer::exchange::GROUPS;
 
@@ -76,7 +75,7 @@ impl Leaves {
     }
 
     /// Those of a partition of which nothing that is stored is believed any more.
-    pub(crate) fn forgotten(&self, shelf: &mut Shelf<'_>) -> Self {
+    pub(crate) fn forgotten(shelf: &mut Shelf<'_>) -> Self {
         CHUNKS.for_each(|chunk| shelf.store.delete(leaves_row(shelf.partition, chunk)));
         shelf.changes.clear();
         Self { chunks: CHUNKS.map(|chunk| (chunk, Chunk::Unknown)).collect(), is_new: false }

@@ -12,6 +12,7 @@
 //! 2. What is answered is held by all that were counted, and none of them shows anything that may be older: they
 //!    agree, or what is answered has been written over where it is no longer held.
 
+use crate::handoff;
 use crate::replica::Replica;
 use crate::report::{self, View};
 use crate::rows::{RowError, Shelf};
@@ -48,6 +49,11 @@ pub(crate) fn start(
     read: &mut Read,
 ) -> Result<bool, RowError> {
     let lately = turn.lately(&node.options);
+    let bytes = read.reports.iter().map(|(_, theirs)| theirs.found.entries.bytes_about()).sum();
+    if read.sloppy.is_some() && !handoff::admits(node, turn.now.monotonic_ms, read.task.partition, bytes) {
+        // There is no room to keep the merge for the owners, so it is not shown.
+        return Ok(false);
+    }
     let replica = node.replicas.entry(read.task.partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), read.task.partition);
     let before = report::report(replica, cell, shelf.get(cell)?);
@@ -60,6 +66,10 @@ pub(crate) fn start(
     let merged = report::report(replica, cell, shelf.get(cell)?);
     read.after = read.after.max(replica.known_after(&shelf));
     read.held = merged.found.entries.clone();
+    if read.sloppy.is_some() {
+        // A majority of the owners cannot hold it in any case.
+        return Ok(false);
+    }
     let asker = read.base.as_deref().unwrap_or(&before);
     let same = read.same.iter().map(|owner| (*owner, asker));
     let differ = read.reports.iter().map(|(owner, theirs)| (*owner, theirs));

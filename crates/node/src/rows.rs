@@ -6,6 +6,7 @@
 //! 'e' partition                                    early sweeps, and whether any row may run ahead
 //! 'r' partition actor n cell                       one early removal
 //! 't' partition cell                               what a cell that was taken from a peer need not wait for
+//! 'h' partition                                    what is noted where this node stands in for owners (`hints`)
 //! 'm' partition chunk                              the sums of 64 leaves, where nothing has changed since (`leaves`)
 //! ```
 //!
@@ -159,7 +160,12 @@ impl<'a> Shelf<'a> {
 
     /// The leaf of a cell.
     pub(crate) fn leaf(&self, cell: &Cell) -> Leaf {
-        Leaf::of(self.keyspace, self.partition, self.keyspace.position(cell.key.database, &cell.key.name))
+        self.leaf_at(self.keyspace.position(cell.key.database, &cell.key.name))
+    }
+
+    /// The leaf of a position.
+    pub(crate) fn leaf_at(&self, position: Position) -> Leaf {
+        Leaf::of(self.keyspace, self.partition, position)
     }
 
     /// Every cell between two positions, both included, in their order.

@@ -4,7 +4,8 @@
 //! 1. Everything said of a snapshot is as it was when it was opened, and was durable here before it is said.
 //! 2. Nothing is remembered between two questions but the snapshot, so each may come twice.
 
-use crate::leaf::{CHUNKS, FANOUT, Leaf};
+use crate::hints::Hints;
+use crate::leaf::{CHUNKS, FANOUT, LEAVES, Leaf};
 use crate::leaves::{Sums, group_of, groups};
 use crate::replica::Replica;
 use crate::rows::{RowError, Shelf, everything};
@@ -16,8 +17,6 @@ use wire::peer::{Message, Ticket};
 
 /// About how many bytes of cells one answer has.
 const CELLS_BYTES_MAX: usize = 256 * 1024;
-/// How many leaves a partition has.
-const LEAVES: u16 = 4096;
 /// How many chunks are scanned for one question, where their sums are not known; then it is to be asked again.
 const SCANNED_CHUNKS_MAX: usize = 8;
 
@@ -65,6 +64,11 @@ fn open(
     if node.sync.given.get(&(partition, by.0)) == Some(&by.1) {
         return Ok(Step::Gone);
     }
+    if replica.hints().is_some() {
+        replica.open(by, taker, turn.now.monotonic_ms);
+        node.sync.given.insert((partition, by.0), by.1);
+        return opened(replica, by, &mut shelf, turn.now.monotonic_ms);
+    }
     let unknown = replica.leaves().unknown(&mut shelf);
     for chunk in unknown.iter().take(SCANNED_CHUNKS_MAX) {
         replica.leaves().sums(*chunk, &mut shelf)?;
@@ -85,6 +89,10 @@ fn opened(
     shelf: &mut Shelf<'_>,
     now_ms: u64,
 ) -> Result<Step, RowError> {
+    if let Some(leaves) = replica.hints().map(Hints::leaves) {
+        let Some(snapshot) = replica.snapshot(by, now_ms) else { return Ok(Step::Gone) };
+        return Ok(Step::Lent { knowledge: Box::new(snapshot.knowledge.clone()), leaves });
+    }
     let mut chunks = Vec::with_capacity(FANOUT);
     for chunk in CHUNKS {
         let now = replica.sums(chunk, shelf)?;

@@ -1,8 +1,10 @@
-//! Taking from another owner what this one lacks: one exchange, from its opening to its end.
+//! Taking from another owner, or from whoever stands in for one, what this one lacks: one exchange, from its opening to its
+//! end.
 //!
 //! ```text
 //! begin     ask for a snapshot
 //! opened    take over what it knows to be gone; compare the sums of chunks
+//! lent      ... or take all leaves that it names
 //! leaves    compare the sums of leaves of those that differ, group by group
 //! cells     take the cells of those that differ, leaf by leaf
 //! finish    unite the contexts
@@ -15,7 +17,7 @@
 //! 1. Contexts are united only when every leaf that differed was taken.
 //! 2. An exchange is of one snapshot; if that is gone, it is given up.
 
-use crate::leaf::{FANOUT, Leaf};
+use crate::leaf::{FANOUT, LEAVES, Leaf};
 use crate::leaves::{Sums, group_of, groups};
 use crate::replica::Replica;
 use crate::room::Room;
@@ -25,7 +27,7 @@ use crate::sync::{AGAIN_MS, Take};
 use causal::map::Knowledge;
 use causal::{Cell, Entries};
 use placement::{NodeId, PartitionId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wire::peer::exchange::{ChunkSums, GROUPS, LeafCells, Step, TAKEN_LEAVES_MAX};
 use wire::peer::{Message, Ticket};
 
@@ -122,6 +124,9 @@ pub(crate) fn answered(
             take.is_learning = is_learning;
             opened(node, turn, partition, knowledge, &chunks)
         }
+        (Step::Lent { knowledge, leaves }, Some(Step::Open(_))) => {
+            lent(node, turn, partition, knowledge, leaves)
+        }
         (Step::Leaves(chunks), Some(Step::Descend(asked))) => leaves(node, turn, partition, &asked, &chunks),
         (Step::Cells { leaves, more }, Some(Step::Take { .. })) => cells(node, turn, partition, leaves, more),
         (Step::Gone, _) => return abandon(node, turn, partition),
@@ -158,6 +163,26 @@ fn opened(
     let Some(take) = node.sync.takes.get_mut(&partition) else { return Ok(()) };
     take.knowledge = Some(knowledge);
     node.sync.pay(turn.now.monotonic_ms, chunks.len() * SUM_BYTES, node.options.exchange_bytes_per_second);
+    Ok(())
+}
+
+/// The snapshot of one that stands in is open: it tells by itself which leaves matter.
+fn lent(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    partition: PartitionId,
+    knowledge: Box<Knowledge>,
+    leaves: Vec<u16>,
+) -> Result<(), RowError> {
+    let replica = node.replicas.entry(partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    replica.begin(&knowledge, node.identity.actor, &mut shelf)?;
+    let leaves: VecDeque<u16> = leaves.into_iter().filter(|leaf| *leaf < LEAVES).collect();
+    replica.awaited().into_iter().for_each(|awaited| awaited.leaves.clone_from(&leaves));
+    if let Some(take) = node.sync.takes.get_mut(&partition) {
+        take.knowledge = Some(knowledge);
+    }
+    node.sync.pay(turn.now.monotonic_ms, leaves.len() * 2, node.options.exchange_bytes_per_second);
     Ok(())
 }
 
@@ -311,11 +336,13 @@ fn next_question(
 fn finish(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     let Some(take) = node.sync.takes.remove(&partition) else { return };
     let Some(knowledge) = take.knowledge else { return };
-    let owners = node.layout.owners(partition).len();
+    let owners = node.layout.owners(partition);
+    // Who stands in teaches nothing: what it knows is little.
+    let is_owner = owners.contains(&take.source);
+    let teacher = is_owner.then_some((take.source, !take.is_learning, owners.len()));
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-    let from = (take.source, !take.is_learning, owners);
-    match replica.finish(&knowledge, from, node.identity.actor, &mut shelf) {
+    match replica.finish(&knowledge, teacher, node.identity.actor, &mut shelf) {
         Ok(_) => node.sync.finished += 1,
         Err(error) => {
             let _ = replica.abandon(node.identity.actor, &mut shelf);

@@ -19,14 +19,6 @@ pub(crate) fn is_reachable(node: &Node, peer: NodeId) -> bool {
     is_live(node, peer) && !node.suspected.contains(&peer)
 }
 
-/// The owners that can be asked, in the order in which they should be: those that are suspected last. Suspicion may be
-/// wrong, so nothing is refused because of it.
-pub(crate) fn askable(node: &Node, partition: PartitionId) -> impl Iterator<Item = NodeId> + '_ {
-    let owners = || node.layout.owners(partition).iter().copied();
-    let suspected = owners().filter(|owner| is_live(node, *owner) && !is_reachable(node, *owner));
-    owners().filter(|owner| is_reachable(node, *owner)).chain(suspected)
-}
-
 /// The refusal for a request of which too few owners can be reached; of those that are learning, as far as this node
 /// knows, none counts.
 pub(crate) fn no_quorum(node: &Node, task: &Task, kind: Kind) -> Fault {

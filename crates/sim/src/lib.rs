@@ -6,8 +6,9 @@
 //! | `world` | the agenda, the nodes and what passes between them |
 //! | `storm`, `trouble`, `disks`, `weather` | what breaks |
 //! | `machine`, `network` | what it breaks |
-//! | `client`, `history` | what is asked, and what was told |
+//! | `client`, `lending`, `history` | what is asked, and what was told |
 //! | `check`, `dots`, `lookout` | what must hold |
+//! | `sometimes`, `watch` | what must have been there now and then |
 //!
 //! `cargo run --release -p sim -- --seeds 1000` plays seeds; `--seed N --trace` replays one and tells everything.
 
@@ -15,10 +16,12 @@ pub mod check;
 pub mod dots;
 pub mod history;
 pub mod run;
+pub mod sometimes;
 pub mod tally;
 
 mod client;
 mod disks;
+mod lending;
 mod lookout;
 mod machine;
 mod network;
@@ -26,6 +29,7 @@ mod rng;
 mod storm;
 mod trace;
 mod trouble;
+mod watch;
 mod weather;
 mod world;
 

@@ -6,7 +6,7 @@
 use crate::rng::Rng;
 use causal::Actor;
 use node::{Action, Event, Identity, Node, Now, Options, Outbox, Room, Storage, Trust};
-use placement::{Layout, NodeId};
+use placement::{Layout, NodeId, PartitionId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use store::{Batch, Commit, Engine, Memory, StoreError, StoreOptions, commit_group};
@@ -87,7 +87,7 @@ impl Machine {
         let (node, store) = match opened {
             // A store that cannot be opened is begun anew.
             Err(_) => {
-                self.disk.wipe();
+                self.wipe();
                 self.open(layout, options, cache_bytes, Trust::Lost, rng)?
             }
             Ok(opened) => opened,
@@ -114,6 +114,12 @@ impl Machine {
             .map_err(|e| e.to_string())?;
         node.set_room(self.room);
         Ok((node, store))
+    }
+
+    /// How many operations wait in a partition for an exchange that brings them.
+    pub(crate) fn waiting(&self, partition: PartitionId) -> usize {
+        let mut replicas = self.running.iter().flat_map(|running| running.node.replicas());
+        replicas.find(|(at, _)| *at == partition).map_or(0, |(_, map)| map.waiting().len())
     }
 
     /// Its disk.

@@ -1,7 +1,11 @@
-//! Plays seeds: `sim --seeds N [--from S]`, or one with its trace: `sim --seed S [--trace]`.
+//! Plays seeds: `sim --seeds N [--from S] [--sometimes]`, or one with its trace: `sim --seed S [--trace]`. And shows what that is worth:
+//! `sim --mutants [NAME ...]`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that is read on a terminal")]
 
+mod mutants;
+
+use sim::sometimes::{LIST, Sometimes};
 use sim::tally::Faults;
 use sim::{Outcome, play};
 use std::panic::catch_unwind;
@@ -16,6 +20,9 @@ struct Arguments {
     seed: Option<u64>,
     trace: bool,
     fail_fast: bool,
+    sometimes: bool,
+    /// The names of mutants and catalogues, if mutants are asked for.
+    mutants: Option<Vec<String>>,
 }
 
 fn main() -> ExitCode {
@@ -23,14 +30,18 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(message) => {
             eprintln!(
-                "{message}\nusage: sim [--seeds N] [--from SEED] [--fail-fast] | --seed SEED [--trace]"
+                "{message}\nusage: sim [--seeds N] [--from SEED] [--fail-fast] [--sometimes] | --seed SEED [--trace] | --mutants [NAME ...]"
             );
             return ExitCode::from(2);
         }
     };
-    match arguments.seed {
-        Some(seed) => replay(seed, arguments.trace),
-        None => many(&arguments),
+    match (&arguments.mutants, arguments.seed) {
+        (Some(names), _) => mutants::run(names).unwrap_or_else(|error| {
+            eprintln!("{error:#}");
+            ExitCode::from(2)
+        }),
+        (None, Some(seed)) => replay(seed, arguments.trace),
+        (None, None) => many(&arguments),
     }
 }
 
@@ -48,6 +59,8 @@ fn arguments() -> Result<Arguments, String> {
             "--seed" => arguments.seed = Some(number()?),
             "--trace" => arguments.trace = true,
             "--fail-fast" => arguments.fail_fast = true,
+            "--sometimes" => arguments.sometimes = true,
+            "--mutants" => arguments.mutants = Some(words.by_ref().collect()),
             other => return Err(format!("no such option: {other}")),
         }
     }
@@ -82,7 +95,7 @@ fn report(seed: u64, outcome: &Outcome) {
 fn many(arguments: &Arguments) -> ExitCode {
     let began = Instant::now();
     let (mut operations, mut succeeded, mut simulated_us, mut violations) = (0, 0, 0, 0u64);
-    let mut faults = Faults::default();
+    let (mut faults, mut seen) = (Faults::default(), Sometimes::default());
     let mut played = 0u64;
     for seed in arguments.from..arguments.from + arguments.seeds {
         let outcome = guarded(seed, false);
@@ -92,11 +105,14 @@ fn many(arguments: &Arguments) -> ExitCode {
         succeeded += outcome.succeeded;
         simulated_us += outcome.simulated_us;
         faults += outcome.faults;
+        seen += &outcome.seen;
         violations += outcome.wrongs.len() as u64;
         if arguments.fail_fast && violations > 0 {
             break;
         }
     }
+    println!("sometimes");
+    seen.counts().for_each(|(count, words)| println!("  {count:>9}  {words}"));
     println!("seeds       {played} from {}", arguments.from);
     println!("simulated   {} s in {:.1} s", simulated_us / 1_000_000, began.elapsed().as_secs_f64());
     println!("operations  {operations}, {succeeded} succeeded");
@@ -116,5 +132,10 @@ fn many(arguments: &Arguments) -> ExitCode {
         faults.disks_failed, faults.disks_filled, faults.disks_lost
     );
     println!("violations  {violations}");
-    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let missed = seen.missed();
+    if missed > 0 {
+        println!("sometimes   {missed} states of {} were never reached", LIST.len());
+    }
+    let is_enough = missed == 0 || !arguments.sometimes;
+    if violations == 0 && is_enough { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -123,6 +123,7 @@ impl World {
         }
         self.trace.line(self.now, format_args!("node {machine} crashes"));
         self.faults.crashes += 1;
+        self.watch_end(machine);
         self.machines[machine].crash(&mut self.rng);
         self.look_out();
         self.disconnect(machine);
@@ -139,9 +140,18 @@ impl World {
     pub(crate) fn sighted(&mut self, at: usize, sighting: &Sighting) {
         self.trace.line(self.now, format_args!("{at} sees {sighting:?}"));
         match self.machines.iter().position(|machine| machine.id == sighting.member) {
-            Some(of) => self.lookout.sighted(self.now, at, of, sighting.health == Health::Alive),
+            Some(of) => {
+                self.watch.sighted(at, of, sighting);
+                self.lookout.sighted(self.now, at, of, sighting.health == Health::Alive);
+            }
             None => self.wrongs.push(format!("node {at} speaks of {}, which is no member", sighting.member)),
         }
+    }
+
+    /// What a node has done is told when it ends.
+    pub(crate) fn watch_end(&mut self, machine: usize) {
+        let figures = self.machines[machine].running.as_ref().map(|running| running.node.sync());
+        figures.iter().for_each(|figures| self.watch.ended(figures));
     }
 
     /// Something was cut, mended, crashed or started: whoever was gone for long enough was suspected. That takes a probe

@@ -5,6 +5,7 @@
 //! 1. Whoever waits for a node whose disk fails is told.
 
 use crate::disks::{Disks, Trouble};
+use crate::sometimes::Rare;
 use crate::world::{Happening, World};
 use node::Room;
 use store::{Fault, StoreError};
@@ -100,6 +101,7 @@ impl World {
     pub(crate) fn renew(&mut self, machine: usize) {
         // Several actions of one event may say so.
         if self.machines[machine].running.is_some() {
+            self.watch.seen.see(Rare::Renewed);
             self.disk_failed(machine, &StoreError::Unreadable("a row is damaged".into()));
             self.machines[machine].wipe();
         }
@@ -109,6 +111,7 @@ impl World {
     pub(crate) fn disk_failed(&mut self, machine: usize, error: &StoreError) {
         self.trace.line(self.now, format_args!("the disk of {machine} fails: {error}"));
         self.faults.disks_failed += 1;
+        self.watch_end(machine);
         let unsynced = self.machines[machine].disk().unsynced() as u64;
         let keep = usize::try_from(self.disks.rng.below(unsynced + 1)).unwrap_or(0);
         for action in self.machines[machine].fail(self.now, keep) {

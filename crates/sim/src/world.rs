@@ -15,12 +15,14 @@ use crate::client::{self, Tokens, Wish};
 use crate::disks::{Disks, Trouble};
 use crate::dots::Dots;
 use crate::history::{Ask, Operation};
+use crate::lending::Lending;
 use crate::lookout::Lookout;
 use crate::machine::Machine;
 use crate::network::Network;
 use crate::rng::Rng;
 use crate::tally::Faults;
 use crate::trace::Trace;
+use crate::watch::Watch;
 use crate::weather::Weather;
 use bytes::{Bytes, BytesMut};
 use node::{Action, Event, Options, RequestId, Speaker};
@@ -69,8 +71,10 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) wrongs: Vec<String>,
     pub(crate) lookout: Lookout,
+    pub(crate) watch: Watch,
     pub(crate) storming: bool,
     pub(crate) disks: Disks,
+    lending: Lending,
     agenda: BTreeMap<(u64, u64), Happening>,
     planned: u64,
     /// The operation that a request stands for, the client that waits for it, and the machine that it was sent to.
@@ -86,6 +90,7 @@ impl World {
         let mut weather = Weather::of(&mut rng);
         let disks = Disks::of(seed, &mut weather);
         let layout = Arc::new(layout(&weather, &mut rng));
+        let lending = Lending::of(seed);
         let options = Options {
             request_timeout_ms: rng.between(150, 800),
             retry_ms: rng.between(20, 100),
@@ -93,6 +98,8 @@ impl World {
             compare_every_ms: rng.between(20, 3_000),
             exchanges_max: 1 + usize::try_from(rng.below(4)).unwrap_or(0),
             exchange_bytes_per_second: 1 << rng.between(12, 24),
+            handoff_bytes_max: lending.bytes_max,
+            handoff_drops_rows: lending.drops_rows,
             scrub_chunk_ms: rng.between(20, 500),
             shard: (0, 1),
             speaker: Some(Speaker {
@@ -116,8 +123,10 @@ impl World {
             faults: Faults::default(),
             wrongs: Vec::new(),
             lookout: Lookout::default(),
+            watch: Watch::default(),
             storming: true,
             disks,
+            lending,
             agenda: BTreeMap::new(),
             planned: 0,
             open: BTreeMap::new(),
@@ -227,6 +236,10 @@ impl World {
             return self.wrongs.push(format!("node {from} sends to {to}, which is no member"));
         };
         self.watch_dots(envelope);
+        self.watch.sent(self.now, (from, to), envelope);
+        if let Message::Ask { .. } = envelope.message {
+            self.watch_passing(from, to, envelope.partition);
+        }
         let mut bytes = BytesMut::new();
         envelope.encode(&mut bytes);
         let bytes = bytes.freeze();
@@ -250,6 +263,17 @@ impl World {
         self.wrongs.extend(deltas.iter().filter_map(|delta| dots.see(envelope.partition, delta).err()));
     }
 
+    /// A request is passed on: whom it goes round, and why its sender does not carry it out.
+    fn watch_passing(&mut self, from: usize, to: usize, partition: PartitionId) {
+        let home = self.layout.owners(partition).first();
+        let home = self.machines.iter().position(|machine| Some(&machine.id) == home);
+        let round = home.filter(|home| *home != to && *home != from);
+        let learns = |machine: &Machine| {
+            machine.running.as_ref().is_some_and(|running| running.node.sync().learning > 0)
+        };
+        self.watch.passed_on(from, round, home == Some(from) && learns(&self.machines[from]));
+    }
+
     /// Operations may come however late. A request that is passed on dies with the connection, when the process that it
     /// was sent to stops: one that comes twice is told apart by whoever has heard it, and it forgets what it has heard.
     fn arrive(&mut self, from: usize, to: usize, starts: u64, bytes: Bytes) {
@@ -271,7 +295,11 @@ impl World {
                     }
                     message => self.trace.line(self.now, format_args!("{from} -> {to} {message:?}")),
                 }
+                self.watch.arrived(from, &envelope.message);
+                let (partition, before) = (envelope.partition, self.machines[to].waiting(envelope.partition));
+                let is_mend = matches!(envelope.message, Message::Mend { .. });
                 self.handle(to, Event::Message { from: sender, envelope });
+                self.watch.waits(is_mend, before, self.machines[to].waiting(partition));
             }
             Err(error) => self.wrongs.push(format!("{error} from node {from}")),
         }
@@ -297,6 +325,7 @@ impl World {
         }
         let wish = client::wish(&self.weather, &self.tokens, self.planned, &mut self.rng);
         let machine = self.rng.pick(&running);
+        let wish = self.lending.wish(self.planned).unwrap_or(wish);
         self.ask(machine, Some(client), &wish);
     }
 
@@ -342,6 +371,7 @@ impl World {
         self.trace.line(self.now, format_args!("operation {at} is told {reply:?}"));
         let operation = &mut self.history[at];
         operation.told = Some((self.now, client::told(&operation.ask, reply)));
+        self.watch.told(operation, reply);
         if operation.ask == Ask::Siblings {
             self.tokens.keep(operation, reply);
         }

@@ -13,6 +13,16 @@
 //!   │ Close ───────────────────────────▶ │
 //! ```
 //!
+//! Who stands in for an owner that cannot be reached offers it what it keeps, and the owner takes it in the same way:
+//!
+//! ```text
+//! stand-in                            owner
+//!   │ Offer { held } ──────────────────▶ │   this I keep for you
+//!   │ ◀─────────────── Had, or Open { .. }   I have all of it, or: I take what I lack
+//!   │ Lent { leaves } ─────────────────▶ │   what it knows, and the leaves in which it was told anything
+//!   │ ◀────────────────── Take { leaves }│   ... as above
+//! ```
+//!
 //! Each question is asked again until it is answered, and each answer says which question it answers, so both may be
 //! lost and repeated.
 
@@ -107,6 +117,17 @@ pub enum Step {
     Gone,
     /// Not now: ask again.
     Later,
+    /// I stand in for you, and hold or have applied this.
+    Offer(Context),
+    /// I have all that you offer, durably.
+    Had,
+    /// A snapshot is kept, by one that stands in: it has been told nothing of any other leaf.
+    Lent {
+        /// What the snapshot knows.
+        knowledge: Box<Knowledge>,
+        /// The leaves, ascending.
+        leaves: Vec<u16>,
+    },
 }
 
 /// The sums of leaves of one chunk.
@@ -204,17 +225,13 @@ impl Step {
             }
             Self::Opened { knowledge, chunks, is_learning } => {
                 out.put_slice(&[6, u8::from(*is_learning)]);
-                knowledge.context.encode(out);
-                knowledge.early.encode(out);
+                put_knowledge(knowledge, out);
                 put_sparse(chunks, out);
             }
             Self::Descend(chunks) => {
                 out.put_u8(7);
                 put_varint(out, chunks.len() as u64);
-                for (chunk, groups) in chunks {
-                    out.put_u8(*chunk);
-                    put_sparse(groups, out);
-                }
+                chunks.iter().for_each(|(chunk, groups)| put_groups(*chunk, groups, out));
             }
             Self::Leaves(chunks) => {
                 out.put_u8(8);
@@ -223,8 +240,7 @@ impl Step {
             }
             Self::Take { leaves, skip } => {
                 out.put_u8(9);
-                put_varint(out, leaves.len() as u64);
-                leaves.iter().for_each(|leaf| out.put_u16(*leaf));
+                put_leaves(leaves, out);
                 put_varint(out, u64::from(*skip));
             }
             Self::Cells { leaves, more } => {
@@ -236,6 +252,16 @@ impl Step {
             Self::Close => out.put_u8(11),
             Self::Gone => out.put_u8(12),
             Self::Later => out.put_u8(13),
+            Self::Offer(context) => {
+                out.put_u8(14);
+                context.encode(out);
+            }
+            Self::Had => out.put_u8(15),
+            Self::Lent { knowledge, leaves } => {
+                out.put_u8(16);
+                put_knowledge(knowledge, out);
+                put_leaves(leaves, out);
+            }
         }
     }
 
@@ -248,10 +274,8 @@ impl Step {
             5 => Self::Open(Context::decode(reader)?),
             6 => {
                 let is_learning = reader.u8()? != 0;
-                let knowledge =
-                    Knowledge { context: Context::decode(reader)?, early: Early::decode(reader)? };
-                let chunks = sparse(reader, LEAVES_MAX)?;
-                Self::Opened { knowledge: Box::new(knowledge), chunks, is_learning }
+                let knowledge = knowledge(reader)?;
+                Self::Opened { knowledge, chunks: sparse(reader, LEAVES_MAX)?, is_learning }
             }
             7 => {
                 let count = few(reader, 2, LEAVES_MAX)?;
@@ -262,9 +286,7 @@ impl Step {
                 Self::Leaves((0..count).map(|_| ChunkSums::decode(reader)).collect::<Result<_, _>>()?)
             }
             9 => {
-                let count = few(reader, 2, TAKEN_LEAVES_MAX)?;
-                let leaf = |reader: &mut Reader| Ok(u16::from_be_bytes([reader.u8()?, reader.u8()?]));
-                let leaves = (0..count).map(|_| leaf(reader)).collect::<Result<Vec<_>, _>>()?;
+                let leaves = leaves(reader, TAKEN_LEAVES_MAX)?;
                 Self::Take { leaves, skip: small(reader)? }
             }
             10 => {
@@ -276,9 +298,37 @@ impl Step {
             11 => Self::Close,
             12 => Self::Gone,
             13 => Self::Later,
+            14 => Self::Offer(Context::decode(reader)?),
+            15 => Self::Had,
+            16 => {
+                let knowledge = knowledge(reader)?;
+                Self::Lent { knowledge, leaves: leaves(reader, LEAVES_MAX * LEAVES_MAX)? }
+            }
             _ => return Err(reader.malformed()),
         })
     }
+}
+
+fn put_knowledge(knowledge: &Knowledge, out: &mut BytesMut) {
+    knowledge.context.encode(out);
+    knowledge.early.encode(out);
+}
+
+fn knowledge(reader: &mut Reader) -> Result<Box<Knowledge>, Malformed> {
+    Ok(Box::new(Knowledge { context: Context::decode(reader)?, early: Early::decode(reader)? }))
+}
+
+fn put_leaves(leaves: &[u16], out: &mut BytesMut) {
+    put_varint(out, leaves.len() as u64);
+    leaves.iter().for_each(|leaf| out.put_u16(*leaf));
+}
+
+fn leaves(reader: &mut Reader, count_max: usize) -> Result<Vec<u16>, Malformed> {
+    let count = reader.count(2)?;
+    if count > count_max {
+        return Err(reader.malformed());
+    }
+    (0..count).map(|_| Ok(u16::from_be_bytes([reader.u8()?, reader.u8()?]))).collect()
 }
 
 fn put_sums(sums: &[u64], out: &mut BytesMut) {
@@ -304,6 +354,11 @@ fn sparse(reader: &mut Reader, count: usize) -> Result<Vec<u64>, Malformed> {
     let bits = (0..count.div_ceil(8)).map(|_| reader.u8()).collect::<Result<Vec<u8>, _>>()?;
     let is_there = |number: usize| bits[number / 8] >> (number % 8) & 1 == 1;
     (0..count).map(|number| if is_there(number) { reader.u64() } else { Ok(0) }).collect()
+}
+
+fn put_groups(chunk: u8, groups: &[u64; GROUPS], out: &mut BytesMut) {
+    out.put_u8(chunk);
+    put_sparse(groups, out);
 }
 
 fn groups(reader: &mut Reader) -> Result<(u8, [u64; GROUPS]), Malformed> {

@@ -1,0 +1,148 @@
+//! Mutants: breaks the code one line at a time and expects somebody to notice.
+//!
+//! `sim --mutants` runs the catalogue of the simulator, `mutants/sim.toml`; `sim --mutants NAME ...` those catalogues, and
+//! those mutants of any of them. It prints a table: which mutant, in which file, and the median of seeds until it was
+//! caught, of several runs that begin at different seeds; or the command that caught it. How a catalogue is written is told
+//! in `mutants/causal.toml`.
+//!
+//! 1. Nothing of the workspace is touched: what is broken is a copy (`tree`).
+//! 2. A mutant is caught where most runs find something. One that does not build, or whose line is not in its file exactly
+//!    once, is not.
+//! 3. What catches a mutant passes on the tree that nobody broke.
+
+mod catalogue;
+mod tree;
+
+use anyhow::{Result, bail, ensure};
+use catalogue::{Catalogue, Catcher, Mutant};
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use tree::{Ran, Tree};
+
+/// Where the runs of one mutant begin: far apart, and not where seeds are played every day.
+const STARTS: [u64; 5] = [100_000_000, 200_000_000, 300_000_000, 400_000_000, 500_000_000];
+
+/// So many seeds from each start find nothing on the tree that nobody broke.
+const UNBROKEN_SEEDS: u64 = 20;
+
+/// So many of the last characters that a failed build has said are shown.
+const SHOWN_CHARACTERS: usize = 1_500;
+
+/// What became of a mutant.
+enum Verdict {
+    /// Somebody noticed: after so many seeds, or which command.
+    Caught(String),
+    /// Nobody did, or there was nothing to notice, and why.
+    Not(String),
+}
+
+/// Runs the mutants that are named, or those of the simulator, and prints what became of them.
+///
+/// # Errors
+/// Where a catalogue cannot be read, a name is not known, or the unbroken tree fails.
+pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
+    let chosen = catalogue::choose(&tree::root(), names)?;
+    let tree = Tree::copy()?;
+    let (mut caught, mut all) = (0, 0);
+    println!("| mutant | file | caught after |\n|---|---|---|");
+    for catalogue in &chosen {
+        check_unbroken(&tree, catalogue)?;
+        for mutant in &catalogue.mutants {
+            let verdict = tree.broken(mutant, || try_out(&tree, catalogue, mutant))?;
+            let words = match verdict {
+                Verdict::Caught(after) => {
+                    caught += 1;
+                    after
+                }
+                Verdict::Not(why) => format!("**not caught**: {why}"),
+            };
+            all += 1;
+            println!("| {} | `{}` | {words} |", mutant.name, mutant.file);
+        }
+    }
+    println!("\ncaught {caught} of {all}");
+    Ok(if caught == all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds a mutant and has it looked for.
+fn try_out(tree: &Tree, catalogue: &Catalogue, mutant: &Mutant) -> Result<Verdict> {
+    let built = tree.run(&catalogue.build, catalogue.seconds)?;
+    if !built.passes {
+        return Ok(Verdict::Not(format!("it does not build: {}", tail(&built.said))));
+    }
+    match catalogue.catcher(mutant)? {
+        Catcher::Seeds(seeds) => play(tree, catalogue, mutant, seeds),
+        Catcher::Command(command) if tree.run(&command, catalogue.seconds)?.passes => {
+            Ok(Verdict::Not(mutant.breaks.clone()))
+        }
+        Catcher::Command(command) => Ok(Verdict::Caught(format!("`{command}`"))),
+    }
+}
+
+/// Plays seeds from every start until something is found.
+fn play(tree: &Tree, catalogue: &Catalogue, mutant: &Mutant, seeds: u64) -> Result<Verdict> {
+    let mut found = Vec::new();
+    for (run, from) in STARTS.into_iter().enumerate() {
+        let ran = tree.run(&playing(catalogue, seeds, from)?, catalogue.seconds)?;
+        if !ran.passes {
+            found.push(played(&ran));
+        }
+        let missed = run + 1 - found.len();
+        if missed > STARTS.len() / 2 {
+            return Ok(Verdict::Not(format!(
+                "{missed} of {} runs found nothing: {}",
+                run + 1,
+                mutant.breaks
+            )));
+        }
+    }
+    found.resize(STARTS.len(), None);
+    // A run that found nothing, or had to be stopped, took more seeds than any other.
+    found.sort_by_key(|seeds| seeds.unwrap_or(u64::MAX));
+    Ok(Verdict::Caught(match found[STARTS.len() / 2] {
+        Some(1) => "1 seed".into(),
+        Some(seeds) => format!("{seeds} seeds"),
+        None => "it stands still".into(),
+    }))
+}
+
+fn playing(catalogue: &Catalogue, seeds: u64, from: u64) -> Result<String> {
+    let Some(player) = &catalogue.player else { bail!("a catalogue with `seeds` says who is the `player`") };
+    Ok(format!("{player} --seeds {seeds} --from {from} --fail-fast"))
+}
+
+/// How many seeds a run has played, by its own account; none if it was stopped.
+fn played(ran: &Ran) -> Option<u64> {
+    let line = ran.said.lines().find_map(|line| line.strip_prefix("seeds "))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// What fails on the unbroken tree, or runs nothing, catches nothing.
+fn check_unbroken(tree: &Tree, catalogue: &Catalogue) -> Result<()> {
+    let built = tree.run(&catalogue.build, catalogue.seconds)?;
+    ensure!(built.passes, "the unbroken tree does not build: {}", tail(&built.said));
+    let mut commands = BTreeSet::new();
+    for mutant in &catalogue.mutants {
+        match catalogue.catcher(mutant)? {
+            Catcher::Command(command) => drop(commands.insert(command)),
+            Catcher::Seeds(_) => {
+                for from in STARTS {
+                    commands.insert(playing(catalogue, UNBROKEN_SEEDS, from)?);
+                }
+            }
+        }
+    }
+    for command in commands {
+        let ran = tree.run(&command, catalogue.seconds)?;
+        ensure!(ran.passes, "the unbroken tree fails `{command}`: {}", tail(&ran.said));
+        let mut tests = ran.said.lines().filter_map(|line| line.strip_prefix("running ")).peekable();
+        let runs_none = tests.peek().is_some() && tests.all(|count| count.starts_with("0 "));
+        ensure!(!runs_none, "`{command}` runs no test");
+    }
+    Ok(())
+}
+
+fn tail(said: &str) -> String {
+    let from = said.char_indices().rev().nth(SHOWN_CHARACTERS).map_or(0, |(at, _)| at);
+    said[from..].to_owned()
+}
