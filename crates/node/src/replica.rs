@@ -161,13 +161,15 @@ impl Replica {
         if is_early { everything(shelf.store) } else { shelf.after }
     }
 
-    /// Applies one operation and tells the commit that makes it durable.
+    /// Applies one operation and tells the commit that makes it durable; notes that it has come, where somebody may ask.
     pub(crate) fn apply(
         &mut self,
         delta: &Delta,
+        lately: Option<While>,
         shelf: &mut Shelf<'_>,
     ) -> Result<(Applied, Commit), RowError> {
         self.keep_cells(delta, shelf)?;
+        let is_new = lately.is_some() && !self.runs_ahead_with(delta, shelf)?;
         let before = self.map.digest();
         let come = self.removal_rows(delta.dot, shelf.partition);
         let noted = self.noted_cells(delta);
@@ -181,14 +183,27 @@ impl Replica {
         self.store_removals(delta, shelf);
         self.note_leaves(delta, shelf);
         self.store_sums(delta.dot.actor, before, shelf);
+        if delta.edits.iter().any(|edit| is_new && matches!(edit.add, Some(Payload::Plain(_)))) {
+            lately.into_iter().for_each(|lately| self.lately.note(lately, delta.dot));
+        }
         Ok((applied, shelf.store.open_commit()))
     }
 
-    /// Keeps an operation that was just applied, for owners that turn out to have missed it.
-    pub(crate) fn keep(&mut self, delta: Delta, lately: While) {
-        if delta.edits.iter().any(|edit| matches!(edit.add, Some(Payload::Plain(_)))) {
-            self.lately.note(lately, delta.dot);
+    /// Whether a cell holds already what an operation adds to it: then it has come before, and perhaps in an earlier start.
+    fn runs_ahead_with(&self, delta: &Delta, shelf: &mut Shelf<'_>) -> Result<bool, RowError> {
+        if !self.map.is_ahead() {
+            return Ok(false);
         }
+        for edit in &delta.edits {
+            if shelf.see(&edit.cell)?.entries.get(delta.dot).is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Keeps an operation that was just applied, for owners that turn out to have missed it.
+    pub(crate) fn keep(&mut self, delta: Delta) {
         self.recent.push(delta);
     }
 
@@ -292,7 +307,8 @@ impl Replica {
         // Who stands in votes for nothing, and so has nothing to learn for it.
         let learning = hints.is_none().then(Lessons::default);
         let forgotten = self.forgotten + 1;
-        *self = Self { map, shares, leaves, learning, forgotten, hints, ..Self::default() };
+        let lately = std::mem::take(&mut self.lately);
+        *self = Self { map, shares, leaves, learning, forgotten, hints, lately, ..Self::default() };
         shelf.keys.clear();
         self.store_sums(own_actor, digest, shelf);
         Ok(())

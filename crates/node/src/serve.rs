@@ -116,10 +116,10 @@ fn apply_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, delta
         observe(node, turn, &delta.stamp);
         let replica = node.replicas.entry(partition).or_default();
         let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-        let (applied, commit) = replica.apply(&delta, &mut shelf)?;
+        let (applied, commit) = replica.apply(&delta, Some(lately), &mut shelf)?;
         match applied {
             Applied::Deferred => return Ok(None),
-            Applied::Fresh => replica.keep(delta, lately),
+            Applied::Fresh => replica.keep(delta),
             Applied::Known => {}
         }
         after = after.max(commit);

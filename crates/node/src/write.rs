@@ -179,10 +179,11 @@ fn operate(
     let dot = replica.next_dot(replica.maker(node.identity.actor, partition));
     let delta = Delta { dot, stamp, edits: plan.edits, sweep: plan.sweep };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition).with(plan.seen);
-    let (_, after) = replica.apply(&delta, &mut shelf)?;
     // Of an only owner nobody will ask for it.
-    if node.layout.owners(partition).len() > 1 {
-        replica.keep(delta.clone(), lately);
+    let has_others = node.layout.owners(partition).len() > 1;
+    let (_, after) = replica.apply(&delta, has_others.then_some(lately), &mut shelf)?;
+    if has_others {
+        replica.keep(delta.clone());
     }
     Ok((delta, after))
 }

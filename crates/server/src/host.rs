@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use node::{Sighting, SyncFigures};
+use node::{HandoffFigures, Sighting, SyncFigures};
 use placement::{Layout, NodeId};
 use store::StoreFigures;
 use tokio::sync::mpsc;
@@ -72,6 +72,8 @@ pub(crate) struct ShardFigures {
     pub(crate) commits: u64,
     /// How far it is from holding what other owners hold.
     pub(crate) sync: SyncFigures,
+    /// What it keeps for nodes that are down.
+    pub(crate) handoff: HandoffFigures,
     /// Whether its store has failed and is not open again yet.
     pub(crate) is_closed: bool,
 }

@@ -49,6 +49,7 @@ impl Opened {
         let options = Options {
             request_timeout_ms: ms(host.config.request_timeout),
             retry_ms: ms(host.config.retry),
+            handoff_bytes_max: host.config.handoff_bytes_max / host.shards() as u64,
             speaker: speaking::speaker(host, index).map_err(random)?,
             shard: (u16::try_from(index).unwrap_or(0), u16::try_from(host.shards()).unwrap_or(u16::MAX)),
             ..Options::default()
