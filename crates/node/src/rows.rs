@@ -78,6 +78,8 @@ pub(crate) struct Shelf<'a> {
     pub(crate) keys: BTreeMap<u8, i64>,
     /// Where rows changed here, and by how much the sum of their entries' fingerprints did.
     pub(crate) changes: Vec<(Position, u64)>,
+    /// How many cells were read here in scans.
+    pub(crate) scanned: u64,
     /// The rows read here, so that writing one again need not find its place again.
     read: Vec<(Cell, Bytes, bool)>,
     /// Where each of them is, once they are many, as in a sweep.
@@ -96,6 +98,7 @@ impl<'a> Shelf<'a> {
             after: Commit::default(),
             keys,
             changes: Vec::new(),
+            scanned: 0,
             read: Vec::new(),
             places: BTreeMap::new(),
             seen: None,
@@ -180,6 +183,7 @@ impl<'a> Shelf<'a> {
                 all.push((decode_data_row(row)?, decode_entries(value)?));
             }
             if is_last {
+                self.scanned += all.len() as u64;
                 return Ok(all);
             }
         }

@@ -6,12 +6,13 @@
 
 use crate::hints::Hints;
 use crate::leaf::{CHUNKS, FANOUT, LEAVES, Leaf};
+use crate::leaves::{Sums, group_of, groups};
 use crate::replica::Replica;
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
 use causal::{Cell, Context, Entries};
 use placement::{NodeId, PartitionId};
-use wire::peer::exchange::{LeafCells, Step};
+use wire::peer::exchange::{ChunkSums, GROUPS, LeafCells, Step};
 use wire::peer::{Message, Ticket};
 
 /// About how many bytes of cells one answer has.
@@ -72,6 +73,7 @@ fn open(
     for chunk in unknown.iter().take(SCANNED_CHUNKS_MAX) {
         replica.leaves().sums(*chunk, &mut shelf)?;
     }
+    node.sync.read += shelf.scanned;
     if unknown.len() > SCANNED_CHUNKS_MAX {
         return Ok(Step::Later);
     }
@@ -107,17 +109,31 @@ fn descend(
     turn: &mut Turn<'_>,
     partition: PartitionId,
     by: (NodeId, Ticket),
-    chunks: &[u8],
+    chunks: &[(u8, [u64; GROUPS])],
 ) -> Result<Step, RowError> {
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let mut found = Vec::new();
-    for chunk in chunks.iter().filter(|chunk| usize::from(**chunk) < FANOUT) {
+    for (chunk, theirs) in chunks.iter().filter(|(chunk, _)| usize::from(*chunk) < FANOUT) {
         let now = replica.sums(*chunk, &mut shelf)?;
         let Some(snapshot) = replica.snapshot(by, turn.now.monotonic_ms) else { return Ok(Step::Gone) };
-        found.push((*chunk, snapshot.sums(*chunk, now)));
+        found.push(differing(*chunk, snapshot.sums(*chunk, now), theirs));
     }
+    node.sync.read += shelf.scanned;
     Ok(Step::Leaves(found))
+}
+
+/// What a taker needs of a chunk's sums, who has these for its groups.
+fn differing(chunk: u8, mut sums: Sums, theirs: &[u64; GROUPS]) -> ChunkSums {
+    let pairs = groups(&sums).into_iter().zip(theirs);
+    let groups = pairs.rev().fold(0u8, |bits, (mine, theirs)| bits << 1 | u8::from(mine != *theirs));
+    for (number, sum) in sums.iter_mut().enumerate() {
+        if groups >> group_of(number) & 1 == 0 {
+            *sum = 0;
+        }
+    }
+    let asked = theirs.iter().fold(0u64, |total, sum| total.wrapping_add(*sum));
+    ChunkSums { chunk, asked, groups, sums: sums.to_vec() }
 }
 
 fn take(
@@ -130,20 +146,20 @@ fn take(
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let Some(snapshot) = replica.snapshot(by, turn.now.monotonic_ms) else { return Ok(Step::Gone) };
-    let (mut parts, mut bytes, mut read) = (Vec::new(), 0, 0);
+    let (mut parts, mut bytes) = (Vec::new(), 0);
     let mut more = None;
     for (at, leaf) in leaves.iter().enumerate() {
         let leaf = Leaf(leaf % LEAVES);
         let skip = if at == 0 { usize::try_from(skip).unwrap_or(usize::MAX) } else { 0 };
         let now = shelf.between(leaf.range(shelf.keyspace, partition))?;
         let cells = snapshot.cells(leaf, now);
-        read += cells.len() as u64;
         let is_news = |entries: &Entries| entries.dots().any(|dot| !snapshot.taker.contains(dot));
         let mut part = LeafCells { leaf: leaf.0, ..LeafCells::default() };
         if skip == 0 {
             let sums = cells.iter().flat_map(|(cell, entries)| entries.iter().map(|e| e.fingerprint(cell)));
             let mut sums: Vec<u64> = sums.collect();
             sums.sort_unstable();
+            bytes += sums.len() * size_of::<u64>();
             part.fingerprints = Some(sums);
         }
         let news: Vec<(Cell, Entries)> = cells.into_iter().filter(|(_, entries)| is_news(entries)).collect();
@@ -165,6 +181,6 @@ fn take(
             break;
         }
     }
-    node.sync.read += read;
+    node.sync.read += shelf.scanned;
     Ok(Step::Cells { leaves: parts, more })
 }

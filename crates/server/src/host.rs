@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::disk::Disk;
 use crate::letter::Mailbox;
+use crate::strangers::Strangers;
 use crate::twins::Twins;
 
 /// What a process is, for all of its threads.
@@ -34,6 +35,7 @@ pub(crate) struct Host {
     pub(crate) clients: Clients,
     pub(crate) disk: Disk,
     pub(crate) twins: Twins,
+    pub(crate) strangers: Strangers,
     /// When this process began, as others are told: milliseconds since 1970, and random bits below them.
     pub(crate) began: u64,
     /// What it does wrong, where it was started for that.
@@ -103,6 +105,7 @@ impl Host {
             clients: Clients::default(),
             disk: Disk::default(),
             twins: Twins::default(),
+            strangers: Strangers::default(),
             began: began(),
             chaos: config.enable_chaos.then(Chaos::default),
             control,

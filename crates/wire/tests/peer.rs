@@ -9,7 +9,7 @@ use causal::{
     Actor, Amount, Cell, Context, Delta, Dot, Early, Edit, Entries, Entry, Key, Payload, Scope, Stamp, Sweep,
 };
 use placement::{NodeId, PartitionId, Position};
-use wire::peer::exchange::{Hashes, LEAVES_MAX, LeafCells, State, Step};
+use wire::peer::exchange::{ChunkSums, GROUPS, Hashes, LEAVES_MAX, LeafCells, State, Step, TAKEN_LEAVES_MAX};
 use wire::peer::frame::{self, FRAME_BYTES_MAX, GREETING_BYTES, Greeting};
 use wire::peer::gossip::{Gossip, Health, Load, NEWS_MAX, News, Word};
 use wire::peer::{Envelope, Found, Job, Message, Report, Request, Shown, Ticket, Verdict};
@@ -195,6 +195,8 @@ fn exchanges() -> Vec<(&'static str, Message)> {
     let state = State { context: context(), digest: u64::MAX, is_ahead: true, is_learning: true };
     let knowledge = || Box::new(knowledge.clone());
     let sums = || (0..LEAVES_MAX as u64).collect::<Vec<u64>>();
+    let chunk = |chunk, groups, sums| ChunkSums { chunk, asked: u64::MAX, groups, sums };
+    let few = || (0..LEAVES_MAX).map(|leaf| u64::from([0, 7, 63].contains(&leaf)) << 63).collect();
     let whole =
         LeafCells { leaf: 4095, fingerprints: Some(vec![1, 2]), cells: vec![(cell(), entries.clone())] };
     let rest = LeafCells { leaf: 0, fingerprints: None, cells: vec![(cell(), entries)] };
@@ -205,8 +207,8 @@ fn exchanges() -> Vec<(&'static str, Message)> {
         ("forgotten", said(Step::Forgotten(context()))),
         ("open", said(Step::Open(context()))),
         ("opened", said(Step::Opened { knowledge: knowledge(), chunks: sums(), is_learning: true })),
-        ("descend", said(Step::Descend(vec![0, 63]))),
-        ("leaves", said(Step::Leaves(vec![(63, sums())]))),
+        ("descend", said(Step::Descend(vec![(0, [u64::MAX; GROUPS]), (63, [1, 0, 0, 0, 0, 0, 0, 2])]))),
+        ("leaves", said(Step::Leaves(vec![chunk(0, 0xff, sums()), chunk(63, 0b1000_0001, few())]))),
         ("take", said(Step::Take { leaves: vec![0, 4095], skip: u32::MAX })),
         ("cells", said(Step::Cells { leaves: vec![whole], more: None })),
         ("cells-more", said(Step::Cells { leaves: vec![rest], more: Some(300) })),
@@ -227,14 +229,17 @@ fn exchanges_that_name_more_than_there_is_are_refused() {
         Envelope::decode(bytes.freeze())
     };
     let take = |count| Step::Take { leaves: vec![0; count], skip: 0 };
-    let descend = |count| Step::Descend(vec![0; count]);
-    let leaves = |sums| Step::Leaves(vec![(0, vec![0; sums])]);
+    let descend = |count| Step::Descend(vec![(0, [0; GROUPS]); count]);
+    let chunk = ChunkSums { chunk: 0, asked: 0, groups: 0, sums: vec![0; LEAVES_MAX] };
+    let leaves = |count| Step::Leaves(vec![chunk.clone(); count]);
     let lent = |count| Step::Lent { knowledge: Box::default(), leaves: vec![0; count] };
-    for step in [take(LEAVES_MAX), descend(LEAVES_MAX), leaves(LEAVES_MAX), lent(LEAVES_MAX * LEAVES_MAX)] {
+    for step in
+        [take(TAKEN_LEAVES_MAX), descend(LEAVES_MAX), leaves(LEAVES_MAX), lent(LEAVES_MAX * LEAVES_MAX)]
+    {
         assert!(received(step.clone()).is_ok(), "{step:?}");
     }
     let lent = lent(LEAVES_MAX * LEAVES_MAX + 1);
-    for step in [take(LEAVES_MAX + 1), descend(LEAVES_MAX + 1), leaves(LEAVES_MAX - 1), lent] {
+    for step in [take(TAKEN_LEAVES_MAX + 1), descend(LEAVES_MAX + 1), leaves(LEAVES_MAX + 1), lent] {
         assert!(received(step.clone()).is_err(), "{step:?}");
     }
 }

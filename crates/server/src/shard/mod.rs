@@ -17,6 +17,7 @@ mod asks;
 mod committer;
 mod core;
 mod held;
+mod recovery;
 mod reopening;
 mod speaking;
 #[cfg(test)]
