@@ -29,7 +29,7 @@ use crate::report::{self, View};
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
-use crate::task::{finish, is_live, no_quorum, number, refuse};
+use crate::task::{finish, is_live, is_reachable, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Task, Work, Write};
 use causal::{Cell, Change, Clock, Delta, Dot, Edit, Entries, Stamp, string};
 use placement::{NodeId, PartitionId};
@@ -78,7 +78,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
     let need = task.level.write(owners.len());
     // The only owner has nobody to send to or to wait for.
     let others = (*owners != [node.identity.node]).then(|| owners.to_vec());
-    let sloppy = preference::sloppy(node, task.partition, task.level);
+    let sloppy = preference::sloppy_at_work(node, task.partition, task.level);
     let live = || owners.iter().filter(|owner| is_live(node, **owner)).count();
     let is_short = sloppy.is_none() && live() < need;
     let joined = std::mem::take(&mut plan.joined);
@@ -261,6 +261,13 @@ pub(crate) fn applied(
         }
         Verdict::Refused | Verdict::Learning => write.tally.fail(from),
     };
+    let standing = match verdict {
+        Verdict::Held { .. } => standing,
+        _ if write.task.level == Level::Sloppy && is_short(node, &write) => {
+            count_without(node, turn, ticket, &mut write, from)
+        }
+        _ => standing,
+    };
     match standing {
         Standing::Open => node.pending.put_back(ticket, Work::Write(write)),
         Standing::Met if write.beside.is_some() => return Some(write),
@@ -313,7 +320,8 @@ fn bring_along(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write, 
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), write.task.partition);
     let Ok((found, _)) = replica.found(&edit.cell, &mut shelf) else { return };
     let deltas = vec![write.delta.clone()];
-    let message = Message::Mend { ticket, cell: edit.cell.clone(), found, deltas, asker: None };
+    let message =
+        Message::Mend { ticket, cell: edit.cell.clone(), found: Box::new(found), deltas, asker: None };
     turn.send_after(everything(turn.store), node, owner, write.task.partition, message);
 }
 
@@ -448,16 +456,41 @@ pub(crate) fn visit(
 /// once they go on to: who has stood in for an owner holds it still.
 fn count_healthy(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, write: &mut Write) {
     let partition = write.task.partition;
-    let healthy = match preference::sloppy(node, partition, write.task.level) {
+    let healthy = match preference::sloppy_at_work(node, partition, write.task.level) {
         None if write.sloppy.is_none() => return,
         healthy => healthy.unwrap_or_else(|| preference::healthy(node, partition)),
     };
-    if write.sloppy.as_ref() == Some(&healthy) {
-        return;
+    if write.sloppy.as_ref() != Some(&healthy) {
+        count_anew(node, turn, ticket, write, healthy);
     }
-    write.tally = sloppy_tally(node.layout.owners(partition).len(), &healthy);
+}
+
+/// Whether too few can be reached of those that count.
+fn is_short(node: &Node, write: &Write) -> bool {
+    let reachable = write.tally.waiting().iter().filter(|other| is_reachable(node, **other)).count();
+    write.tally.acked() + reachable < write.tally.need()
+}
+
+/// Counts a sloppy write anew without a node that does not take it: one that has lost something, or has no room.
+fn count_without(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    ticket: Ticket,
+    write: &mut Write,
+    refuser: NodeId,
+) -> Standing {
+    let partition = write.task.partition;
+    let mut healthy = write.sloppy.take().unwrap_or_else(|| preference::healthy(node, partition));
+    healthy.retain(|other| *other != refuser);
+    count_anew(node, turn, ticket, write, healthy);
+    write.tally.standing()
+}
+
+fn count_anew(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &mut Write, healthy: Vec<NodeId>) {
+    write.tally = sloppy_tally(node.layout.owners(write.task.partition).len(), &healthy);
     write.tally.ack(node.identity.node);
     (write.asker, write.beside, write.sloppy) = (None, None, Some(healthy));
+    send_to_waiting(node, turn, ticket, write);
     send_to_others(node, turn, ticket, write);
 }
 
