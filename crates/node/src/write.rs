@@ -29,7 +29,7 @@ use crate::report::{self, View};
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
-use crate::task::{finish, is_live, is_reachable, no_quorum, number, refuse};
+use crate::task::{finish, is_live, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Task, Work, Write};
 use causal::{Cell, Change, Clock, Delta, Dot, Edit, Entries, Stamp, string};
 use placement::{NodeId, PartitionId};
@@ -38,6 +38,10 @@ use store::Commit;
 use wire::peer::exchange::Hashes;
 use wire::peer::{Message, Report, Shown, Ticket, Verdict};
 use wire::{Fault, Level, Reply};
+
+mod sloppy;
+
+use sloppy::{count_healthy, count_without, is_short, sloppy_tally};
 
 /// How long a node whose clock was found to run ahead leaves writes to others, in milliseconds.
 const CLOCK_AHEAD_MS: u64 = 1_000;
@@ -120,11 +124,6 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
         ahead_ms,
     };
     send(node, turn, Box::new(write));
-}
-
-/// Counts the healthy nodes: a majority, or as many as there are.
-fn sloppy_tally(owners: usize, healthy: &[NodeId]) -> Tally {
-    Tally::new(healthy.iter().copied(), preference::enough(owners, healthy.len()))
 }
 
 /// What an owner that is in step with this one holds and knows of the cell, once it has applied the operation.
@@ -450,48 +449,6 @@ pub(crate) fn visit(
     node.pending.put_back(ticket, Work::Write(write));
     node.pending.visit_again(ticket, now + node.options.retry_ms);
     None
-}
-
-/// Counts a sloppy write anew where other nodes are healthy by now than those that it counts. Where stand-ins have counted
-/// once they go on to: who has stood in for an owner holds it still.
-fn count_healthy(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, write: &mut Write) {
-    let partition = write.task.partition;
-    let healthy = match preference::sloppy_at_work(node, partition, write.task.level) {
-        None if write.sloppy.is_none() => return,
-        healthy => healthy.unwrap_or_else(|| preference::healthy(node, partition)),
-    };
-    if write.sloppy.as_ref() != Some(&healthy) {
-        count_anew(node, turn, ticket, write, healthy);
-    }
-}
-
-/// Whether too few can be reached of those that count.
-fn is_short(node: &Node, write: &Write) -> bool {
-    let reachable = write.tally.waiting().iter().filter(|other| is_reachable(node, **other)).count();
-    write.tally.acked() + reachable < write.tally.need()
-}
-
-/// Counts a sloppy write anew without a node that does not take it: one that has lost something, or has no room.
-fn count_without(
-    node: &mut Node,
-    turn: &mut Turn<'_>,
-    ticket: Ticket,
-    write: &mut Write,
-    refuser: NodeId,
-) -> Standing {
-    let partition = write.task.partition;
-    let mut healthy = write.sloppy.take().unwrap_or_else(|| preference::healthy(node, partition));
-    healthy.retain(|other| *other != refuser);
-    count_anew(node, turn, ticket, write, healthy);
-    write.tally.standing()
-}
-
-fn count_anew(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &mut Write, healthy: Vec<NodeId>) {
-    write.tally = sloppy_tally(node.layout.owners(write.task.partition).len(), &healthy);
-    write.tally.ack(node.identity.node);
-    (write.asker, write.beside, write.sloppy) = (None, None, Some(healthy));
-    send_to_waiting(node, turn, ticket, write);
-    send_to_others(node, turn, ticket, write);
 }
 
 pub(crate) fn give_up(node: &mut Node, turn: &mut Turn<'_>, write: Write) {
