@@ -2,7 +2,8 @@
 
     storm [--minutes N] [--seed S]     bouts of half a minute or so, each with a new cluster; then what they came to
     storm power-cuts [N] [--seed S]    all nodes of one cluster lose power together N times under full load
-    storm outage [--minutes N]         one of three is down so long under 2,000 operations a second, and comes back
+    storm outage [--minutes N]         one of three is down so long under 2,000 operations a second, and comes back (`absence`)
+    storm behind [--keys N] [--missed M]   one of three misses M of N keys, and comes back
 
 Started by `tests/system/storm`. A seed decides which faults come when; it does not decide what the system makes of it.
 
@@ -27,6 +28,7 @@ import time
 
 import redis
 
+import absence
 import netns
 from cluster import SCRATCH
 from faults import Site, possible
@@ -50,11 +52,6 @@ FILLER_BYTES_MAX = 4096
 DISK_BYTES = 4 << 30
 CYCLE_LOAD_SECONDS = (1.0, 3.0)
 UNTIL_KILL_SECONDS = (0.0, 0.5)
-OUTAGE_OPERATIONS_PER_SECOND = 2_000
-OUTAGE_LEAD_SECONDS = 3.0
-OUTAGE_SAMPLE_ONE_OF = 100
-OUTAGE_REST_SECONDS = 0.5
-WHOLE_SECONDS_MAX = 180.0
 SHOWN_MAX = 10
 EXIT_FAILED = 3
 KEPT = pathlib.Path(os.environ.get("ARMILLA_SYSTEM_KEPT", SCRATCH.parent / "storms"))
@@ -226,57 +223,24 @@ def cut_power_together(seed, times, count=3, settings=("--fsync", "always", "--l
     return summary
 
 
-def outage(minutes):
-    """One owner misses everything for a while. Nothing is missing at quorum at any time; then it says how long it took until
-    the one that is back has all of it by itself, and what was sent to it for that."""
-    summary = Summary(0)
-    with Machines("outage", 3) as machines:
-        absent = machines.nodes[2]
-        here = [node.address for node in machines.nodes[:2]]
-        load = Load(here, "outage", ANSWER_SECONDS_MAX, rate=OUTAGE_OPERATIONS_PER_SECOND)
-        load.start()
-        time.sleep(OUTAGE_LEAD_SECONDS)
-        absent.kill()
-        summary.faults["outage"] += 1
-        time.sleep(minutes * 60)
-        load.stop()
-        summary.count(load)
-        summary.judge(load.operations, here[:1], machines, "while it is down")
-        before, back = machines.net.received_bytes(absent.number), time.monotonic()
-        absent.start()
-        absent.wait_until_it_answers()
-        machines.wait_until_linked()
-        # A few keys are asked for again and again, and all once these are there.
-        sample = [op for op in load.operations if hash(op.key) % OUTAGE_SAMPLE_ONE_OF == 0]
-        behind = lambda some: check(some + read_back(some, absent.address, level="one"))  # noqa: E731
-        while time.monotonic() - back < WHOLE_SECONDS_MAX and (behind(sample) or behind(load.operations)):
-            time.sleep(OUTAGE_REST_SECONDS)
-        seconds, moved = time.monotonic() - back, machines.net.received_bytes(absent.number) - before
-        missing = behind(load.operations)
-        written = sum(len(op.key) + len(str(op.value)) for op in load.operations if op.kind in ("set", "add"))
-        print(
-            f"{seconds:.1f} s after its start {len(missing)} keys are behind; {moved} bytes came from others;"
-            f" {written} bytes of keys and values had been written",
-            flush=True,
-        )
-        if missing:
-            summary.note_broken(machines, "outage", f"{absent.name} is not whole {seconds:.0f} s after its start")
-        summary.judge(load.operations, machines.places, machines, "afterwards")
-    return summary
-
-
 def main():
     parser = argparse.ArgumentParser(prog="storm")
-    parser.add_argument("what", nargs="*", default=[], metavar="power-cuts [N] | outage")
+    parser.add_argument("what", nargs="*", default=[], metavar="power-cuts [N] | outage | behind")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     parser.add_argument("--faults", type=lambda text: text.split(","), help="only these, as in kill,one_way")
+    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--missed", type=int, default=10_000)
     given = parser.parse_args()
     netns.enter()
     if given.what[:1] == ["power-cuts"]:
         summary = cut_power_together(given.seed, int((given.what + ["100"])[1]))
     elif given.what == ["outage"]:
-        summary = outage(given.minutes)
+        summary = Summary(0)
+        absence.outage(summary, given.minutes)
+    elif given.what == ["behind"]:
+        summary = Summary(0)
+        absence.behind(summary, given.keys, given.missed)
     elif given.what:
         parser.error(f"there is no storm called {given.what[0]}")
     else:

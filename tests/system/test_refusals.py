@@ -1,12 +1,15 @@
-"""What is refused, and in which words: a late join, a directory in use, a port in use, another node's name."""
+"""What is refused, and in which words: a late join, a directory in use, a port in use, another node's name, another cluster."""
 
+import shutil
 import time
 import unittest
 
-from cluster import BINARY, HOST, PEER_PORT_OFFSET, Cluster, ask, directory, free_ports, run
+from cluster import BINARY, HOST, PEER_PORT_OFFSET, Cluster, ask, directory, free_ports, run, until
 
 # The code of a start that cannot be.
 EXIT_REFUSED = 2
+# For so long nobody may repeat what is told once a minute.
+STRANGE_SECONDS = 3.0
 
 
 class Refusals(unittest.TestCase):
@@ -72,6 +75,32 @@ class Refusals(unittest.TestCase):
             ["dev", "--port", first.port, "--dir", folder / "dev"], f"cannot listen on {first.address}", "--port"
         )
         self.assertFalse((folder / "dev" / "server1").exists(), "nothing was begun")
+
+    def test_a_member_that_was_emptied_and_does_not_join(self):
+        """It founds a cluster of its own. All say so, and not again and again; with --join it is itself again."""
+        first, second, third = self.cluster.nodes
+        # Logs are appended to: what counts is what comes now.
+        before = {node: len(node.log.read_text()) for node in self.cluster.nodes}
+        third.kill()
+        shutil.rmtree(third.folder)
+        third.start()
+        third.wait_until_it_answers()
+
+        def told(node, words):
+            return node.log.read_text()[before[node] :].count(words)
+
+        for node in (first, second):
+            until("it to be told of", lambda: told(node, "is not that member of this cluster"), log=node.log)
+        until("it to be told", lambda: told(third, "takes this node for one of its own"), log=third.log)
+        time.sleep(STRANGE_SECONDS)
+        self.assertEqual([told(node, "is not that member of this cluster") for node in (first, second)], [1, 1])
+        self.assertLessEqual(told(third, "takes this node for one of its own"), 2)
+        third.kill()
+        shutil.rmtree(third.folder)
+        third.start("--join", first.address)
+        third.wait_until_it_answers()
+        self.cluster.wait_until_linked()
+        self.cluster.wait_until_whole()
 
     def test_a_directory_of_another_node(self):
         node = self.cluster.nodes[2]

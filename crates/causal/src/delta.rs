@@ -105,7 +105,23 @@ pub struct Delta {
     pub sweep: Option<Sweep>,
 }
 
+impl Edit {
+    /// About how many bytes its names and values take.
+    pub fn bytes_about(&self) -> usize {
+        let payload = |payload: &Payload| match payload {
+            Payload::Plain(bytes) => bytes.len(),
+            Payload::Increment(_) => 16,
+        };
+        self.cell.key.name.len() + self.cell.subkey.len() + self.add.as_ref().map_or(0, payload)
+    }
+}
+
 impl Delta {
+    /// About how many bytes its names and values take.
+    pub fn bytes_about(&self) -> usize {
+        self.edits.iter().map(Edit::bytes_about).sum()
+    }
+
     /// The entry that a payload of this operation makes.
     pub fn entry(&self, payload: Payload) -> Entry {
         Entry { dot: self.dot, stamp: self.stamp, payload }

@@ -27,7 +27,7 @@
 //!    taken from a peer by an exchange not yet finished, or cut short, may run ahead of the context:
 //!    [`Map::is_ahead`] says so from the first such cell on, so that a crash at any moment finds it stored.
 //! 2. `digest` is the sum of the fingerprints of all entries.
-//! 3. Nothing in early is in the context, but for what is noted of mended cells: that goes when an exchange ends.
+//! 3. Nothing in early is in the context, but for what is noted of cells taken from a peer: that goes when an exchange ends.
 //! 4. Nothing that early says was removed is in the rows.
 
 use crate::context::Context;
@@ -119,6 +119,8 @@ pub fn merge(
 #[derive(Clone, Debug)]
 struct Session {
     brings: Context,
+    /// The peer's early removals of what was not applied here. Of what was, the cells that it holds differ, and are taken.
+    early: Early,
     waiting: Vec<Delta>,
     ahead: bool,
 }
@@ -193,6 +195,11 @@ impl Map {
     /// replica that was ahead itself: what its rows have already lost cannot be told from the rows.
     pub fn mark_ahead(&mut self) {
         self.ahead = true;
+    }
+
+    /// The early removals that the end of the open exchange takes over.
+    pub fn takes_over(&self) -> Option<&Early> {
+        self.session.as_ref().map(|session| &session.early)
     }
 
     /// The operations that wait until the open exchange is over.
@@ -307,33 +314,17 @@ impl Map {
         true
     }
 
-    /// Opens a state exchange with a peer's snapshot: takes over its early removals at once, and from now on
-    /// defers the operations that the snapshot brings. An exchange that is still open is abandoned.
+    /// Opens a state exchange with a peer's snapshot: from now on the operations that the snapshot brings are deferred. An
+    /// exchange that is still open is abandoned.
     ///
     /// # Errors
-    /// Where a row could not be read; nothing has been taken over then.
+    /// As [`Map::abandon`].
     pub fn begin<R: Rows>(&mut self, theirs: &Knowledge, rows: &mut R) -> Result<(), R::Error> {
         self.abandon(rows)?;
-        let mut cells: BTreeSet<Cell> = theirs.early.single().map(|(cell, _)| cell.clone()).collect();
-        cells.extend(theirs.early.taken().map(|(cell, _)| cell.clone()));
-        for sweep in theirs.early.sweeps() {
-            cells.extend(rows.cells(sweep.scope)?);
-        }
-        let mut removed = Vec::new();
-        for cell in cells {
-            let entries = rows.entries(&cell)?;
-            let early = &theirs.early;
-            removed.extend(Rewrite::without(cell.clone(), entries, |entry| early.contains(&cell, entry.dot)));
-        }
-        let mut early = self.knowledge.early.clone();
-        early.unite(&theirs.early);
-        early.prune(self.context());
-        // A removal taken over from an operation that was not applied here decides rows yet to come, too.
-        let ahead = !removed.is_empty() || early != self.knowledge.early;
-        removed.into_iter().for_each(|row| self.write(row, rows));
-        self.knowledge.early = early;
         let brings = theirs.context.without(self.context());
-        self.session = Some(Session { brings, waiting: Vec::new(), ahead });
+        let mut early = theirs.early.clone();
+        early.prune(self.context());
+        self.session = Some(Session { brings, early, waiting: Vec::new(), ahead: false });
         Ok(())
     }
 
@@ -354,7 +345,11 @@ impl Map {
         let applied = |dot| self.context().contains(dot) || their_knowledge.context.contains(dot);
         let beyond_both = !merged.dots().all(applied);
         self.ahead |= beyond_both;
-        let changed = self.replace(cell, &mine, merged, rows);
+        // What has removed them comes with the cell, so they are gone with it: neither sooner nor later.
+        let early = self.session.as_ref().map_or(&their_knowledge.early, |session| &session.early);
+        let gone = early.dots_of(cell).without(self.context());
+        let noted = self.note(cell, &gone);
+        let changed = self.replace(cell, &mine, merged, rows) || noted;
         match &mut self.session {
             Some(session) => session.ahead |= changed,
             None => self.ahead |= changed,
@@ -396,27 +391,40 @@ impl Map {
 
     /// Remembers that what the peer had applied, and this replica has not, is in a cell just mended or never will
     /// be. A reader may have been told so already, and a late operation must not put back what it was told is gone.
-    /// An exchange needs no such note: it defers those operations, and cut short it has promised nobody anything.
+    /// An exchange needs no such note of what its snapshot brings: it defers those operations.
     fn note_taken(&mut self, cell: &Cell, merged: &Entries, theirs: &Knowledge) -> bool {
         let mut seen = theirs.early.dots_of(cell);
         seen.unite(&theirs.context);
         let seen = seen.without(self.context()).without(&merged.dots().collect());
-        let is_noted =
-            self.knowledge.early.taken_of(cell).is_some_and(|noted| seen.without(noted).is_empty());
-        if seen.is_empty() || is_noted {
+        self.note(cell, &seen)
+    }
+
+    /// Notes that of these operations a cell has all that there is; tells whether that is news.
+    fn note(&mut self, cell: &Cell, seen: &Context) -> bool {
+        let is_noted = |noted: &Context| seen.without(noted).is_empty();
+        if seen.is_empty() || self.knowledge.early.taken_of(cell).is_some_and(is_noted) {
             return false;
         }
-        self.knowledge.early.insert_taken(cell, &seen);
+        self.knowledge.early.insert_taken(cell, seen);
         true
     }
 
-    /// Ends an exchange in which every cell that differs was taken: unites the contexts and applies what waited.
-    /// Where none is open (it was abandoned meanwhile) nothing happens: contexts unite only over cells taken.
+    /// Ends an exchange in which every cell that differs was taken: takes over the peer's early removals, unites the
+    /// contexts and applies what waited. Where none is open (it was abandoned meanwhile) nothing happens: contexts unite
+    /// only over cells taken.
+    ///
+    /// Early removals come last, together with what has removed: taken over at once, they would show a cell without what
+    /// was put there in the place of what they remove.
     ///
     /// # Errors
-    /// Where a row could not be read while applying what waited; those operations are then still to come.
+    /// Where a row could not be read: either nothing has changed and the exchange is open, or what could not be applied
+    /// of what waited is still to come.
     pub fn finish<R: Rows>(&mut self, theirs: &Knowledge, rows: &mut R) -> Result<(), R::Error> {
+        let Some(session) = &self.session else { return Ok(()) };
+        let removed = removed_early(&session.early, rows)?;
+        removed.into_iter().for_each(|row| self.write(row, rows));
         let Some(session) = self.session.take() else { return Ok(()) };
+        self.knowledge.early.unite(&session.early);
         let brought = session.brings.without(&theirs.context);
         debug_assert!(
             brought.is_empty(),
@@ -459,6 +467,21 @@ impl Map {
         assert_eq!(digest, self.digest, "the digest is not that of the rows");
         self.knowledge.early.check(self.context());
     }
+}
+
+/// Every row that these early removals take something out of.
+fn removed_early<R: Rows>(early: &Early, rows: &mut R) -> Result<Vec<Rewrite>, R::Error> {
+    let mut cells: BTreeSet<Cell> = early.single().map(|(cell, _)| cell.clone()).collect();
+    cells.extend(early.taken().map(|(cell, _)| cell.clone()));
+    for sweep in early.sweeps() {
+        cells.extend(rows.cells(sweep.scope)?);
+    }
+    let mut removed = Vec::new();
+    for cell in cells {
+        let entries = rows.entries(&cell)?;
+        removed.extend(Rewrite::without(cell.clone(), entries, |entry| early.contains(&cell, entry.dot)));
+    }
+    Ok(removed)
 }
 
 /// Every row that the sweep takes something out of. Only what stays is kept in memory, mostly nothing.

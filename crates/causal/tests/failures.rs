@@ -84,7 +84,10 @@ fn a_failed_read_changes_nothing() {
     assert_eq!(replica.fails_whole(|map, rows| map.apply(&sweeps, rows)), 4);
     let peer = Replica::with(&[sweep(3, 1, &[dot(1, 1)]), delta(2, 1, &[("c", &[dot(1, 2)])])]);
     let knowledge = peer.map.knowledge();
-    assert_eq!(replica.fails_whole(|map, rows| map.begin(knowledge, rows)), 4);
+    let other = Replica::with(&[sweep(3, 1, &[dot(9, 1)]), delta(2, 1, &[("c", &[dot(9, 2)])])]);
+    let mut open = replica.clone();
+    open.map.begin(other.map.knowledge(), &mut open.rows).expect("memory");
+    assert_eq!(open.fails_whole(|map, rows| map.finish(other.map.knowledge(), rows)), 4);
     assert_eq!(replica.fails_whole(|map, rows| map.take(&cell("c"), &peer.held("c"), knowledge, rows)), 1);
     assert_eq!(
         replica.fails_whole(|map, rows| map.mend(&cell("c"), &peer.held("c"), knowledge, false, rows)),
@@ -129,15 +132,43 @@ fn an_exchange_runs_ahead_from_its_first_cell_to_its_end() {
 }
 
 #[test]
-fn an_early_removal_taken_over_runs_ahead_before_any_row_changes() {
+fn what_was_replaced_goes_when_what_replaced_it_comes() {
+    let old = delta(1, 1, &[("a", &[])]);
+    let new = delta(2, 1, &[("a", &[old.dot])]);
+    let peer = Replica::with(std::slice::from_ref(&new));
+    let mut replica = Replica::with(std::slice::from_ref(&old));
+    replica.map.begin(peer.map.knowledge(), &mut replica.rows).expect("memory");
+    assert!(replica.held("a").get(old.dot).is_some(), "a reader would be shown neither of the two");
+    replica.map.take(&cell("a"), &peer.held("a"), peer.map.knowledge(), &mut replica.rows).expect("memory");
+    assert!(replica.held("a").dots().eq([new.dot]));
+    replica.map.check(&replica.rows.cells);
+}
+
+#[test]
+fn what_was_replaced_does_not_come_after_what_replaced_it() {
+    let old = delta(1, 1, &[("a", &[])]);
+    let new = delta(2, 1, &[("a", &[old.dot])]);
+    let peer = Replica::with(std::slice::from_ref(&new));
+    let mut replica = Replica::default();
+    replica.map.begin(peer.map.knowledge(), &mut replica.rows).expect("memory");
+    replica.map.take(&cell("a"), &peer.held("a"), peer.map.knowledge(), &mut replica.rows).expect("memory");
+    assert_eq!(replica.apply(&old), Ok(Applied::Fresh));
+    assert!(replica.held("a").dots().eq([new.dot]), "a reader may have been shown the new one already");
+    replica.map.abandon(&mut replica.rows).expect("memory");
+    assert!(replica.map.is_ahead());
+    replica.map.check(&replica.rows.cells);
+}
+
+#[test]
+fn an_exchange_takes_over_early_removals_at_its_end() {
     let old = delta(1, 1, &[("a", &[])]);
     let peer = Replica::with(&[delta(2, 1, &[("a", &[old.dot])])]);
     let mut replica = Replica::default();
     replica.map.begin(peer.map.knowledge(), &mut replica.rows).expect("memory");
-    replica.map.abandon(&mut replica.rows).expect("memory");
-    assert!(replica.map.is_ahead());
     assert_eq!(replica.apply(&old), Ok(Applied::Fresh));
-    assert!(replica.held("a").is_empty(), "the peer has seen it removed");
+    replica.map.finish(peer.map.knowledge(), &mut replica.rows).expect("memory");
+    assert!(replica.held("a").is_empty(), "what has removed it counts as applied here now");
+    replica.map.check(&replica.rows.cells);
 }
 
 #[test]

@@ -26,7 +26,7 @@ const MEMBER_SECONDS_MAX: u64 = 2;
 /// The first column of the table that holds numbers.
 const COLUMN_OF_NUMBERS: usize = 6;
 /// What only a member itself knows.
-const OWN_FIELDS: [&str; 5] = ["keys", "disk_room", "disk_free_bytes", "shards_failed", "sync"];
+const OWN_FIELDS: [&str; 6] = ["keys", "disk_room", "disk_free_bytes", "shards_failed", "sync", "handoff"];
 /// Some members are not up.
 const EXIT_SOME_DOWN: u8 = 1;
 
@@ -69,6 +69,8 @@ pub(crate) struct Seen {
     disk: Option<String>,
     /// What it lacks of what others hold, by its own word.
     sync: Option<String>,
+    /// What it keeps for others, by its own word.
+    handoff: Vec<String>,
 }
 
 /// Runs `armilla status`.
@@ -169,6 +171,7 @@ impl Report {
                 .disk
                 .iter()
                 .chain(&member.sync)
+                .chain(&member.handoff)
                 .map(|disk| format!("\n{name}: {disk}"))
                 .collect::<Vec<_>>();
             let chaos = member.chaos.iter().map(|line| format!("\n{name} fails on purpose: {line}"));
@@ -206,6 +209,7 @@ impl Seen {
             lag: integer(reply, "waiting_bytes"),
             disk: disk(reply),
             sync: sync(reply),
+            handoff: handoff(reply),
         }
     }
 
@@ -231,7 +235,6 @@ impl Seen {
     }
 }
 
-/// What is wrong with a member's disk, in words.
 /// What a member lacks of what other owners hold, if it does.
 fn sync(reply: &Reply) -> Option<String> {
     let sync = field(reply, "sync")?;
@@ -248,6 +251,27 @@ fn sync(reply: &Reply) -> Option<String> {
     }
 }
 
+/// What a member keeps for others, if it does.
+fn handoff(reply: &Reply) -> Vec<String> {
+    let Some(handoff) = field(reply, "handoff") else { return Vec::new() };
+    let Some(Reply::Array(targets)) = field(handoff, "targets") else { return Vec::new() };
+    let number = |of: &Reply, name| integer(of, name).unwrap_or(0);
+    let target = |target: &Reply| {
+        let (bytes, partitions) = (number(target, "bytes"), number(target, "partitions"));
+        format!("keeps {bytes} B of {partitions} partitions for {}", text(target, "member"))
+    };
+    let mut lines: Vec<String> = targets.iter().map(target).collect();
+    let (bytes, bytes_max) = (number(handoff, "bytes"), number(handoff, "bytes_max"));
+    let refused = number(handoff, "operations_not_kept");
+    if refused > 0 && !lines.is_empty() {
+        lines.push(format!(
+            "keeps {bytes} B of at most {bytes_max}: {refused} operations found no room, and come from other owners later"
+        ));
+    }
+    lines
+}
+
+/// What is wrong with a member's disk, in words.
 fn disk(reply: &Reply) -> Option<String> {
     let failed = integer(reply, "shards_failed").filter(|failed| *failed > 0);
     let room = Some(text(reply, "disk_room")).filter(|room| matches!(room.as_str(), "low" | "full"));
@@ -349,6 +373,32 @@ b       down       61 s   127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33
         let expected = "3 of 3 up, layout 3, as a sees it
 b: room on its disk is low, 7 B free: it refuses writes
 c: storage has failed in 2 of its shards, 7 B free";
+        assert!(table.ends_with(expected), "{table}");
+    }
+
+    #[test]
+    fn what_is_kept_for_others_is_shown() {
+        let target = vec![
+            ("member", Reply::bulk("c")),
+            ("partitions", Reply::Integer(3)),
+            ("bytes", Reply::Integer(700)),
+        ];
+        let kept = |refused| {
+            vec![
+                ("bytes", Reply::Integer(700)),
+                ("bytes_max", Reply::Integer(1000)),
+                ("operations_not_kept", Reply::Integer(refused)),
+                ("targets", Reply::Array(vec![map(target.clone())])),
+            ]
+        };
+        let mut reply = status(vec![member("a", "this node"), member("b", "up")]);
+        let own = |refused| Some(map(vec![("handoff", map(kept(refused)))]));
+        add_own(&mut reply, &[own(0), own(5)]);
+        let table = Report::of(&reply).unwrap().table();
+        let expected = "as a sees it
+a: keeps 700 B of 3 partitions for c
+b: keeps 700 B of 3 partitions for c
+b: keeps 700 B of at most 1000: 5 operations found no room, and come from other owners later";
         assert!(table.ends_with(expected), "{table}");
     }
 

@@ -2,11 +2,13 @@
 //!
 //! Not a recovery: another node is opened over what the disk holds, with a new actor, and knows nothing of this.
 //!
-//! 1. A write that was applied anywhere is told `UNKNOWN`; what was not begun is refused.
+//! 1. A write that was applied anywhere is told `UNKNOWN`; what was not begun is refused, because there is no room if
+//!    that is why the disk has failed.
 //! 2. Nothing that waited for the disk is done: no acknowledgement leaves, and no answer says what is not durable.
 
 use crate::event::{Action, Now, Outbox};
 use crate::forward;
+use crate::room::Room;
 use crate::rows::Storage;
 use crate::state::{Node, Turn};
 use crate::task::refuse;
@@ -30,6 +32,7 @@ impl Node {
             out.push(Commit::default(), action);
         }
         let mut turn = Turn { now, store, out };
+        let fault = if self.room == Room::Gone { Fault::DiskFull } else { Fault::Storage };
         for ticket in self.pending.tickets() {
             match self.pending.take(ticket) {
                 Some(Work::Write(write)) => write::give_up(self, &mut turn, *write),
@@ -39,14 +42,14 @@ impl Node {
                     }
                 }
                 // It has read and not yet written: what it was for was not applied.
-                Some(Work::Read(read)) => refuse(self, &mut turn, read.task, Fault::Storage),
+                Some(Work::Read(read)) => refuse(self, &mut turn, read.task, fault.clone()),
                 Some(Work::Passed(passed)) => forward::give_up(self, &mut turn, *passed),
                 None => {}
             }
         }
         // Each that ends lets the next of its key come.
         while let Some((task, _)) = self.queues.next_ready() {
-            refuse(self, &mut turn, task, Fault::Storage);
+            refuse(self, &mut turn, task, fault.clone());
         }
     }
 }

@@ -62,17 +62,19 @@ pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
     }
     scrub::step(node, turn);
     // Who has lost something makes haste: until it is whole, one loss more is one too many.
-    let hurries = now < node.sync.hurry_until || node.replicas.values().any(Replica::is_learning);
+    let hurries = node.sync.hurried > 0 || node.replicas.values().any(Replica::is_learning);
     let every_ms = (node.options.compare_every_ms / if hurries { HURRY } else { 1 }).max(1);
-    // As many at a time as it takes to have a turn every few milliseconds.
-    let each_ms = (every_ms / mine as u64).max(1);
-    let at_once = (mine as u64).div_ceil((every_ms / each_ms).max(1));
+    // Turns come when they come: as many as have become due since the last one.
+    let due = now.saturating_sub(node.sync.compared_at).saturating_mul(mine as u64) / every_ms;
+    let at_once = usize::try_from(due).unwrap_or(mine).clamp(1, mine);
+    node.sync.compared_at = now;
+    node.sync.hurried = node.sync.hurried.saturating_sub(at_once);
     for _ in 0..at_once {
         let at = usize::from(node.sync.cursor) % mine;
         node.sync.cursor = u16::try_from((at + 1) % mine).unwrap_or_default();
         ask_all(node, turn, node.mine[at]);
     }
-    node.sync.compare_at = now + each_ms;
+    node.sync.compare_at = now + (every_ms / mine as u64).max(1);
 }
 
 /// Stores what has been quiet, and closes what is not used.
@@ -140,7 +142,7 @@ pub(crate) fn same(
     let replica = node.replicas.entry(partition).or_default();
     // Of what it has applied only that is known which it has said: this replica has gone on meanwhile.
     let view = node.sync.views.entry((partition, from)).or_default();
-    (view.missing, view.is_same) = (Context::default(), true);
+    (view.missing, view.is_same, view.is_learning) = (Context::default(), true, false);
     let has_learned = replica.has_learned_from(from, true);
     // An answer that comes late is about something else.
     let is_still = view.asked == Some((ticket, hashes_of(replica)));
@@ -170,6 +172,7 @@ pub(crate) fn differs(
     let gone = view.context.without(&state.context);
     let was_missing = std::mem::replace(&mut view.missing, missing.clone());
     view.is_same = holds_same && !state.is_learning;
+    view.is_learning = state.is_learning;
     let forgotten = std::mem::replace(&mut view.context, state.context);
     let is_learning = replica.is_learning();
     let has_learned = replica.has_learned_from(from, !state.is_learning);
@@ -195,7 +198,7 @@ pub(crate) fn differs(
 /// A link has come up: one round is made in haste, for the two may have missed a lot of each other.
 pub(crate) fn linked(node: &mut Node, now: u64) {
     node.sync.compare_at = now;
-    node.sync.hurry_until = now.saturating_add(node.options.compare_every_ms / HURRY);
+    node.sync.hurried = node.mine.len();
 }
 
 /// A co-owner has seen here what is not here any more.

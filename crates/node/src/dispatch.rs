@@ -5,7 +5,9 @@ use crate::event::{Action, Event, Now, Outbox};
 use crate::rows::Storage;
 use crate::state::{self, Node, Turn};
 use crate::work::{Origin, Purpose, Work, Write};
-use crate::{compare, forward, learning, queue, read, request, serve, source, steering, taker, write};
+use crate::{
+    compare, forward, handoff, learning, queue, read, request, serve, source, steering, taker, write,
+};
 use bytes::Bytes;
 use placement::{Layout, NodeId, PartitionId};
 use std::sync::Arc;
@@ -99,21 +101,34 @@ impl Node {
         ticket: Ticket,
         step: Step,
     ) {
+        // Between two owners, or an owner and whoever stands in for one: to take is an owner's alone.
         let owners = self.layout.owners(partition);
-        if !owners.contains(&from) || !owners.contains(&self.identity.node) {
-            return;
-        }
+        let (owns, others_own) = (owners.contains(&self.identity.node), owners.contains(&from));
         match step {
-            Step::Compare(hashes) => compare::asked(self, turn, from, partition, ticket, hashes),
-            Step::Same => compare::same(self, turn, from, partition, ticket),
-            Step::Differs(state) => compare::differs(self, turn, from, partition, ticket, *state),
-            Step::Forgotten(context) => compare::forgotten(self, turn, partition, &context),
-            Step::Open(_) | Step::Descend(_) | Step::Take { .. } | Step::Close => {
+            Step::Compare(hashes) if owns && others_own => {
+                compare::asked(self, turn, from, partition, ticket, hashes);
+            }
+            Step::Same if owns && others_own => compare::same(self, turn, from, partition, ticket),
+            Step::Differs(state) if owns && others_own => {
+                compare::differs(self, turn, from, partition, ticket, *state);
+            }
+            Step::Forgotten(context) if owns && others_own => {
+                compare::forgotten(self, turn, partition, &context);
+            }
+            Step::Open(_) | Step::Descend(_) | Step::Take { .. } if others_own => {
                 source::asked(self, turn, from, partition, ticket, step);
             }
-            Step::Opened { .. } | Step::Leaves(_) | Step::Cells { .. } | Step::Gone | Step::Later => {
+            Step::Close if others_own => {
+                source::asked(self, turn, from, partition, ticket, step);
+                handoff::taken(self, turn, partition);
+            }
+            Step::Opened { .. } | Step::Leaves(_) | Step::Cells { .. } | Step::Gone | Step::Later if owns => {
                 taker::answered(self, turn, from, partition, ticket, step);
             }
+            Step::Lent { .. } if owns => taker::answered(self, turn, from, partition, ticket, step),
+            Step::Offer(kept) if owns => handoff::offered(self, turn, from, partition, ticket, &kept),
+            Step::Had if others_own => handoff::had(self, turn, from, partition, ticket),
+            _ => {}
         }
     }
 
@@ -128,13 +143,18 @@ impl Node {
         if up {
             self.links.insert(peer);
             compare::linked(self, turn.now.monotonic_ms);
+            handoff::linked(self, turn.now.monotonic_ms, peer);
             return;
         }
         self.links.remove(&peer);
         for ticket in self.pending.tickets() {
             match self.pending.take(ticket) {
                 Some(Work::Read(read)) => read::link_down(self, turn, ticket, read, peer),
-                Some(Work::Passed(passed)) => forward::link_down(self, turn, ticket, passed, peer),
+                Some(Work::Passed(passed)) => {
+                    if let Some(passed) = forward::link_down(self, turn, ticket, passed, peer) {
+                        request::place(self, turn, passed.task, passed.kind, passed.request);
+                    }
+                }
                 Some(other @ Work::Write(_)) => self.pending.put_back(ticket, other),
                 None => {}
             }
@@ -144,6 +164,7 @@ impl Node {
     fn tick(&mut self, turn: &mut Turn<'_>) {
         let now = turn.now.monotonic_ms;
         compare::tick(self, turn);
+        handoff::tick(self, turn);
         while let Some(ticket) = self.pending.due(now) {
             match self.pending.take(ticket) {
                 Some(Work::Write(write)) => {

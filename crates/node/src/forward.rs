@@ -3,8 +3,9 @@
 //! A read that gets no answer is asked again elsewhere. A write is never sent twice: whether it was carried out
 //! is unknown then, and the client is told so.
 
+use crate::preference;
 use crate::state::{Node, Turn};
-use crate::task::{askable, finish, is_reachable, no_quorum, number, refuse};
+use crate::task::{finish, is_reachable, no_quorum, number, refuse};
 use crate::work::{Kind, Passed, Task, Work};
 use placement::NodeId;
 use store::Commit;
@@ -50,42 +51,43 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, passed
     node.pending.visit_again(ticket, now + node.options.retry_ms);
 }
 
-/// The link to `peer` broke.
+/// The link to `peer` broke. Gives a read back that waited for it: it is to be placed elsewhere.
+#[must_use]
 pub(crate) fn link_down(
     node: &mut Node,
     turn: &mut Turn<'_>,
     ticket: Ticket,
     passed: Box<Passed>,
     peer: NodeId,
-) {
+) -> Option<Box<Passed>> {
     if passed.to != peer {
-        return node.pending.put_back(ticket, Work::Passed(passed));
+        node.pending.put_back(ticket, Work::Passed(passed));
+        return None;
     }
-    let me = node.identity.node;
-    let other = askable(node, passed.task.partition).find(|owner| *owner != me);
-    match other {
-        Some(owner) if passed.kind == Kind::Read => {
-            let Passed { task, kind, request, .. } = *passed;
-            pass(node, turn, task, kind, owner, request);
-        }
-        _ => give_up(node, turn, *passed),
+    if passed.kind == Kind::Read {
+        return Some(passed);
     }
+    give_up(node, turn, *passed);
+    None
 }
 
-/// `peer` does not answer others. A read is passed on elsewhere; a write is not, for it may have been carried out.
+/// `peer` does not answer others. Gives a read back that waited for it, as [`link_down`] does, if another can be asked; a
+/// write may have been carried out.
+#[must_use]
 pub(crate) fn suspected(
     node: &mut Node,
-    turn: &mut Turn<'_>,
     ticket: Ticket,
     passed: Box<Passed>,
     peer: NodeId,
-) {
-    let other = askable(node, passed.task.partition)
-        .find(|owner| *owner != node.identity.node && is_reachable(node, *owner));
-    match other {
-        Some(_) if passed.kind == Kind::Read => link_down(node, turn, ticket, passed, peer),
-        _ => node.pending.put_back(ticket, Work::Passed(passed)),
+) -> Option<Box<Passed>> {
+    let sloppy = preference::sloppy(node, passed.task.partition, passed.task.level);
+    let other = preference::askable(node, passed.task.partition, sloppy.as_deref()).next();
+    if passed.to == peer && passed.kind == Kind::Read && other.is_some_and(|other| is_reachable(node, other))
+    {
+        return Some(passed);
     }
+    node.pending.put_back(ticket, Work::Passed(passed));
+    None
 }
 
 pub(crate) fn give_up(node: &mut Node, turn: &mut Turn<'_>, passed: Passed) {

@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 /// How many chunks a partition has, and leaves a chunk.
 pub(crate) const FANOUT: usize = 64;
 const FANOUT_BITS: u32 = 6;
+/// How many leaves a partition has.
+pub(crate) const LEAVES: u16 = 1 << (2 * FANOUT_BITS);
 /// The numbers of all chunks.
 pub(crate) const CHUNKS: RangeInclusive<u8> = 0..=63;
 

@@ -11,6 +11,8 @@
 //! deletes the row in the same batch. So after a crash a chunk whose row is there need not be looked at, and one
 //! without a row is scanned once its sums are wanted.
 //!
+//! Two sides that compare a chunk first compare its eighths (groups of leaves), which are kept nowhere: they are sums of sums.
+//!
 //! The idea is that of Merkle trees for anti-entropy (Demers et al. 1987, Dynamo 2007), with sums in the place of hashes
 //! of hashes, so that a change needs nothing but the difference that it makes.
 //!
@@ -23,14 +25,28 @@ use crate::meta_names::leaves_row;
 use crate::rows::{RowError, Shelf};
 use bytes::{BufMut, Bytes, BytesMut};
 use causal::codec::{Malformed, Reader};
-
 use std::collections::{BTreeMap, VecDeque};
+use wire::peer::exchange::GROUPS;
 
 /// The version of stored sums.
 const LEAVES_VERSION: u8 = 1;
 
 /// The sums of the leaves of one chunk.
 pub(crate) type Sums = [u64; FANOUT];
+
+/// Those of the groups that a chunk's leaves lie in.
+pub(crate) fn groups(sums: &Sums) -> [u64; GROUPS] {
+    let mut groups = [0u64; GROUPS];
+    for (number, sum) in sums.iter().enumerate() {
+        groups[group_of(number)] = groups[group_of(number)].wrapping_add(*sum);
+    }
+    groups
+}
+
+/// The group of a leaf, by its number in its chunk.
+pub(crate) fn group_of(leaf: usize) -> usize {
+    leaf % FANOUT / (FANOUT / GROUPS)
+}
 
 #[derive(Clone, Debug)]
 enum Chunk {
@@ -59,7 +75,7 @@ impl Leaves {
     }
 
     /// Those of a partition of which nothing that is stored is believed any more.
-    pub(crate) fn forgotten(&self, shelf: &mut Shelf<'_>) -> Self {
+    pub(crate) fn forgotten(shelf: &mut Shelf<'_>) -> Self {
         CHUNKS.for_each(|chunk| shelf.store.delete(leaves_row(shelf.partition, chunk)));
         shelf.changes.clear();
         Self { chunks: CHUNKS.map(|chunk| (chunk, Chunk::Unknown)).collect(), is_new: false }

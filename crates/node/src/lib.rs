@@ -17,13 +17,17 @@
 //! | `queue` | one read-modify-write at a time for each key |
 //! | `forward` | a request passed on, and its answer back |
 //! | `serve` | what an owner does for a coordinator |
+//! | `preference` | whom a request counts on, and who stands in for owners that are down |
+//! | `handoff` | what is kept for them, and how they get it |
+//! | `shown` | whether a write was shown to a reader before it had its place |
 //! | `room` | what is still taken while the disk fills |
 //! | `abandon` | what is told when the disk has failed |
 //! | `replica` | one partition: the causal map on storage |
 //! | `rows` | how it lies there |
 //! | `compare` | when owners are compared, so that they come to hold the same |
 //! | `scrub` | everything stored is read now and then |
-//! | `learning` | a replica that has lost something |
+//! | `opening` | a node from what its storage holds |
+//! | `learning` | a replica that has lost something; `lessons`: when it has learned enough |
 //! | `taker`, `source` | how one takes from another what it lacks, by the tree of `leaves` |
 //! | `membership` | how the other members are |
 //! | `steering` | what that means for requests |
@@ -32,12 +36,15 @@
 
 mod abandon;
 mod compare;
+mod debts;
 mod dispatch;
 mod evaluate;
 mod event;
 mod explain;
 mod forward;
+mod handoff;
 mod heard;
+mod hints;
 mod leaf;
 mod learning;
 mod leaves;
@@ -48,6 +55,7 @@ mod meta;
 mod meta_names;
 mod opening;
 mod pending;
+mod preference;
 mod queue;
 mod queues;
 mod read;
@@ -75,6 +83,7 @@ mod task;
 mod work;
 mod write;
 
+pub use debts::HandoffFigures;
 pub use event::{Action, Event, Now, Outbox, RequestId};
 pub use membership::{Sighting, Speaker};
 pub use room::Room;

@@ -18,6 +18,8 @@ pub(crate) enum Space {
     Removals = b'r',
     /// What is noted of cells that were taken from a peer.
     Taken = b't',
+    /// What is noted where this node stands in for owners.
+    Hints = b'h',
     /// The sums of leaves.
     Leaves = b'm',
 }
@@ -63,6 +65,18 @@ pub(crate) fn leaves_row(partition: PartitionId, chunk: u8) -> Bytes {
     let mut row = Space::Leaves.row(partition, 1);
     row.put_u8(chunk);
     row.freeze()
+}
+
+/// The row that keeps what is noted where this node stands in for owners.
+pub(crate) fn hints_row(partition: PartitionId) -> Bytes {
+    Space::Hints.row(partition, 0).freeze()
+}
+
+/// What it names.
+pub(crate) fn decode_hints_row(row: Bytes) -> Result<PartitionId, Malformed> {
+    let (reader, partition) = Space::Hints.read(row, "row key of hints")?;
+    reader.end()?;
+    Ok(partition)
 }
 
 /// The row that keeps early sweeps, and whether any cell runs ahead.

@@ -3,7 +3,9 @@
 //! Invariant: a storage that may have forgotten something is not believed: every partition that others own too begins
 //! as learning.
 
+use crate::debts::Debts;
 use crate::heard::Heard;
+use crate::hints::Hints;
 use crate::learning;
 use crate::membership::Membership;
 use crate::meta_names::Space;
@@ -15,7 +17,7 @@ use crate::state::{Identity, Node, Options, Trust, mine};
 use crate::stored;
 use crate::sync::{Scrub, Sync};
 use causal::Clock;
-use placement::Layout;
+use placement::{Layout, PartitionId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -44,6 +46,7 @@ impl Node {
             suspected: BTreeSet::new(),
             membership: options.speaker.map(|speaker| Membership::new(identity.node, speaker, &layout)),
             sync: Sync::default(),
+            debts: Debts::default(),
             scrub: Scrub::default(),
             damaged: BTreeSet::new(),
             mine: mine(&layout, identity.node, &options),
@@ -52,6 +55,7 @@ impl Node {
             room: Room::default(),
             layout,
         };
+        keep_on(&mut node, store, trust)?;
         if trust == Trust::Lost {
             for partition in node.mine.clone() {
                 if node.layout.owners(partition).len() > 1 {
@@ -61,4 +65,22 @@ impl Node {
         }
         Ok(node)
     }
+}
+
+/// Goes on keeping what was kept for others. What a storage has forgotten of it is claimed no more; what is left is
+/// offered.
+fn keep_on(node: &mut Node, store: &mut Storage, trust: Trust) -> Result<(), RowError> {
+    let owns = |partition: &PartitionId| node.mine.binary_search(partition).is_ok();
+    let lent: Vec<PartitionId> = node.replicas.keys().copied().filter(|at| !owns(at)).collect();
+    for partition in lent {
+        let replica = node.replicas.entry(partition).or_default();
+        let is_noted = replica.hints().is_some();
+        replica.stand_in(0);
+        node.debts.bytes += replica.hints().map_or(0, Hints::bytes);
+        if trust == Trust::Lost || !is_noted {
+            learning::forget(node, store, partition)?;
+        }
+        node.debts.look_at(0, partition);
+    }
+    Ok(())
 }

@@ -11,9 +11,11 @@
 //! 1. At a level where R is a quorum, a quorum holds durably what is answered before the answer leaves, so reads
 //!    never go back in time.
 //! 2. Nothing is refused before its deadline because others write the same key.
+//! 3. Where stand-ins count (`preference`) the answer is the merge of what R healthy nodes hold, and promises no more.
 
 use crate::evaluate;
 use crate::explain;
+use crate::preference;
 use crate::repair::{self, Next};
 use crate::replica::Replica;
 use crate::report;
@@ -21,7 +23,7 @@ use crate::rows::Shelf;
 use crate::shown::both;
 use crate::siblings;
 use crate::state::{Node, Turn};
-use crate::task::{askable, finish, is_live, is_reachable, no_quorum, number, refuse};
+use crate::task::{finish, is_live, is_reachable, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Purpose, Read, Task, Work};
 use crate::write;
 use bytes::Bytes;
@@ -29,19 +31,22 @@ use causal::{Cell, Change, Entries, Scope, Sweep, string};
 use placement::NodeId;
 use store::Commit;
 use wire::peer::{Message, Report, Shown, Ticket, Verdict};
-use wire::{Fault, Reply};
+use wire::{Fault, Level, Reply};
 
 /// Looks here and asks the others.
 pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose) {
     let cell = cell_of(&task, &purpose);
-    if node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
+    let sloppy = preference::sloppy_at_work(node, task.partition, task.level);
+    if sloppy.is_none() && node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
         // It may have waited since before something was lost here.
         return fail(node, turn, task, purpose, Fault::Storage);
     }
     let owners = node.layout.owners(task.partition);
     let live = owners.iter().filter(|owner| is_live(node, **owner)).count();
-    let need = needed(&task, &purpose, owners.len(), live);
-    if live < need {
+    let need = needed(&task, &purpose, (owners.len(), live), sloppy.as_deref());
+    // How a write ranks is not asked where stand-ins count: it is counted anew.
+    let is_short = if sloppy.is_some() { matches!(purpose, Purpose::Settle(_)) } else { live < need };
+    if is_short {
         let fault = no_quorum(node, &task, Kind::Read);
         return fail(node, turn, task, purpose, fault);
     }
@@ -60,7 +65,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
     };
     let replica = node.replicas.get(&task.partition);
     let after = replica.map_or(shelf.after, |replica| replica.known_after(&shelf));
-    let base = if need > 2 { base(node, &task, cell.as_ref(), &held) } else { None };
+    let base = if need > 2 && sloppy.is_none() { base(node, &task, cell.as_ref(), &held) } else { None };
     let shown = match (&purpose, replica) {
         (Purpose::Settle(write), Some(replica)) => replica.shown(write.delta.dot),
         _ => Shown::default(),
@@ -80,6 +85,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
         repair: None,
         rounds: 0,
         base,
+        sloppy,
     });
     if need == 1 {
         return conclude(node, turn, *read);
@@ -90,12 +96,18 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
 }
 
 /// How many owners must agree.
-fn needed(task: &Task, purpose: &Purpose, owners: usize, live: usize) -> usize {
-    match purpose {
-        Purpose::Explain(_) => live,
-        Purpose::Settle(write) if write.asks_all => owners,
-        Purpose::Settle(write) => write.tally.need(),
-        _ => task.level.read(owners),
+fn needed(
+    task: &Task,
+    purpose: &Purpose,
+    (owners, live): (usize, usize),
+    sloppy: Option<&[NodeId]>,
+) -> usize {
+    match (purpose, sloppy) {
+        (Purpose::Explain(_), _) => live,
+        (Purpose::Settle(write), _) if write.asks_all => owners,
+        (Purpose::Settle(write), _) => write.tally.need(),
+        (_, Some(healthy)) => preference::enough(owners, healthy.len()),
+        (_, None) => task.level.read(owners),
     }
 }
 
@@ -117,7 +129,8 @@ fn cell_of(task: &Task, purpose: &Purpose) -> Option<Cell> {
 /// Asks a live owner that was not asked yet; tells whether there was one.
 fn ask_another(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &mut Read) -> bool {
     let fresh = |owner: &NodeId| *owner != node.identity.node && !read.asked.contains(owner);
-    let Some(owner) = askable(node, read.task.partition).find(fresh) else { return false };
+    let mut askable = preference::askable(node, read.task.partition, read.sloppy.as_deref());
+    let Some(owner) = askable.find(fresh) else { return false };
     read.asked.push(owner);
     fetch(node, turn, ticket, read, owner);
     true
@@ -228,9 +241,18 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut re
         // the whole time only.
         return conclude(node, turn, *read);
     }
+    if now >= halftime && read.task.level == Level::Sloppy {
+        // Who was believed to be healthy is not: what has been heard is enough.
+        read.sloppy = Some(preference::healthy(node, read.task.partition));
+        read.repair = None;
+        return compare(node, turn, ticket, read);
+    }
     if now >= read.task.deadline {
         let fault = Fault::NoQuorum { needed: number(read.need), reachable: number(read.answers()) };
         return fail(node, turn, read.task, read.purpose, fault);
+    }
+    if preference::sloppy_at_work(node, read.task.partition, read.task.level) != read.sloppy {
+        return begin(node, turn, read.task, read.purpose);
     }
     if read.repair.is_some() {
         repair::send(node, turn, ticket, &read);
@@ -257,7 +279,7 @@ impl Read {
 pub(crate) fn suspected(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, read: Box<Read>, peer: NodeId) {
     let owners = node.layout.owners(read.task.partition).iter();
     let reachable = owners.filter(|owner| is_reachable(node, **owner)).count();
-    if reachable >= read.need {
+    if reachable >= read.need || read.task.level == Level::Sloppy {
         link_down(node, turn, ticket, read, peer);
     } else {
         node.pending.put_back(ticket, Work::Read(read));
@@ -287,8 +309,8 @@ fn fail(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose, faul
 
 /// All R hold the same: answer, or go on with what the read was for.
 fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
-    let Read { task, purpose, held, after, reports, same, cell, need, shown, asked, .. } = read;
-    let is_quorum = 2 * need > node.layout.owners(task.partition).len();
+    let Read { task, purpose, held, after, reports, same, cell, need, shown, asked, sloppy, .. } = read;
+    let is_quorum = sloppy.is_none() && 2 * need > node.layout.owners(task.partition).len();
     let replica = node.replicas.get_mut(&task.partition).filter(|_| is_quorum);
     replica.into_iter().for_each(|replica| replica.show(&held));
     let reply = match purpose {

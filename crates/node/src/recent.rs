@@ -19,7 +19,7 @@ pub(crate) struct Recent(VecDeque<Delta>);
 impl Recent {
     /// Keeps one more and lets the oldest go.
     pub(crate) fn push(&mut self, delta: Delta) {
-        if bytes_of(&delta) > DELTA_BYTES_MAX {
+        if delta.bytes_about() > DELTA_BYTES_MAX {
             return;
         }
         if self.0.len() == DELTAS_MAX {
@@ -60,12 +60,4 @@ impl Recent {
 
 fn touches(delta: &Delta, cell: &Cell) -> bool {
     delta.sweep.is_some() || delta.edits.iter().any(|edit| edit.cell == *cell)
-}
-
-fn bytes_of(delta: &Delta) -> usize {
-    let payload = |payload: &causal::Payload| match payload {
-        causal::Payload::Plain(bytes) => bytes.len(),
-        causal::Payload::Increment(_) => 16,
-    };
-    delta.edits.iter().map(|edit| edit.cell.key.name.len() + edit.add.as_ref().map_or(0, payload)).sum()
 }

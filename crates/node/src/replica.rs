@@ -1,12 +1,14 @@
 //! One replica of one partition, on storage: the causal map with its rows, sums and recent operations.
 //!
-//! Every change to a partition on this node goes through here, and every one of them is [`Map::apply`] or
-//! [`Map::mend`]: there is no other way to write a row.
+//! Every change to a partition on this node goes through here, and every one of them is the merge of [`Map`]: an operation
+//! is applied, a cell is mended, an exchange brings cells (`exchange`). Only a replica that has lost something rewrites
+//! what it knows ([`Replica::quarantine`]), and one that has handed over what it kept for others drops it (`lent`).
 //!
 //! Invariants, kept by [`Replica::check`]:
 //! 1. The shares of all actors add up to the map's digest and to the number of keys.
 //! 2. What is stored is what is in memory: a batch holds a row's change, its actor's context and what is early together.
 
+use crate::hints::Hints;
 use crate::leaves::{Awaited, Leaves, Sums};
 use crate::lessons::Lessons;
 use crate::meta::{Condition, META_VERSION, Share, encode_context, encode_sweeps, encode_taken};
@@ -18,13 +20,16 @@ use crate::snapshot::Snapshot;
 use bytes::Bytes;
 use causal::codec::Malformed;
 use causal::context::Intervals;
-use causal::map::{Applied, Knowledge, Map, Rows};
+use causal::map::{Applied, Knowledge, Map};
 use causal::{Actor, Cell, Context, Delta, Dot, Early, Entries, Payload, string};
 use placement::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Commit;
 use wire::peer::exchange::State;
 use wire::peer::{Found, Shown, Ticket};
+
+mod exchange;
+mod lent;
 
 /// One replica of one partition.
 #[derive(Debug, Default)]
@@ -37,10 +42,14 @@ pub(crate) struct Replica {
     snapshots: BTreeMap<(NodeId, Ticket), Snapshot>,
     /// What an exchange that is open has still to bring.
     awaited: Option<Awaited>,
+    /// What it notes where this node is no owner and stands in for some.
+    hints: Option<Hints>,
     /// From whom it has learned what they know, while it is learning what it has lost.
     learning: Option<Lessons>,
-    /// How many operations were made here since the start.
+    /// How many operations were made here since the start, or since something was dropped.
     made: u64,
+    /// How often it has lost something, or dropped what it kept for others.
+    forgotten: u32,
     /// What the row of early sweeps holds: it is written when it changes, and not with every operation.
     stored_sweeps: Bytes,
 }
@@ -152,13 +161,15 @@ impl Replica {
         if is_early { everything(shelf.store) } else { shelf.after }
     }
 
-    /// Applies one operation and tells the commit that makes it durable.
+    /// Applies one operation and tells the commit that makes it durable; notes that it has come, where somebody may ask.
     pub(crate) fn apply(
         &mut self,
         delta: &Delta,
+        lately: Option<While>,
         shelf: &mut Shelf<'_>,
     ) -> Result<(Applied, Commit), RowError> {
         self.keep_cells(delta, shelf)?;
+        let is_new = lately.is_some() && !self.runs_ahead_with(delta, shelf)?;
         let before = self.map.digest();
         let come = self.removal_rows(delta.dot, shelf.partition);
         let noted = self.noted_cells(delta);
@@ -170,15 +181,29 @@ impl Replica {
         come.into_iter().for_each(|row| shelf.store.delete(row));
         noted.into_iter().for_each(|cell| self.store_taken(cell, shelf));
         self.store_removals(delta, shelf);
+        self.note_leaves(delta, shelf);
         self.store_sums(delta.dot.actor, before, shelf);
+        if delta.edits.iter().any(|edit| is_new && matches!(edit.add, Some(Payload::Plain(_)))) {
+            lately.into_iter().for_each(|lately| self.lately.note(lately, delta.dot));
+        }
         Ok((applied, shelf.store.open_commit()))
     }
 
-    /// Keeps an operation that was just applied, for owners that turn out to have missed it.
-    pub(crate) fn keep(&mut self, delta: Delta, lately: While) {
-        if delta.edits.iter().any(|edit| matches!(edit.add, Some(Payload::Plain(_)))) {
-            self.lately.note(lately, delta.dot);
+    /// Whether a cell holds already what an operation adds to it: then it has come before, and perhaps in an earlier start.
+    fn runs_ahead_with(&self, delta: &Delta, shelf: &mut Shelf<'_>) -> Result<bool, RowError> {
+        if !self.map.is_ahead() {
+            return Ok(false);
         }
+        for edit in &delta.edits {
+            if shelf.see(&edit.cell)?.entries.get(delta.dot).is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Keeps an operation that was just applied, for owners that turn out to have missed it.
+    pub(crate) fn keep(&mut self, delta: Delta) {
         self.recent.push(delta);
     }
 
@@ -214,82 +239,6 @@ impl Replica {
         Ok(shelf.store.open_commit())
     }
 
-    // Taking from a peer.
-
-    /// Opens an exchange with the snapshot of a peer.
-    pub(crate) fn begin(
-        &mut self,
-        theirs: &Knowledge,
-        own_actor: Actor,
-        shelf: &mut Shelf<'_>,
-    ) -> Result<(), RowError> {
-        let is_open = !self.snapshots.is_empty();
-        for sweep in theirs.early.sweeps().filter(|_| is_open) {
-            // Only what it takes out is kept: to give the snapshots up would have two that take from each other never end.
-            for cell in shelf.cells(sweep.scope)? {
-                if shelf.see(&cell)?.entries.dots().any(|dot| sweep.seen.contains(dot)) {
-                    self.keep_cell(&cell, shelf)?;
-                }
-            }
-        }
-        let single = theirs.early.single().map(|(cell, _)| cell);
-        let cells = single.chain(theirs.early.taken().map(|(cell, _)| cell));
-        cells.into_iter().try_for_each(|cell| self.keep_cell(cell, shelf))?;
-        self.keep_waiting(shelf)?;
-        self.changing(own_actor, shelf, |map, shelf| map.begin(theirs, shelf))?;
-        self.awaited = Some(Awaited::default());
-        Ok(())
-    }
-
-    /// What the open exchange has still to bring.
-    pub(crate) fn awaited(&mut self) -> Option<&mut Awaited> {
-        self.awaited.as_mut()
-    }
-
-    /// Takes one cell of the snapshot.
-    pub(crate) fn take(
-        &mut self,
-        cell: &Cell,
-        theirs: &Entries,
-        knowledge: &Knowledge,
-        own_actor: Actor,
-        shelf: &mut Shelf<'_>,
-    ) -> Result<(), RowError> {
-        self.keep_cell(cell, shelf)?;
-        let before = self.map.digest();
-        self.map.take(cell, theirs, knowledge, shelf)?;
-        self.store_sums(own_actor, before, shelf);
-        Ok(())
-    }
-
-    /// Ends the exchange with `from`, everything taken; it may be whole again by that.
-    pub(crate) fn finish(
-        &mut self,
-        theirs: &Knowledge,
-        (from, is_whole, owners): (NodeId, bool, usize),
-        own_actor: Actor,
-        shelf: &mut Shelf<'_>,
-    ) -> Result<Commit, RowError> {
-        self.keep_waiting(shelf)?;
-        self.awaited = None;
-        self.changing(own_actor, shelf, |map, shelf| map.finish(theirs, shelf))?;
-        if let Some(learning) = &mut self.learning {
-            learning.note(from, is_whole);
-            if learning.is_done(owners) {
-                self.learning = None;
-                self.store_condition(shelf);
-            }
-        }
-        Ok(everything(shelf.store))
-    }
-
-    /// Gives an exchange up.
-    pub(crate) fn abandon(&mut self, own_actor: Actor, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
-        self.keep_waiting(shelf)?;
-        self.awaited = None;
-        self.changing(own_actor, shelf, |map, shelf| map.abandon(shelf))
-    }
-
     /// Changes the map as a whole and stores whatever that has changed.
     fn changing(
         &mut self,
@@ -321,43 +270,6 @@ impl Replica {
         done
     }
 
-    /// Whether everything that it holds is said by its context again: a peer holds the same by the same operations.
-    pub(crate) fn agreed(&mut self, is_ahead_there: bool, shelf: &mut Shelf<'_>) {
-        if !is_ahead_there && self.map.agrees() {
-            self.store_condition(shelf);
-        }
-    }
-
-    // Being taken from.
-
-    /// Keeps a snapshot for a taker, in the place of an earlier one of the same.
-    pub(crate) fn open(&mut self, by: (NodeId, Ticket), taker: Context, now_ms: u64) {
-        self.snapshots.retain(|(node, _), _| *node != by.0);
-        self.snapshots.insert(by, Snapshot::new(self.map.knowledge().clone(), taker, now_ms));
-    }
-
-    /// The snapshot of a taker.
-    pub(crate) fn snapshot(&mut self, by: (NodeId, Ticket), now_ms: u64) -> Option<&Snapshot> {
-        let snapshot = self.snapshots.get_mut(&by)?;
-        snapshot.used_at = now_ms;
-        Some(snapshot)
-    }
-
-    /// Lets a snapshot go.
-    pub(crate) fn close(&mut self, by: (NodeId, Ticket)) {
-        self.snapshots.remove(&by);
-    }
-
-    /// Whether somebody takes from it.
-    pub(crate) fn is_snapshot_open(&self) -> bool {
-        !self.snapshots.is_empty()
-    }
-
-    /// Lets those snapshots go for which nobody has asked since.
-    pub(crate) fn close_unused(&mut self, since_ms: u64) {
-        self.snapshots.retain(|_, snapshot| snapshot.used_at >= since_ms);
-    }
-
     /// The Merkle tree.
     pub(crate) fn leaves(&mut self) -> &mut Leaves {
         &mut self.leaves
@@ -368,43 +280,11 @@ impl Replica {
         self.leaves.sums(chunk, shelf).copied()
     }
 
-    fn keep_cells(&mut self, delta: &Delta, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
-        if self.snapshots.is_empty() || self.map.context().contains(delta.dot) {
-            return Ok(());
-        }
-        if delta.sweep.is_some() {
-            self.snapshots.clear();
-        }
-        delta.edits.iter().try_for_each(|edit| self.keep_cell(&edit.cell, shelf))
-    }
-
-    /// The same for the operations that wait until an exchange is over.
-    fn keep_waiting(&mut self, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
-        if self.snapshots.is_empty() {
-            return Ok(());
-        }
-        let waiting: Vec<Delta> = self.map.waiting().to_vec();
-        waiting.iter().try_for_each(|delta| self.keep_cells(delta, shelf))
-    }
-
-    /// Keeps a cell that is about to change for the snapshots that are open.
-    fn keep_cell(&mut self, cell: &Cell, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
-        if self.snapshots.is_empty() {
-            return Ok(());
-        }
-        let leaf = shelf.leaf(cell);
-        let sum = self.leaves.sums(leaf.chunk(), shelf)?[leaf.number()];
-        let entries = shelf.see(cell)?.entries;
-        self.snapshots.retain(|_, snapshot| snapshot.keep(leaf, sum, cell, &entries));
-        Ok(())
-    }
-
     // Having lost something.
 
     /// Forgets what it has applied, for it cannot be sure of it: its rows stay, as they may be the only copy of
     /// something, but for those that cannot be read. It counts for no quorum until it has learned from enough others.
     pub(crate) fn quarantine(&mut self, own_actor: Actor, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
-        let made = self.made.max(self.map.context().of(own_actor).map_or(0, Intervals::greatest));
         let rows = shelf.salvage()?;
         let known = self.map.knowledge().context.actors().map(|(actor, _)| actor);
         for actor in known.chain(self.shares.keys().copied()) {
@@ -417,15 +297,30 @@ impl Replica {
                 share.digest = share.digest.wrapping_add(entry.fingerprint(cell));
             }
         }
-        let early = self.map.knowledge().early.clone();
+        // What was removed early has been removed by something that may be among what is lost.
+        self.drop_early(shelf);
         let digest = share.digest;
-        let map = Map::restore(Knowledge { early, context: Context::default() }, digest, true);
-        let (shares, leaves) = (BTreeMap::from([(own_actor, share)]), self.leaves.forgotten(shelf));
-        let learning = Some(Lessons::default());
-        *self = Self { map, shares, leaves, learning, made, ..Self::default() };
+        let map = Map::restore(Knowledge::default(), digest, true);
+        let (shares, leaves) = (BTreeMap::from([(own_actor, share)]), Leaves::forgotten(shelf));
+        let mut hints = self.hints.take();
+        let leaves_left = rows.iter().map(|(cell, _)| shelf.leaf(cell));
+        hints.iter_mut().for_each(|hints| leaves_left.clone().for_each(|leaf| hints.tell(leaf)));
+        // Who stands in votes for nothing, and so has nothing to learn for it.
+        let learning = hints.is_none().then(Lessons::default);
+        let forgotten = self.forgotten + 1;
+        let lately = std::mem::take(&mut self.lately);
+        *self = Self { map, shares, leaves, learning, forgotten, hints, lately, ..Self::default() };
         shelf.keys.clear();
         self.store_sums(own_actor, digest, shelf);
         Ok(())
+    }
+
+    /// Deletes the rows of what is early.
+    fn drop_early(&self, shelf: &mut Shelf<'_>) {
+        let early = &self.map.knowledge().early;
+        let single = early.single().map(|(cell, dot)| removal_row(shelf.partition, cell, *dot));
+        let taken = early.taken().map(|(cell, _)| taken_row(shelf.partition, cell));
+        single.chain(taken).for_each(|row| shelf.store.delete(row));
     }
 
     /// The invariants at the head of this file, given every row.
@@ -479,6 +374,7 @@ impl Replica {
         }
         let value = encode_context(self.map.context().of(actor), share);
         shelf.store.put(context_row(shelf.partition, actor), value);
+        self.store_hints(shelf);
         self.leaves.note(shelf);
         self.store_condition(shelf);
     }

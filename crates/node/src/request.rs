@@ -1,7 +1,8 @@
-//! A client's request from the moment it comes in until somebody works on it: place it, pass it on at most once.
+//! A client's request from the moment it comes in until somebody works on it: place it, or pass it on. Who has it from
+//! another passes it on only where it has lost something itself, or is no owner and sees more of them than the other did.
 //!
 //! ```text
-//!            ┌ not an owner, not passed on yet ─▶ forward, to an owner
+//!            ┌ not an owner (nor who stands in for one, where those count) ─▶ forward, to an owner
 //! accept ────┼ a read-modify-write, not at home ─▶ forward, to the first live owner
 //!            └ otherwise ─▶ coordinate: read, write, or read and then write
 //! ```
@@ -9,12 +10,13 @@
 use crate::evaluate;
 use crate::forward;
 use crate::list;
+use crate::preference;
 use crate::queue;
 use crate::read;
 use crate::replica::Replica;
 use crate::siblings;
 use crate::state::{Node, Turn};
-use crate::task::{askable, finish, no_quorum, refuse};
+use crate::task::{finish, is_reachable, no_quorum, refuse};
 use crate::work::{Kind, Origin, Plan, Purpose, Task};
 use crate::write;
 use bytes::Bytes;
@@ -46,30 +48,34 @@ pub(crate) fn accept(
     if let Err(fault) = admit(node, turn, partition, kind) {
         return refuse(node, turn, task, fault);
     }
-    let me = node.identity.node;
+    place(node, turn, task, kind, request);
+}
+
+/// Has somebody work on a request: this node, or one that it is passed on to. A read that got no answer there is placed
+/// once more.
+pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, task: Task, kind: Kind, request: Request) {
+    let (me, partition) = (node.identity.node, task.partition);
     let owners = node.layout.owners(partition);
     let is_learning = node.replicas.get(&partition).is_some_and(Replica::is_learning);
-    let is_owner = owners.contains(&me) && !is_learning;
+    let is_client = matches!(task.origin, Origin::Client(_));
+    let sloppy = preference::sloppy(node, partition, task.level);
+    // Who stands in has few keys: it is not asked to list or count them while any owner can be.
+    let lists = matches!(request.job, Job::Count { .. } | Job::List { .. });
+    let is_up = |owner: &NodeId| is_reachable(node, *owner);
+    let sloppy = sloppy.filter(|_| !lists || !owners.iter().any(is_up));
+    let stands_in = sloppy.as_ref().is_some_and(|healthy| healthy.contains(&me) || !is_client);
+    let acts = stands_in || (owners.contains(&me) && !is_learning);
     let place = |owner: &NodeId| owners.iter().position(|other| other == owner);
-    let first_live = askable(node, partition).find(|owner| match origin {
-        _ if !is_learning => true,
-        Origin::Client(_) => *owner != me,
-        // Only one behind this one, where it was passed on: so it goes round no circle.
-        Origin::Peer(..) => place(owner) > place(&me),
+    let first_live = preference::askable(node, partition, sloppy.as_deref()).find(|other| match *other {
+        other if other == me => acts,
+        // Only to one behind this one, where it was passed on because of a loss: so it goes round no circle.
+        other => is_client || !is_learning || place(&other) > place(&me),
     });
-    let stays = match (origin, kind) {
-        (Origin::Client(_), Kind::Update) => first_live == Some(me),
-        _ => is_owner,
-    };
-    match (stays, origin, first_live) {
-        (true, _, _) => coordinate(node, turn, task, kind, request.job),
-        (false, Origin::Client(_), Some(owner)) => {
-            forward::pass(node, turn, task, kind, owner, request);
-        }
-        (false, Origin::Peer(..), Some(owner)) if is_learning => {
-            forward::pass(node, turn, task, kind, owner, request);
-        }
-        (false, _, _) => {
+    let is_at_home = kind != Kind::Update || !is_client || first_live == Some(me);
+    match first_live {
+        _ if acts && is_at_home => coordinate(node, turn, task, kind, request.job),
+        Some(owner) => forward::pass(node, turn, task, kind, owner, request),
+        None => {
             let fault = no_quorum(node, &task, kind);
             refuse(node, turn, task, fault);
         }

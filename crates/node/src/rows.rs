@@ -6,6 +6,7 @@
 //! 'e' partition                                    early sweeps, and whether any row may run ahead
 //! 'r' partition actor n cell                       one early removal
 //! 't' partition cell                               what a cell that was taken from a peer need not wait for
+//! 'h' partition                                    what is noted where this node stands in for owners (`hints`)
 //! 'm' partition chunk                              the sums of 64 leaves, where nothing has changed since (`leaves`)
 //! ```
 //!
@@ -77,6 +78,8 @@ pub(crate) struct Shelf<'a> {
     pub(crate) keys: BTreeMap<u8, i64>,
     /// Where rows changed here, and by how much the sum of their entries' fingerprints did.
     pub(crate) changes: Vec<(Position, u64)>,
+    /// How many cells were read here in scans.
+    pub(crate) scanned: u64,
     /// The rows read here, so that writing one again need not find its place again.
     read: Vec<(Cell, Bytes, bool)>,
     /// Where each of them is, once they are many, as in a sweep.
@@ -95,6 +98,7 @@ impl<'a> Shelf<'a> {
             after: Commit::default(),
             keys,
             changes: Vec::new(),
+            scanned: 0,
             read: Vec::new(),
             places: BTreeMap::new(),
             seen: None,
@@ -156,7 +160,12 @@ impl<'a> Shelf<'a> {
 
     /// The leaf of a cell.
     pub(crate) fn leaf(&self, cell: &Cell) -> Leaf {
-        Leaf::of(self.keyspace, self.partition, self.keyspace.position(cell.key.database, &cell.key.name))
+        self.leaf_at(self.keyspace.position(cell.key.database, &cell.key.name))
+    }
+
+    /// The leaf of a position.
+    pub(crate) fn leaf_at(&self, position: Position) -> Leaf {
+        Leaf::of(self.keyspace, self.partition, position)
     }
 
     /// Every cell between two positions, both included, in their order.
@@ -174,6 +183,7 @@ impl<'a> Shelf<'a> {
                 all.push((decode_data_row(row)?, decode_entries(value)?));
             }
             if is_last {
+                self.scanned += all.len() as u64;
                 return Ok(all);
             }
         }

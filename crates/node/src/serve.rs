@@ -1,9 +1,10 @@
-//! What an owner does for a coordinator: apply, mend, and say what it holds.
+//! What an owner does for a coordinator, and whoever stands in for one: apply, mend, and say what it holds.
 //!
 //! Invariants:
 //! 1. An acknowledgement leaves when what it says is durable here, and says nothing about anywhere else.
 //! 2. What is shown to a reader is durable here before it is shown.
 
+use crate::handoff;
 use crate::replica::Replica;
 use crate::report;
 use crate::room::Room;
@@ -30,7 +31,8 @@ pub(crate) fn apply(
     deltas: Vec<Delta>,
     asker: Option<Hashes>,
 ) {
-    if !node.room.takes(&deltas) {
+    let bytes = deltas.iter().map(Delta::bytes_about).sum();
+    if !node.room.takes(&deltas) || !handoff::admits(node, turn.now.monotonic_ms, partition, bytes) {
         return acknowledge(node, turn, from, partition, ticket, Ok(Some(REFUSED)));
     }
     let edit = deltas.first().and_then(|delta| delta.edits.first());
@@ -105,9 +107,6 @@ fn acknowledge(
 
 fn apply_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, deltas: Vec<Delta>) -> Done {
     let mut after = Commit::default();
-    if !node.layout.owners(partition).contains(&node.identity.node) {
-        return Ok(Some((after, Verdict::Refused)));
-    }
     let lately = turn.lately(&node.options);
     for delta in deltas {
         if delta.stamp.is_too_far_ahead(turn.now.wall_ms) {
@@ -117,10 +116,10 @@ fn apply_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, delta
         observe(node, turn, &delta.stamp);
         let replica = node.replicas.entry(partition).or_default();
         let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-        let (applied, commit) = replica.apply(&delta, &mut shelf)?;
+        let (applied, commit) = replica.apply(&delta, Some(lately), &mut shelf)?;
         match applied {
             Applied::Deferred => return Ok(None),
-            Applied::Fresh => replica.keep(delta, lately),
+            Applied::Fresh => replica.keep(delta),
             Applied::Known => {}
         }
         after = after.max(commit);

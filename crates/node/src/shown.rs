@@ -34,9 +34,11 @@ impl Lately {
         while let Some((_, old)) = self.by_time.pop_front_if(|(at, _)| *at + memory_ms < now_ms) {
             self.shown.remove(&old);
         }
-        if self.shown.insert(dot, Shown::default()).is_none() {
+        // It may come twice, by a read and then by itself: it has been shown for all that.
+        self.shown.entry(dot).or_insert_with(|| {
             self.by_time.push_back((now_ms, dot));
-        }
+            Shown::default()
+        });
     }
 
     /// Notes that a reader was answered with a write.

@@ -7,6 +7,7 @@
 //! Invariant: what is read of a snapshot is what the replica held when it was opened.
 
 use crate::leaf::{FANOUT, Leaf};
+use crate::leaves::Sums;
 use causal::map::Knowledge;
 use causal::{Cell, Context, Entries};
 use std::collections::BTreeMap;
@@ -44,11 +45,11 @@ impl Snapshot {
     }
 
     /// The sums of the leaves of a chunk, from what they are now.
-    pub(crate) fn sums(&self, chunk: u8, mut now: [u64; FANOUT]) -> Vec<u64> {
+    pub(crate) fn sums(&self, chunk: u8, mut now: Sums) -> Sums {
         for (leaf, sum) in self.sums.range(Leaf::at(chunk, 0)..=Leaf::at(chunk, FANOUT - 1)) {
             now[leaf.number()] = *sum;
         }
-        now.to_vec()
+        now
     }
 
     /// The cells of a leaf, from what they are now.

@@ -4,19 +4,20 @@
 //! 1. Everything said of a snapshot is as it was when it was opened, and was durable here before it is said.
 //! 2. Nothing is remembered between two questions but the snapshot, so each may come twice.
 
-use crate::leaf::{CHUNKS, FANOUT, Leaf};
+use crate::hints::Hints;
+use crate::leaf::{CHUNKS, FANOUT, LEAVES, Leaf};
+use crate::leaves::{Sums, group_of, groups};
 use crate::replica::Replica;
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
+use causal::codec::Malformed;
 use causal::{Cell, Context, Entries};
 use placement::{NodeId, PartitionId};
-use wire::peer::exchange::{LeafCells, Step};
+use wire::peer::exchange::{ChunkSums, GROUPS, LeafCells, Step};
 use wire::peer::{Message, Ticket};
 
 /// About how many bytes of cells one answer has.
 const CELLS_BYTES_MAX: usize = 256 * 1024;
-/// How many leaves a partition has.
-const LEAVES: u16 = 4096;
 /// How many chunks are scanned for one question, where their sums are not known; then it is to be asked again.
 const SCANNED_CHUNKS_MAX: usize = 8;
 
@@ -30,6 +31,11 @@ pub(crate) fn asked(
     step: Step,
 ) {
     let by = (from, ticket);
+    let keeps = node.replicas.get(&partition).is_some_and(|replica| replica.hints().is_some());
+    if !keeps && !node.layout.owners(partition).contains(&node.identity.node) {
+        let step = Step::Gone;
+        return turn.send(node, from, partition, Message::Exchange { ticket, step });
+    }
     let answer = match step {
         Step::Open(taker) => open(node, turn, partition, by, taker),
         Step::Descend(chunks) => descend(node, turn, partition, by, &chunks),
@@ -64,10 +70,16 @@ fn open(
     if node.sync.given.get(&(partition, by.0)) == Some(&by.1) {
         return Ok(Step::Gone);
     }
+    if replica.hints().is_some() {
+        replica.open(by, taker, turn.now.monotonic_ms);
+        node.sync.given.insert((partition, by.0), by.1);
+        return opened(replica, by, &mut shelf, turn.now.monotonic_ms);
+    }
     let unknown = replica.leaves().unknown(&mut shelf);
     for chunk in unknown.iter().take(SCANNED_CHUNKS_MAX) {
         replica.leaves().sums(*chunk, &mut shelf)?;
     }
+    node.sync.read += shelf.scanned;
     if unknown.len() > SCANNED_CHUNKS_MAX {
         return Ok(Step::Later);
     }
@@ -83,6 +95,10 @@ fn opened(
     shelf: &mut Shelf<'_>,
     now_ms: u64,
 ) -> Result<Step, RowError> {
+    if let Some(leaves) = replica.hints().map(Hints::leaves) {
+        let Some(snapshot) = replica.snapshot(by, now_ms) else { return Ok(Step::Gone) };
+        return Ok(Step::Lent { knowledge: Box::new(snapshot.knowledge.clone()), leaves });
+    }
     let mut chunks = Vec::with_capacity(FANOUT);
     for chunk in CHUNKS {
         let now = replica.sums(chunk, shelf)?;
@@ -99,17 +115,36 @@ fn descend(
     turn: &mut Turn<'_>,
     partition: PartitionId,
     by: (NodeId, Ticket),
-    chunks: &[u8],
+    chunks: &[(u8, [u64; GROUPS])],
 ) -> Result<Step, RowError> {
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     let mut found = Vec::new();
-    for chunk in chunks.iter().filter(|chunk| usize::from(**chunk) < FANOUT) {
+    for (chunk, theirs) in chunks.iter().filter(|(chunk, _)| usize::from(*chunk) < FANOUT) {
         let now = replica.sums(*chunk, &mut shelf)?;
         let Some(snapshot) = replica.snapshot(by, turn.now.monotonic_ms) else { return Ok(Step::Gone) };
-        found.push((*chunk, snapshot.sums(*chunk, now)));
+        found.push(differing(*chunk, snapshot.sums(*chunk, now), theirs));
     }
+    node.sync.read += shelf.scanned;
     Ok(Step::Leaves(found))
+}
+
+/// What a taker needs of a chunk's sums, who has these for its groups.
+fn differing(chunk: u8, mut sums: Sums, theirs: &[u64; GROUPS]) -> ChunkSums {
+    let pairs = groups(&sums).into_iter().zip(theirs);
+    let groups = pairs.rev().fold(0u8, |bits, (mine, theirs)| bits << 1 | u8::from(mine != *theirs));
+    for (number, sum) in sums.iter_mut().enumerate() {
+        if groups >> group_of(number) & 1 == 0 {
+            *sum = 0;
+        }
+    }
+    let asked = theirs.iter().fold(0u64, |total, sum| total.wrapping_add(*sum));
+    ChunkSums { chunk, asked, groups, sums: sums.to_vec() }
+}
+
+fn sum_of(cells: &[(Cell, Entries)]) -> u64 {
+    let entries = cells.iter().flat_map(|(cell, entries)| entries.iter().map(move |entry| (cell, entry)));
+    entries.fold(0u64, |sum, (cell, entry)| sum.wrapping_add(entry.fingerprint(cell)))
 }
 
 fn take(
@@ -121,21 +156,26 @@ fn take(
 ) -> Result<Step, RowError> {
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-    let Some(snapshot) = replica.snapshot(by, turn.now.monotonic_ms) else { return Ok(Step::Gone) };
-    let (mut parts, mut bytes, mut read) = (Vec::new(), 0, 0);
+    let (mut parts, mut bytes) = (Vec::new(), 0);
     let mut more = None;
     for (at, leaf) in leaves.iter().enumerate() {
         let leaf = Leaf(leaf % LEAVES);
         let skip = if at == 0 { usize::try_from(skip).unwrap_or(usize::MAX) } else { 0 };
+        let sum = replica.sums(leaf.chunk(), &mut shelf)?[leaf.number()];
         let now = shelf.between(leaf.range(shelf.keyspace, partition))?;
+        if sum_of(&now) != sum {
+            // A taker would hear that what was lost in silence was removed.
+            return Err(Malformed { what: "rows of a leaf: they do not add up to its sum" }.into());
+        }
+        let Some(snapshot) = replica.snapshot(by, turn.now.monotonic_ms) else { return Ok(Step::Gone) };
         let cells = snapshot.cells(leaf, now);
-        read += cells.len() as u64;
         let is_news = |entries: &Entries| entries.dots().any(|dot| !snapshot.taker.contains(dot));
         let mut part = LeafCells { leaf: leaf.0, ..LeafCells::default() };
         if skip == 0 {
             let sums = cells.iter().flat_map(|(cell, entries)| entries.iter().map(|e| e.fingerprint(cell)));
             let mut sums: Vec<u64> = sums.collect();
             sums.sort_unstable();
+            bytes += sums.len() * size_of::<u64>();
             part.fingerprints = Some(sums);
         }
         let news: Vec<(Cell, Entries)> = cells.into_iter().filter(|(_, entries)| is_news(entries)).collect();
@@ -157,6 +197,6 @@ fn take(
             break;
         }
     }
-    node.sync.read += read;
+    node.sync.read += shelf.scanned;
     Ok(Step::Cells { leaves: parts, more })
 }

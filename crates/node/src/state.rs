@@ -1,9 +1,11 @@
 //! The node: what it owns. There is no logic here; `dispatch` tells which file each event goes to.
 //!
 //! Invariants, kept by [`Node::check`]:
-//! 1. There is a replica for exactly those partitions of its shard that the layout gives it.
+//! 1. There are replicas of partitions of its shard alone: of those that the layout gives it, and of those of which it
+//!    keeps something for others.
 //! 2. Every replica's sums are those of its rows.
 
+use crate::debts::Debts;
 use crate::event::{Action, Now, Outbox};
 use crate::heard::Heard;
 use crate::membership::{Membership, Sighting, Speaker};
@@ -39,6 +41,10 @@ pub struct Options {
     pub exchanges_max: usize,
     /// How many bytes may be taken from other owners each second, about.
     pub exchange_bytes_per_second: u64,
+    /// How many bytes of operations may be kept for owners that are down, about.
+    pub handoff_bytes_max: u64,
+    /// How many rows are dropped at a time once their owners have them.
+    pub handoff_drops_rows: usize,
     /// How long after one chunk of a partition (a 64th of it) the next is read and checked.
     pub scrub_chunk_ms: u64,
     /// Which shard of its process this is, and how many there are: a partition is one's whose number leaves that rest.
@@ -56,6 +62,8 @@ impl Default for Options {
             compare_every_ms: 10_000,
             exchanges_max: 16,
             exchange_bytes_per_second: 32 * 1024 * 1024,
+            handoff_bytes_max: 1024 * 1024 * 1024,
+            handoff_drops_rows: 1024,
             scrub_chunk_ms: 100,
             shard: (0, 1),
             speaker: None,
@@ -95,6 +103,7 @@ pub struct Node {
     pub(crate) heard: Heard,
     pub(crate) links: BTreeSet<NodeId>,
     pub(crate) sync: Sync,
+    pub(crate) debts: Debts,
     pub(crate) scrub: Scrub,
     /// Partitions of which something could not be read in this event.
     pub(crate) damaged: BTreeSet<PartitionId>,
@@ -198,7 +207,7 @@ impl Node {
         let visit = self.pending.next_visit().unwrap_or(u64::MAX);
         let look = self.membership.as_ref().map_or(u64::MAX, Membership::next_look);
         let sync = self.sync.due(self.options.compare_every_ms < u64::MAX);
-        Some(visit.min(look).min(sync)).filter(|due| *due < u64::MAX)
+        Some(visit.min(look).min(sync).min(self.debts.due())).filter(|due| *due < u64::MAX)
     }
 
     /// Every member as this node sees it, where it speaks for its process.
@@ -223,9 +232,10 @@ impl Node {
         self.pending.len()
     }
 
-    /// The keys of a database in all partitions that are kept here.
+    /// The keys of a database in all partitions that this node owns.
     pub fn keys(&self, database: u8) -> i64 {
-        self.replicas.values().map(|replica| replica.keys(database)).sum()
+        let kept = self.mine.iter().filter_map(|partition| self.replicas.get(partition));
+        kept.map(|replica| replica.keys(database)).sum()
     }
 
     /// Each replica's context, digest, and whether some row may run ahead of the context.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! the node of partition 0     membership ─▶ Action::Health ─▶ to every node of the process
-//! every node                  Event::Health ─▶ whom to ask first (`task::askable`), and reads that wait move on
+//! every node                  Event::Health ─▶ whom to ask first (`preference::askable`), and reads that wait move on
 //! ```
 //!
 //! Not how it is found out: that is `membership`. A link that is down is another thing, known at once and to each node
@@ -16,7 +16,7 @@ use crate::event::Action;
 use crate::membership::Deed;
 use crate::state::{Node, Turn};
 use crate::work::Work;
-use crate::{forward, read};
+use crate::{forward, read, request};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::Message;
@@ -70,7 +70,11 @@ pub(crate) fn trust(node: &mut Node, turn: &mut Turn<'_>, peer: NodeId, is_trust
     for ticket in node.pending.tickets() {
         match node.pending.take(ticket) {
             Some(Work::Read(read)) => read::suspected(node, turn, ticket, read, peer),
-            Some(Work::Passed(passed)) => forward::suspected(node, turn, ticket, passed, peer),
+            Some(Work::Passed(passed)) => {
+                if let Some(passed) = forward::suspected(node, ticket, passed, peer) {
+                    request::place(node, turn, passed.task, passed.kind, passed.request);
+                }
+            }
             Some(other @ Work::Write(_)) => node.pending.put_back(ticket, other),
             None => {}
         }

@@ -3,8 +3,11 @@
 //! Invariant: a row that cannot be read ends the opening. A replica that has forgotten what it applied would take
 //! removed entries for news.
 
+use crate::hints::Hints;
 use crate::meta::{Condition, META_VERSION, Share, decode_context, decode_sweeps, decode_taken};
-use crate::meta_names::{Space, decode_context_row, decode_removal_row, decode_sweeps_row, decode_taken_row};
+use crate::meta_names::{
+    Space, decode_context_row, decode_hints_row, decode_removal_row, decode_sweeps_row, decode_taken_row,
+};
 use crate::replica::Replica;
 use crate::rows::{RowError, SCAN_ROWS, Storage};
 use bytes::Bytes;
@@ -20,6 +23,7 @@ struct Parts {
     contexts: Vec<(Actor, Intervals, Share)>,
     early: Early,
     condition: Condition,
+    hints: Option<Hints>,
 }
 
 /// Every replica of which anything is stored.
@@ -50,7 +54,13 @@ pub(crate) fn replicas(store: &mut Storage) -> Result<BTreeMap<PartitionId, Repl
         parts.entry(partition).or_default().early.insert_taken(&cell, &decode_taken(value)?);
         Ok(())
     })?;
-    let restore = |Parts { contexts, early, condition }| Replica::restore(contexts, early, condition);
+    each(store, Space::Hints.range(), |row, value| {
+        parts.entry(decode_hints_row(row)?).or_default().hints = Some(Hints::decode(value)?);
+        Ok(())
+    })?;
+    let restore = |Parts { contexts, early, condition, hints }| {
+        Replica::restore(contexts, early, condition).with_hints(hints)
+    };
     Ok(parts.into_iter().map(|(partition, parts)| (partition, restore(parts))).collect())
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct View {
     pub(crate) missing: Context,
     /// Whether it held the same.
     pub(crate) is_same: bool,
+    /// Whether it had lost something, and counted for no quorum.
+    pub(crate) is_learning: bool,
     /// What it was compared with last, and under which ticket.
     pub(crate) asked: Option<(Ticket, Hashes)>,
 }
@@ -45,7 +47,7 @@ pub struct SyncFigures {
     pub cells: u64,
     /// Bytes of them and of what was compared, about.
     pub bytes: u64,
-    /// Cells read here to compare them.
+    /// Cells read here to compare them, and to know their sums.
     pub read: u64,
     /// How often everything stored was read and checked.
     pub scrubs: u64,
@@ -89,8 +91,10 @@ pub(crate) struct Sync {
     /// When the next partitions are compared, and from which on.
     pub(crate) compare_at: u64,
     pub(crate) cursor: u16,
-    /// Until when they are compared in haste.
-    pub(crate) hurry_until: u64,
+    /// When partitions were compared last.
+    pub(crate) compared_at: u64,
+    /// How many partitions are still to be compared in haste.
+    pub(crate) hurried: usize,
     /// Exchanges that are to be opened once there are fewer.
     pub(crate) wanted: BTreeSet<(PartitionId, NodeId)>,
     /// Partitions to be compared again sooner, and when.
@@ -126,8 +130,8 @@ impl Sync {
     pub(crate) fn due(&self, compares: bool) -> u64 {
         let again = self.again.first().map_or(u64::MAX, |(at, _)| *at);
         let asked = self.takes.values().map(|take| take.ask_at).min().unwrap_or(u64::MAX);
-        let compare_at = if compares { self.compare_at } else { u64::MAX };
-        compare_at.min(again).min(asked)
+        let compared = if compares { self.compare_at.min(again) } else { u64::MAX };
+        compared.min(asked)
     }
 
     /// Has the throttle pay for some bytes, from now on.

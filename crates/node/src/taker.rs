@@ -1,11 +1,13 @@
-//! Taking from another owner what this one lacks: one exchange, from its opening to its end.
+//! Taking from another owner, or from whoever stands in for one, what this one lacks: one exchange, from its opening to its
+//! end.
 //!
 //! ```text
 //! begin     ask for a snapshot
-//! opened    take over what it knows to be gone; compare the sums of chunks
-//! leaves    compare the sums of leaves of those that differ
+//! opened    compare the sums of chunks
+//! lent      ... or take all leaves that it names
+//! leaves    compare the sums of leaves of those that differ, group by group
 //! cells     take the cells of those that differ, leaf by leaf
-//! finish    unite the contexts
+//! finish    take over what it knows to be gone, and unite the contexts
 //! ```
 //!
 //! One question is under way at a time, and the next waits until the throttle lets it. An exchange that gets no answer for
@@ -15,7 +17,8 @@
 //! 1. Contexts are united only when every leaf that differed was taken.
 //! 2. An exchange is of one snapshot; if that is gone, it is given up.
 
-use crate::leaf::{FANOUT, Leaf};
+use crate::leaf::{FANOUT, LEAVES, Leaf};
+use crate::leaves::{Sums, group_of, groups};
 use crate::replica::Replica;
 use crate::room::Room;
 use crate::rows::{RowError, Shelf};
@@ -24,14 +27,15 @@ use crate::sync::{AGAIN_MS, Take};
 use causal::map::Knowledge;
 use causal::{Cell, Entries};
 use placement::{NodeId, PartitionId};
-use std::collections::{BTreeMap, BTreeSet};
-use wire::peer::exchange::{LeafCells, Step};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use wire::peer::exchange::{ChunkSums, GROUPS, LeafCells, Step, TAKEN_LEAVES_MAX};
 use wire::peer::{Message, Ticket};
 
 /// How many chunks one question is about.
-const CHUNKS_AT_ONCE: usize = 8;
-/// How many leaves one question is about.
-const LEAVES_AT_ONCE: usize = 64;
+const CHUNKS_AT_ONCE: usize = FANOUT;
+/// How many leaves one question is about. Its answer has no more than a source sends at once; with too few, who has missed
+/// a lot waits for answers most of the time.
+const LEAVES_AT_ONCE: usize = TAKEN_LEAVES_MAX;
 /// An exchange without an answer for this time is given up, in milliseconds.
 const SILENCE_MS_MAX: u64 = 10_000;
 /// Bytes that a fingerprint or a sum takes on the wire.
@@ -120,7 +124,10 @@ pub(crate) fn answered(
             take.is_learning = is_learning;
             opened(node, turn, partition, knowledge, &chunks)
         }
-        (Step::Leaves(chunks), Some(Step::Descend(_))) => leaves(node, turn, partition, &chunks),
+        (Step::Lent { knowledge, leaves }, Some(Step::Open(_))) => {
+            lent(node, turn, partition, knowledge, leaves)
+        }
+        (Step::Leaves(chunks), Some(Step::Descend(asked))) => leaves(node, turn, partition, &asked, &chunks),
         (Step::Cells { leaves, more }, Some(Step::Take { .. })) => cells(node, turn, partition, leaves, more),
         (Step::Gone, _) => return abandon(node, turn, partition),
         (_, question) => {
@@ -152,9 +159,30 @@ fn opened(
     let pairs = (0u8..).zip(mine.iter().zip(chunks));
     let differ = pairs.filter(|(_, (mine, theirs))| mine != theirs).map(|(chunk, _)| chunk);
     replica.awaited().into_iter().for_each(|awaited| awaited.chunks = differ.clone().collect());
+    node.sync.read += shelf.scanned;
     let Some(take) = node.sync.takes.get_mut(&partition) else { return Ok(()) };
     take.knowledge = Some(knowledge);
     node.sync.pay(turn.now.monotonic_ms, chunks.len() * SUM_BYTES, node.options.exchange_bytes_per_second);
+    Ok(())
+}
+
+/// The snapshot of one that stands in is open: it tells by itself which leaves matter.
+fn lent(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    partition: PartitionId,
+    knowledge: Box<Knowledge>,
+    leaves: Vec<u16>,
+) -> Result<(), RowError> {
+    let replica = node.replicas.entry(partition).or_default();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    replica.begin(&knowledge, node.identity.actor, &mut shelf)?;
+    let leaves: VecDeque<u16> = leaves.into_iter().filter(|leaf| *leaf < LEAVES).collect();
+    replica.awaited().into_iter().for_each(|awaited| awaited.leaves.clone_from(&leaves));
+    if let Some(take) = node.sync.takes.get_mut(&partition) {
+        take.knowledge = Some(knowledge);
+    }
+    node.sync.pay(turn.now.monotonic_ms, leaves.len() * 2, node.options.exchange_bytes_per_second);
     Ok(())
 }
 
@@ -163,22 +191,39 @@ fn leaves(
     node: &mut Node,
     turn: &mut Turn<'_>,
     partition: PartitionId,
-    chunks: &[(u8, Vec<u64>)],
+    asked: &[(u8, [u64; GROUPS])],
+    chunks: &[ChunkSums],
 ) -> Result<(), RowError> {
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-    for (chunk, theirs) in chunks.iter().filter(|(chunk, _)| usize::from(*chunk) < FANOUT) {
-        let mine = replica.sums(*chunk, &mut shelf)?;
-        let pairs = mine.iter().zip(theirs).enumerate().filter(|(_, (mine, theirs))| mine != theirs);
+    for theirs in chunks.iter().filter(|theirs| usize::from(theirs.chunk) < FANOUT) {
+        let mine = replica.sums(theirs.chunk, &mut shelf)?;
         let Some(awaited) = replica.awaited() else { return Ok(()) };
-        if awaited.chunks.contains(chunk) {
-            awaited.leaves.extend(pairs.map(|(number, _)| Leaf::at(*chunk, number).0));
-            awaited.chunks.retain(|asked| asked != chunk);
+        let said = asked.iter().find(|(chunk, _)| *chunk == theirs.chunk);
+        if said.is_some_and(|(_, said)| is_of_now(theirs, said, &mine))
+            && awaited.chunks.contains(&theirs.chunk)
+        {
+            let differ = (0..FANOUT).filter(|leaf| {
+                theirs.groups >> group_of(*leaf) & 1 == 1 && theirs.sums.get(*leaf) != Some(&mine[*leaf])
+            });
+            awaited.leaves.extend(differ.map(|number| Leaf::at(theirs.chunk, number).0));
+            awaited.chunks.retain(|chunk| *chunk != theirs.chunk);
         }
     }
-    let bytes = chunks.len() * FANOUT * SUM_BYTES;
+    node.sync.read += shelf.scanned;
+    let sums = chunks.iter().flat_map(|theirs| &theirs.sums).filter(|sum| **sum != 0).count();
+    let bytes = (sums + chunks.len() * (1 + GROUPS)) * SUM_BYTES;
     node.sync.pay(turn.now.monotonic_ms, bytes, node.options.exchange_bytes_per_second);
     Ok(())
+}
+
+/// Whether an answer about a chunk is one to these sums of groups, and those that the source found equal are still what
+/// they were: otherwise the chunk is asked for again. What has changed meanwhile differs then, so that has an end.
+fn is_of_now(theirs: &ChunkSums, said: &[u64; GROUPS], mine: &Sums) -> bool {
+    let total = said.iter().fold(0u64, |total, sum| total.wrapping_add(*sum));
+    let mut pairs = groups(mine).into_iter().zip(said).enumerate();
+    theirs.asked == total
+        && pairs.all(|(group, (mine, said))| theirs.groups >> group & 1 == 1 || mine == *said)
 }
 
 /// Cells have come.
@@ -201,7 +246,7 @@ fn cells(
             break;
         }
         bytes += bytes_of(&part);
-        node.sync.read += drop_gone(replica, &part, knowledge, node.identity.actor, &mut shelf)?;
+        drop_gone(replica, &part, knowledge, node.identity.actor, &mut shelf)?;
         for (cell, theirs) in &part.cells {
             replica.take(cell, theirs, knowledge, node.identity.actor, &mut shelf)?;
             node.sync.cells += 1;
@@ -214,23 +259,23 @@ fn cells(
             awaited.leaves.pop_front();
         }
     }
+    node.sync.read += shelf.scanned;
     node.sync.pay(turn.now.monotonic_ms, bytes, node.options.exchange_bytes_per_second);
     Ok(())
 }
 
-/// Takes out what the source has applied and does not hold any more; tells how many cells were looked at.
+/// Takes out what the source has applied and does not hold any more.
 fn drop_gone(
     replica: &mut Replica,
     part: &LeafCells,
     knowledge: &Knowledge,
     own_actor: causal::Actor,
     shelf: &mut Shelf<'_>,
-) -> Result<u64, RowError> {
-    let Some(fingerprints) = &part.fingerprints else { return Ok(0) };
+) -> Result<(), RowError> {
+    let Some(fingerprints) = &part.fingerprints else { return Ok(()) };
     let there: BTreeSet<u64> = fingerprints.iter().copied().collect();
     let sent: BTreeMap<&Cell, &Entries> = part.cells.iter().map(|(cell, entries)| (cell, entries)).collect();
     let mine = shelf.between(Leaf(part.leaf).range(shelf.keyspace, shelf.partition))?;
-    let read = mine.len() as u64;
     for (cell, entries) in mine.into_iter().filter(|(cell, _)| !sent.contains_key(cell)) {
         let is_there = |entry: &&causal::Entry| there.contains(&entry.fingerprint(&cell));
         let theirs: Entries = entries.iter().filter(is_there).cloned().collect();
@@ -238,7 +283,7 @@ fn drop_gone(
             replica.take(&cell, &theirs, knowledge, own_actor, shelf)?;
         }
     }
-    Ok(read)
+    Ok(())
 }
 
 fn bytes_of(part: &LeafCells) -> usize {
@@ -248,35 +293,60 @@ fn bytes_of(part: &LeafCells) -> usize {
 
 /// Asks for what is next, or ends the exchange.
 fn go_on(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
+    let question = match next_question(node, turn, partition) {
+        Ok(Some(question)) => question,
+        Ok(None) => return finish(node, turn, partition),
+        Err(error) => {
+            node.note_damage(partition, &error);
+            return abandon(node, turn, partition);
+        }
+    };
     let free_at = node.sync.free_at();
     let Some(take) = node.sync.takes.get_mut(&partition) else { return };
-    let awaited = node.replicas.get_mut(&partition).and_then(Replica::awaited);
-    take.question = match awaited {
-        Some(awaited) if !awaited.leaves.is_empty() => {
-            let leaves = awaited.leaves.iter().copied().take(LEAVES_AT_ONCE).collect();
-            Some(Step::Take { leaves, skip: awaited.skip })
-        }
-        Some(awaited) if !awaited.chunks.is_empty() => {
-            Some(Step::Descend(awaited.chunks.iter().copied().take(CHUNKS_AT_ONCE).collect()))
-        }
-        _ => return finish(node, turn, partition),
-    };
+    take.question = Some(question);
     if free_at <= turn.now.monotonic_ms {
         return ask(node, turn, partition);
     }
     take.ask_at = free_at;
 }
 
+/// What is to be asked next, if anything is.
+fn next_question(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    partition: PartitionId,
+) -> Result<Option<Step>, RowError> {
+    let replica = node.replicas.entry(partition).or_default();
+    let Some(awaited) = replica.awaited() else { return Ok(None) };
+    if !awaited.leaves.is_empty() {
+        let leaves = awaited.leaves.iter().copied().take(LEAVES_AT_ONCE).collect();
+        return Ok(Some(Step::Take { leaves, skip: awaited.skip }));
+    }
+    let chunks: Vec<u8> = awaited.chunks.iter().copied().take(CHUNKS_AT_ONCE).collect();
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
+    let mut asked = Vec::with_capacity(chunks.len());
+    for chunk in chunks {
+        asked.push((chunk, groups(&replica.sums(chunk, &mut shelf)?)));
+    }
+    node.sync.read += shelf.scanned;
+    Ok((!asked.is_empty()).then_some(Step::Descend(asked)))
+}
+
 /// Every leaf that differed was taken.
 fn finish(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     let Some(take) = node.sync.takes.remove(&partition) else { return };
     let Some(knowledge) = take.knowledge else { return };
-    let owners = node.layout.owners(partition).len();
+    let owners = node.layout.owners(partition);
+    // Who stands in teaches nothing: what it knows is little.
+    let is_owner = owners.contains(&take.source);
+    let teacher = is_owner.then_some((take.source, !take.is_learning, owners.len()));
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-    let from = (take.source, !take.is_learning, owners);
-    match replica.finish(&knowledge, from, node.identity.actor, &mut shelf) {
-        Ok(_) => node.sync.finished += 1,
+    match replica.finish(&knowledge, teacher, node.identity.actor, &mut shelf) {
+        Ok(_) => {
+            node.sync.finished += 1;
+            node.debts.took(partition, take.source);
+        }
         Err(error) => {
             let _ = replica.abandon(node.identity.actor, &mut shelf);
             node.note_damage(partition, &error);

@@ -1,6 +1,7 @@
 //! How a task ends: with an answer, or with a refusal; and whom it can count on.
 
 use crate::event::Action;
+use crate::replica::Replica;
 use crate::state::{Node, Turn};
 use crate::work::{Kind, Origin, Task};
 use placement::{NodeId, PartitionId};
@@ -18,18 +19,12 @@ pub(crate) fn is_reachable(node: &Node, peer: NodeId) -> bool {
     is_live(node, peer) && !node.suspected.contains(&peer)
 }
 
-/// The owners that can be asked, in the order in which they should be: those that are suspected last. Suspicion may be
-/// wrong, so nothing is refused because of it.
-pub(crate) fn askable(node: &Node, partition: PartitionId) -> impl Iterator<Item = NodeId> + '_ {
-    let owners = || node.layout.owners(partition).iter().copied();
-    let suspected = owners().filter(|owner| is_live(node, *owner) && !is_reachable(node, *owner));
-    owners().filter(|owner| is_reachable(node, *owner)).chain(suspected)
-}
-
-/// The refusal for a request of which too few owners can be reached.
+/// The refusal for a request of which too few owners can be reached; of those that are learning, as far as this node
+/// knows, none counts.
 pub(crate) fn no_quorum(node: &Node, task: &Task, kind: Kind) -> Fault {
     let owners = node.layout.owners(task.partition);
-    let reachable = owners.iter().filter(|owner| is_live(node, **owner)).count();
+    let counts = |owner: &&NodeId| is_live(node, **owner) && !is_learning(node, task.partition, **owner);
+    let reachable = owners.iter().filter(counts).count();
     let (read, write) = (task.level.read(owners.len()), task.level.write(owners.len()));
     let needed = match kind {
         Kind::Read => read,
@@ -37,6 +32,14 @@ pub(crate) fn no_quorum(node: &Node, task: &Task, kind: Kind) -> Fault {
         Kind::Update => read.max(write),
     };
     Fault::NoQuorum { needed: number(needed), reachable: number(reachable) }
+}
+
+/// Whether an owner has lost something of a partition, as far as this node knows.
+pub(crate) fn is_learning(node: &Node, partition: PartitionId, owner: NodeId) -> bool {
+    if owner == node.identity.node {
+        return node.replicas.get(&partition).is_some_and(Replica::is_learning);
+    }
+    node.sync.views.get(&(partition, owner)).is_some_and(|view| view.is_learning)
 }
 
 /// A count of owners, for a fault.

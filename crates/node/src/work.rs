@@ -75,6 +75,13 @@ pub(crate) struct Plan {
     pub(crate) joined: Vec<(Task, Reply)>,
 }
 
+impl Plan {
+    /// About how many bytes its operation takes.
+    pub(crate) fn bytes_about(&self) -> usize {
+        self.edits.iter().map(Edit::bytes_about).sum()
+    }
+}
+
 /// A write that is not yet on enough owners.
 #[derive(Debug)]
 pub(crate) struct Write {
@@ -88,6 +95,8 @@ pub(crate) struct Write {
     pub(crate) after: Commit,
     pub(crate) tally: Tally,
     pub(crate) asker: Option<Hashes>,
+    /// The nodes that count in the place of owners, where the level is sloppy and too few of those can be reached.
+    pub(crate) sloppy: Option<Vec<NodeId>>,
     /// What owners hold beside it, or know of the cell, where they do not all hold it alone and know the same.
     pub(crate) beside: Option<Context>,
     /// Whether all owners are to be asked before it is ranked, and not W.
@@ -137,6 +146,8 @@ pub(crate) struct Read {
     /// What was held and known here when the others were asked, where some may have answered "the same" by the time
     /// that another differs.
     pub(crate) base: Option<Box<Report>>,
+    /// The nodes that are asked in the place of owners, where the level is sloppy and too few of those can be reached.
+    pub(crate) sloppy: Option<Vec<NodeId>>,
 }
 
 /// The owners that are behind and what they were sent.

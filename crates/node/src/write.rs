@@ -18,8 +18,12 @@
 //!    that its maker does not (`report`), says so with its acknowledgement, and W owners are brought to one state in
 //!    which the write is what is seen before the client hears of success. Once is enough, because what appears later
 //!    was concurrent.
-//! 3. An owner that counts for a delete or an increment holds nothing that its maker knew to be gone.
+//! 3. Where stand-ins count (`preference`) an acknowledged write is durable on a majority of the healthy nodes, of one alone
+//!    on that one, and promises no more than to be merged.
+//! 4. An owner that counts for a delete or an increment holds nothing that its maker knew to be gone.
 
+use crate::handoff;
+use crate::preference;
 use crate::replica::Replica;
 use crate::report::{self, View};
 use crate::rows::{RowError, Shelf, everything};
@@ -33,7 +37,11 @@ use std::collections::BTreeSet;
 use store::Commit;
 use wire::peer::exchange::Hashes;
 use wire::peer::{Message, Report, Shown, Ticket, Verdict};
-use wire::{Fault, Reply};
+use wire::{Fault, Level, Reply};
+
+mod sloppy;
+
+use sloppy::{count_healthy, count_without, is_short, sloppy_tally};
 
 /// How long a node whose clock was found to run ahead leaves writes to others, in milliseconds.
 const CLOCK_AHEAD_MS: u64 = 1_000;
@@ -58,7 +66,8 @@ pub(crate) fn change(
         return refuse_all(node, turn, task, joined, &Fault::Storage);
     };
     let after = shelf.after;
-    match string::edit(cell, change, &seen.entries, node.identity.actor) {
+    let replica = node.replicas.entry(task.partition).or_default();
+    match string::edit(cell, change, &seen.entries, replica.maker(node.identity.actor, task.partition)) {
         Some(edit) => {
             let plan = Plan { edits: vec![edit], plain, seen: Some(seen), joined, ..Plan::default() };
             begin(node, turn, task, plan, reply);
@@ -73,23 +82,30 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
     let need = task.level.write(owners.len());
     // The only owner has nobody to send to or to wait for.
     let others = (*owners != [node.identity.node]).then(|| owners.to_vec());
-    let is_short = owners.iter().filter(|owner| is_live(node, **owner)).count() < need;
+    let sloppy = preference::sloppy_at_work(node, task.partition, task.level);
+    let live = || owners.iter().filter(|owner| is_live(node, **owner)).count();
+    let is_short = sloppy.is_none() && live() < need;
     let joined = std::mem::take(&mut plan.joined);
-    // A request may have been admitted before a member began to join.
-    if node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
+    if sloppy.is_none() && node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
         return refuse_all(node, turn, task, joined, &Fault::Storage);
     }
+    // A request may have been admitted before a member began to join.
     if is_short || turn.now.monotonic_ms < node.held_until {
         let fault = if is_short { no_quorum(node, &task, Kind::Write) } else { Fault::Forming };
         return refuse_all(node, turn, task, joined, &fault);
+    }
+    if sloppy.is_some() && !handoff::admits(node, turn.now.monotonic_ms, task.partition, plan.bytes_about()) {
+        return refuse_all(node, turn, task, joined, &Fault::HandoffFull);
     }
     let plain = plan.plain;
     let Ok((delta, after)) = operate(node, turn, task.partition, plan) else {
         return refuse_all(node, turn, task, joined, &Fault::Storage);
     };
     let Some(owners) = others else { return finish_all(node, turn, after, (task, reply), joined) };
-    let tally = Tally::new(owners, need);
-    let asker = expected(node, turn, task.partition, &delta, plain);
+    let (tally, asker) = match &sloppy {
+        Some(healthy) => (sloppy_tally(owners.len(), healthy), None),
+        None => (Tally::new(owners, need), expected(node, turn, task.partition, &delta, plain)),
+    };
     let (beside, asks_all, ahead_ms) = (None, false, None);
     let rests_on = None;
     let write = Write {
@@ -102,6 +118,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
         after,
         tally,
         asker,
+        sloppy,
         beside,
         asks_all,
         ahead_ms,
@@ -158,13 +175,14 @@ fn operate(
         node.clock = Clock::new(node.identity.actor);
     }
     let stamp = node.clock.read(turn.now.wall_ms);
-    let dot = replica.next_dot(node.identity.actor);
+    let dot = replica.next_dot(replica.maker(node.identity.actor, partition));
     let delta = Delta { dot, stamp, edits: plan.edits, sweep: plan.sweep };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition).with(plan.seen);
-    let (_, after) = replica.apply(&delta, &mut shelf)?;
     // Of an only owner nobody will ask for it.
-    if node.layout.owners(partition).len() > 1 {
-        replica.keep(delta.clone(), lately);
+    let has_others = node.layout.owners(partition).len() > 1;
+    let (_, after) = replica.apply(&delta, has_others.then_some(lately), &mut shelf)?;
+    if has_others {
+        replica.keep(delta.clone());
     }
     Ok((delta, after))
 }
@@ -174,6 +192,7 @@ fn send(node: &mut Node, turn: &mut Turn<'_>, mut write: Box<Write>) {
     let ticket = node.pending.ticket();
     let standing = write.tally.ack(node.identity.node);
     send_to_waiting(node, turn, ticket, &write);
+    send_to_others(node, turn, ticket, &write);
     if standing == Standing::Met {
         return finish_write(node, turn, *write);
     }
@@ -182,11 +201,35 @@ fn send(node: &mut Node, turn: &mut Turn<'_>, mut write: Box<Write>) {
 
 fn send_to_waiting(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write) {
     for owner in write.tally.waiting().iter().filter(|owner| is_live(node, **owner)) {
-        // An owner that has refused the write must not be left without what it was put above.
-        let deltas = write.rests_on.iter().chain([&write.delta]).cloned().collect();
-        let message = Message::Apply { ticket, deltas, asker: write.asker };
-        turn.send(node, *owner, write.task.partition, message);
+        send_operation(node, turn, ticket, write, (*owner, write.asker));
     }
+}
+
+/// Sends the operation, once, to those who should have it and do not count: whoever stands in for an owner that is down,
+/// and, where stand-ins count, owners that are merely suspected.
+fn send_to_others(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write) {
+    let others = match &write.sloppy {
+        None => preference::standing_in(node, write.task.partition),
+        Some(healthy) => {
+            let owners = node.layout.owners(write.task.partition).iter().copied();
+            owners.filter(|owner| is_live(node, *owner) && !healthy.contains(owner)).collect()
+        }
+    };
+    for other in others.into_iter().filter(|other| *other != node.identity.node) {
+        send_operation(node, turn, ticket, write, (other, None));
+    }
+}
+
+fn send_operation(
+    node: &Node,
+    turn: &mut Turn<'_>,
+    ticket: Ticket,
+    write: &Write,
+    (to, asker): (NodeId, Option<Hashes>),
+) {
+    // An owner that has refused the write must not be left without what it was put above.
+    let deltas = write.rests_on.iter().chain([&write.delta]).cloned().collect();
+    turn.send(node, to, write.task.partition, Message::Apply { ticket, deltas, asker });
 }
 
 /// An owner has answered. Gives a plain write back that W owners hold, and not all of them the same: a read is to bring
@@ -210,11 +253,19 @@ pub(crate) fn applied(
             Standing::Open
         }
         Verdict::Held { .. } => write.tally.ack(from),
+        Verdict::Learning if write.sloppy.is_some() => write.tally.ack(from),
         Verdict::StampAhead { ahead_ms } => {
             write.ahead_ms = Some(*ahead_ms);
             write.tally.fail(from)
         }
         Verdict::Refused | Verdict::Learning => write.tally.fail(from),
+    };
+    let standing = match verdict {
+        Verdict::Held { .. } => standing,
+        _ if write.task.level == Level::Sloppy && is_short(node, &write) => {
+            count_without(node, turn, ticket, &mut write, from)
+        }
+        _ => standing,
     };
     match standing {
         Standing::Open => node.pending.put_back(ticket, Work::Write(write)),
@@ -268,7 +319,8 @@ fn bring_along(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write, 
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), write.task.partition);
     let Ok((found, _)) = replica.found(&edit.cell, &mut shelf) else { return };
     let deltas = vec![write.delta.clone()];
-    let message = Message::Mend { ticket, cell: edit.cell.clone(), found, deltas, asker: None };
+    let message =
+        Message::Mend { ticket, cell: edit.cell.clone(), found: Box::new(found), deltas, asker: None };
     turn.send_after(everything(turn.store), node, owner, write.task.partition, message);
 }
 
@@ -376,15 +428,22 @@ pub(crate) fn visit(
     node: &mut Node,
     turn: &mut Turn<'_>,
     ticket: Ticket,
-    write: Box<Write>,
+    mut write: Box<Write>,
 ) -> Option<Box<Write>> {
     let now = turn.now.monotonic_ms;
     if now >= write.task.deadline {
         give_up(node, turn, *write);
         return None;
     }
+    if write.task.level == Level::Sloppy {
+        count_healthy(node, turn, ticket, &mut write);
+    }
     if write.tally.standing() == Standing::Met {
-        return Some(write);
+        if write.beside.is_some() {
+            return Some(write);
+        }
+        finish_write(node, turn, *write);
+        return None;
     }
     send_to_waiting(node, turn, ticket, &write);
     node.pending.put_back(ticket, Work::Write(write));

@@ -34,6 +34,9 @@ pub const CLIENTS_MAX_DEFAULT: usize = 10_000;
 /// Room on the disk that is kept free, in bytes, unless configured otherwise.
 pub const DISK_RESERVE_BYTES_DEFAULT: u64 = 512 << 20;
 
+/// How much is kept for nodes that are down, in bytes, unless configured otherwise.
+pub const HANDOFF_BYTES_MAX_DEFAULT: u64 = 1 << 30;
+
 /// When a write counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fsync {
@@ -131,6 +134,9 @@ pub struct Config {
     /// Room on the disk that is kept free, in bytes. With less than that this node refuses writes that add; with less than
     /// a quarter of it everything that writes. The engine needs it to bring order into what it holds. 0 keeps nothing free.
     pub disk_reserve_bytes: u64,
+    /// How much is kept for nodes that are down, about, of all shards together, in bytes. What finds no room they get from
+    /// other owners later.
+    pub handoff_bytes_max: u64,
     /// Whether a node that owns its data alone goes on with what is left where some of it is lost.
     pub accept_data_loss: bool,
 }
@@ -160,6 +166,7 @@ impl Default for Config {
             enable_chaos: false,
             clients_max: CLIENTS_MAX_DEFAULT,
             cache_bytes: 512 << 20,
+            handoff_bytes_max: HANDOFF_BYTES_MAX_DEFAULT,
             accept_data_loss: false,
             disk_reserve_bytes: DISK_RESERVE_BYTES_DEFAULT,
         }

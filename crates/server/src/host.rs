@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use node::{Sighting, SyncFigures};
+use node::{HandoffFigures, Sighting, SyncFigures};
 use placement::{Layout, NodeId};
 use store::StoreFigures;
 use tokio::sync::mpsc;
@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::disk::Disk;
 use crate::letter::Mailbox;
+use crate::strangers::Strangers;
 use crate::twins::Twins;
 
 /// What a process is, for all of its threads.
@@ -34,6 +35,7 @@ pub(crate) struct Host {
     pub(crate) clients: Clients,
     pub(crate) disk: Disk,
     pub(crate) twins: Twins,
+    pub(crate) strangers: Strangers,
     /// When this process began, as others are told: milliseconds since 1970, and random bits below them.
     pub(crate) began: u64,
     /// What it does wrong, where it was started for that.
@@ -70,6 +72,8 @@ pub(crate) struct ShardFigures {
     pub(crate) commits: u64,
     /// How far it is from holding what other owners hold.
     pub(crate) sync: SyncFigures,
+    /// What it keeps for nodes that are down.
+    pub(crate) handoff: HandoffFigures,
     /// Whether its store has failed and is not open again yet.
     pub(crate) is_closed: bool,
 }
@@ -101,6 +105,7 @@ impl Host {
             clients: Clients::default(),
             disk: Disk::default(),
             twins: Twins::default(),
+            strangers: Strangers::default(),
             began: began(),
             chaos: config.enable_chaos.then(Chaos::default),
             control,

@@ -37,6 +37,7 @@ mod run;
 mod session;
 mod shard;
 mod stores;
+mod strangers;
 mod twins;
 mod worker;
 

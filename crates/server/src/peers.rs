@@ -44,6 +44,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(2);
 const CALLER_IDLE: Duration = Duration::from_secs(30);
 const BACK_OFF_MIN: Duration = Duration::from_millis(50);
 const BACK_OFF_MAX: Duration = Duration::from_secs(1);
+/// Time until somebody is dialed again who is not the member that was meant; that member calls when it is there.
+const STRANGER_REST: Duration = Duration::from_secs(60);
 /// Room that is made for each read, in bytes.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -55,6 +57,10 @@ pub(crate) async fn dial(shard: Rc<Shard>, link: Rc<Link>) {
             Ok(stream) => {
                 back_off = BACK_OFF_MIN;
                 let error = hold(&shard, &link, stream).await;
+                if error.kind() == ErrorKind::AddrInUse {
+                    link.rest(STRANGER_REST).await;
+                    continue;
+                }
                 tracing::info!(peer = %link.peer, shard = shard.index, %error, "the link to a peer has ended");
             }
             Err(error) => tracing::debug!(peer = %link.peer, %error, "a peer cannot be reached"),
@@ -105,6 +111,7 @@ async fn hold(shard: &Rc<Shard>, link: &Link, stream: TcpStream) -> Error {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(error),
             Poll::Ready(Ok(1)) if said[0] == frame::TWIN => Poll::Ready(ErrorKind::AlreadyExists.into()),
+            Poll::Ready(Ok(1)) if said[0] == frame::STRANGER => Poll::Ready(ErrorKind::AddrInUse.into()),
             // The other side says nothing else here, so anything that comes is its end.
             Poll::Ready(Ok(_)) => Poll::Ready(ErrorKind::UnexpectedEof.into()),
         }
@@ -112,16 +119,37 @@ async fn hold(shard: &Rc<Shard>, link: &Link, stream: TcpStream) -> Error {
     .await;
     link.disconnected();
     set_up(shard, link, false);
-    if error.kind() == ErrorKind::AlreadyExists {
-        refused(shard, link);
+    match error.kind() {
+        ErrorKind::AlreadyExists => refused(shard, link),
+        ErrorKind::AddrInUse => estranged(shard, link),
+        _ => {}
     }
     error
 }
 
+/// Somebody else is where a member should be.
+fn estranged(shard: &Shard, link: &Link) {
+    if !shard.host.strangers.is_news(shard.host.clock.monotonic_ms(), link.peer) {
+        return;
+    }
+    let layout = shard.layout();
+    let (name, addr) =
+        layout.member(link.peer).map_or(("", ""), |member| (&*member.name, &*member.peer_addr));
+    tracing::error!(
+        member = name,
+        addr,
+        "the node at a member's address is not that member of this cluster: where its directory was emptied, stop it, \
+         empty it again and start it with --join and an address of this cluster"
+    );
+}
+
 /// A peer hears another process that is the same member and began earlier.
 fn refused(shard: &Shard, link: &Link) {
-    tracing::warn!(peer = %link.peer, "a peer hears another process that is this member");
-    if shard.host.twins.is_refused(shard.host.clock.monotonic_ms()) {
+    let now_ms = shard.host.clock.monotonic_ms();
+    if shard.host.strangers.is_news(now_ms, link.peer) {
+        tracing::warn!(peer = %link.peer, "a peer hears another process that is this member");
+    }
+    if shard.host.twins.is_refused(now_ms) {
         // Where the queue is full the process is ending already.
         let _ = shard.host.control.try_send(Control::Twin);
     }
@@ -183,14 +211,21 @@ pub(crate) async fn listen(shard: Rc<Shard>, caller: Caller) {
         hear(&shard, stream, from, began, buffer).await;
         shard.host.twins.ends(from, began);
     } else {
-        refuse(stream, from).await;
+        refuse_twin(&shard, stream, from).await;
     }
 }
 
 /// Tells a process that another one is the same member.
-async fn refuse(mut stream: TcpStream, from: NodeId) {
-    tracing::warn!(peer = %from, "two live processes are this member: the later one is refused");
-    let _ = stream.write_all(&[frame::TWIN]).await;
+async fn refuse_twin(shard: &Shard, stream: TcpStream, from: NodeId) {
+    if shard.host.strangers.is_news(shard.host.clock.monotonic_ms(), from) {
+        tracing::warn!(peer = %from, "two live processes are this member: the later one is refused");
+    }
+    refuse(stream, frame::TWIN).await;
+}
+
+/// Tells a caller why it is not listened to, and ends its connection.
+pub(crate) async fn refuse(mut stream: TcpStream, why: u8) {
+    let _ = stream.write_all(&[why]).await;
     let _ = stream.shutdown().await;
     // What is closed with something unread takes back what was said.
     let mut rest = [0; 4096];
@@ -202,7 +237,7 @@ async fn hear(shard: &Shard, mut stream: TcpStream, from: NodeId, began: u64, mu
     shard.called_by(from);
     loop {
         if !shard.host.twins.says(shard.host.clock.monotonic_ms(), from, began) {
-            return refuse(stream, from).await;
+            return refuse_twin(shard, stream, from).await;
         }
         loop {
             match frame::decode(&mut buffer) {

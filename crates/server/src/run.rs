@@ -28,7 +28,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 use wire::Reply;
-use wire::peer::frame::{GREETING_BYTES, Greeting};
+use wire::peer::frame::{self, GREETING_BYTES, Greeting};
 
 use crate::clock::Clock;
 use crate::config::{Config, is_unspecified};
@@ -40,6 +40,7 @@ use crate::formation::{self, Register};
 use crate::host::Host;
 use crate::letter::{Caller, Letter};
 use crate::loss::Loss;
+use crate::peers;
 use crate::shard::{SHARDS_MAX, shard_of};
 use crate::stores;
 use crate::worker;
@@ -371,7 +372,8 @@ async fn greet(host: Arc<Host>, mut stream: TcpStream, addr: SocketAddr) {
     };
     let layout = host.layout();
     if greeting.cluster != layout.cluster() || greeting.to != host.me {
-        return tracing::warn!(%addr, from = %greeting.from, "a caller means another cluster or another node");
+        tell_stranger(&host, &greeting, addr);
+        return peers::refuse(stream, frame::STRANGER).await;
     }
     let shard = first_partition(&read).map_or(0, |partition| host.shard_of(partition));
     if let Ok(stream) = stream.into_std() {
@@ -383,6 +385,23 @@ async fn greet(host: Arc<Host>, mut stream: TcpStream, addr: SocketAddr) {
             read,
         }));
     }
+}
+
+/// Tells of a caller that means somebody else, now and then.
+fn tell_stranger(host: &Host, greeting: &Greeting, addr: SocketAddr) {
+    if !host.strangers.is_news(host.clock.monotonic_ms(), greeting.from) {
+        return;
+    }
+    let (from, ip) = (greeting.from, addr.ip());
+    if greeting.to != host.me {
+        return tracing::warn!(%from, %ip, "a caller means another node than this one: an address was given to another node");
+    }
+    tracing::error!(
+        %from,
+        %ip,
+        "a member of another cluster takes this node for one of its own, and is refused: where this directory was \
+         emptied, stop this node, empty it again and start it with --join and an address of that cluster"
+    );
 }
 
 /// Bytes of a frame within which its partition lies, for epochs of up to four bytes; a first frame is never shorter.

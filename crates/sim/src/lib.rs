@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `run` | one seed, from storm to verdict |
 //! | `world` | the agenda, the nodes and what passes between them |
-//! | `weather`, `storm`, `unrest`, `disks`, `trouble` | what breaks |
-//! | `machine`, `network` | what it breaks |
-//! | `client`, `history` | what is asked, and what was told |
+//! | `weather`, `storm`, `unrest`, `turmoil`, `disks`, `trouble` | what breaks |
+//! | `machine`, `limits`, `network` | what it breaks |
+//! | `client`, `lending`, `history` | what is asked, and what was told |
 //! | `check`, `dots`, `lookout`, `quorum` | what must hold |
 //! | `sometimes`, `watch` | what must have been there now and then |
 //!
@@ -21,6 +21,8 @@ pub mod tally;
 
 mod client;
 mod disks;
+mod lending;
+mod limits;
 mod lookout;
 mod machine;
 mod network;
@@ -29,6 +31,7 @@ mod rng;
 mod storm;
 mod trace;
 mod trouble;
+mod turmoil;
 mod unrest;
 mod watch;
 mod weather;

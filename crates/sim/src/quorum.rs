@@ -12,6 +12,7 @@
 use crate::client::Wish;
 use crate::history::{Ask, Told};
 use crate::sometimes::Rare;
+use crate::unrest::Fate;
 use crate::world::World;
 use bytes::Bytes;
 use node::Event;
@@ -24,21 +25,6 @@ const SERVES_US_MAX: u64 = 15_000_000;
 const LOOK_US: u64 = 20_000;
 /// How long those that stand still do so, in microseconds.
 const ASLEEP_US: u64 = 60_000_000;
-
-/// What becomes of a node that is not healed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It is down.
-    Down,
-    /// It stands still.
-    Asleep,
-    /// It is cut off from those that are healed.
-    CutOff,
-    /// It hears them and cannot say anything.
-    Mute,
-    /// They hear it, and it hears nothing.
-    Deaf,
-}
 
 impl World {
     /// Heals a quorum, and demands that it serves.

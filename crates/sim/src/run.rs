@@ -3,6 +3,7 @@
 use crate::check::{self, Owners};
 use crate::client::{self, Wish};
 use crate::history::{Ask, Operation};
+use crate::machine::Machine;
 use crate::sometimes::Sometimes;
 use crate::tally::Faults;
 use crate::world::World;
@@ -50,6 +51,7 @@ pub fn play(seed: u64, keeps_words: bool) -> Outcome {
     read_everything(&mut world);
     check_nodes(&mut world, false);
     check_agreement(&mut world);
+    check_handed_over(&mut world);
     check_history(&mut world);
     (0..world.machines.len()).for_each(|machine| world.watch_end(machine));
     let done = |operation: &&Operation| matches!(operation.told, Some((_, ref told)) if is_success(told));
@@ -116,6 +118,11 @@ fn unequal(world: &World) -> Option<String> {
     let learning = world.machines.iter().filter_map(|machine| machine.running.as_ref());
     if learning.into_iter().any(|running| running.node.sync().learning > 0) {
         return Some("somebody is learning what it has lost".into());
+    }
+    let keeps =
+        |machine: &&Machine| machine.running.as_ref().is_some_and(|running| running.node.handoff().bytes > 0);
+    if let Some(machine) = world.machines.iter().find(keeps) {
+        return Some(format!("{} still keeps something for others", machine.id));
     }
     world.layout.keyspace().partitions().find_map(|partition| {
         let owners = world.layout.owners(partition).iter();
@@ -198,6 +205,21 @@ fn check_agreement(world: &mut World) {
     }
 }
 
+/// Who is no owner of a partition holds nothing of it any more.
+fn check_handed_over(world: &mut World) {
+    let layout = world.layout.clone();
+    for machine in &mut world.machines {
+        let Some(running) = machine.running.as_mut() else { continue };
+        for partition in layout.keyspace().partitions().filter(|at| !layout.owners(*at).contains(&machine.id))
+        {
+            let rows = running.node.rows(partition, &mut running.store).unwrap_or_default();
+            if !rows.is_empty() {
+                world.wrongs.push(format!("{} is no owner of {partition} and holds {rows:?}", machine.id));
+            }
+        }
+    }
+}
+
 fn check_history(world: &mut World) {
     let owners = Owners(world.layout.replicas());
     let mut by_key: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
@@ -216,7 +238,14 @@ fn check_history(world: &mut World) {
             Some("siblings") => check::siblings,
             _ => check::register,
         };
-        wrongs.extend(check(key, &operations, owners).err());
+        // What one node alone was told to keep may have been on a disk that lost it.
+        let may_be_lost = world.faults.disks_lost > 0;
+        let checked = match key.split('-').next() {
+            Some("lent") => check::lent(key, &operations, may_be_lost),
+            Some("owed") => check::owed(key, &operations, may_be_lost),
+            _ => check(key, &operations, owners),
+        };
+        wrongs.extend(checked.err());
     }
     world.wrongs.append(&mut wrongs);
 }

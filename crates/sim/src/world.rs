@@ -15,14 +15,15 @@ use crate::client::{self, Tokens, Wish};
 use crate::disks::{Disks, Trouble};
 use crate::dots::Dots;
 use crate::history::{Ask, Operation};
+use crate::lending::Lending;
+use crate::limits;
 use crate::lookout::Lookout;
 use crate::machine::Machine;
 use crate::network::Network;
-use crate::quorum::Fate;
 use crate::rng::Rng;
 use crate::tally::Faults;
 use crate::trace::Trace;
-use crate::unrest::{PATIENCE_US, Turmoil, Unrest};
+use crate::unrest::{Fate, PATIENCE_US, Turmoil, Unrest};
 use crate::watch::Watch;
 use crate::weather::Weather;
 use bytes::{Bytes, BytesMut};
@@ -113,6 +114,7 @@ pub(crate) struct World {
     pub(crate) watch: Watch,
     pub(crate) storming: bool,
     pub(crate) disks: Disks,
+    lending: Lending,
     pub(crate) unrest: Unrest,
     /// Machines that stand still, and until when.
     pub(crate) asleep: BTreeMap<usize, u64>,
@@ -132,24 +134,10 @@ impl World {
         let mut rng = Rng::new(seed);
         let mut weather = Weather::of(&mut rng);
         let disks = Disks::of(seed, &mut weather);
+        let lending = Lending::of(seed);
         let unrest = Unrest::of(seed, &weather);
         let layout = Arc::new(weather.layout(&mut rng));
-        let options = Options {
-            request_timeout_ms: rng.between(150, 800),
-            retry_ms: rng.between(20, 100),
-            requests_max: unrest.requests_max,
-            compare_every_ms: rng.between(20, 3_000),
-            exchanges_max: 1 + usize::try_from(rng.below(4)).unwrap_or(0),
-            exchange_bytes_per_second: 1 << rng.between(12, 24),
-            scrub_chunk_ms: rng.between(20, 500),
-            shard: (0, 1),
-            speaker: Some(Speaker {
-                incarnation: 0,
-                seed: 0,
-                probe_every_ms: rng.between(150, 500),
-                suspicion_ms: rng.between(200, 3_000),
-            }),
-        };
+        let options = limits::options(&mut rng, &lending, &unrest);
         let machines = layout.members().iter().map(|member| Machine::new(member.id)).collect();
         let mut world = Self {
             now: 0,
@@ -167,6 +155,7 @@ impl World {
             watch: Watch::default(),
             storming: true,
             disks,
+            lending,
             unrest,
             asleep: BTreeMap::new(),
             outside: BTreeMap::new(),
@@ -379,6 +368,7 @@ impl World {
         }
         let wish = client::wish(&self.weather, &self.tokens, self.planned, &mut self.rng);
         let machine = self.rng.pick(&running);
+        let wish = self.lending.wish(self.planned).unwrap_or(wish);
         self.ask(machine, Some(client), &wish);
     }
 

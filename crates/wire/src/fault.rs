@@ -203,7 +203,9 @@ pub enum Fault {
     #[error("ERR {0} is not supported yet: expiry comes in a later release")]
     Expiry(Box<str>),
     /// A consistency level that does not exist or asks for more owners than there are.
-    #[error("ERR the level is one, quorum, all, or a number of owners to read and one to write, from 1 to N")]
+    #[error(
+        "ERR the level is one, quorum, all, sloppy, or a number of owners to read and one to write, from 1 to N"
+    )]
     Level,
     /// A context token that this cluster did not make.
     #[error("ERR the context is not one that this cluster gave out")]
@@ -273,6 +275,12 @@ pub enum Fault {
          reads go on"
     )]
     DiskFull,
+    /// This node stands in for owners that are down, and keeps as much for them as it may.
+    #[error(
+        "HANDOFFFULL this node keeps as much for nodes that are down as handoff-bytes-max allows: nothing was applied. \
+         Bring those back, or try another node"
+    )]
+    HandoffFull,
     /// A key or value is larger than is allowed.
     #[error("TOOLARGE {bytes} bytes where at most {bytes_max} are allowed")]
     TooLarge {
@@ -339,6 +347,7 @@ impl Fault {
             Self::WrongPassword => "WRONGPASS",
             Self::Unknown { .. } | Self::Partial { .. } | Self::StorageFailed => "UNKNOWN",
             Self::DiskFull => "DISKFULL",
+            Self::HandoffFull => "HANDOFFFULL",
             Self::NoQuorum { .. } => "NOQUORUM",
             Self::Busy => "BUSY",
             Self::ClockAhead { .. } => "CLOCKAHEAD",
@@ -353,8 +362,8 @@ impl Fault {
     /// What to do next. It follows from the code alone, so it survives a trip through a line of text.
     pub fn next_move(&self) -> Move {
         match self.code() {
-            "NOQUORUM" | "BUSY" | "CLOCKAHEAD" | "CLUSTERDOWN" | "STORAGE" | "DISKFULL" | "LOADING"
-            | "TRYAGAIN" => Move::Retry,
+            "NOQUORUM" | "BUSY" | "CLOCKAHEAD" | "CLUSTERDOWN" | "STORAGE" | "DISKFULL" | "HANDOFFFULL"
+            | "LOADING" | "TRYAGAIN" => Move::Retry,
             "ERR" | "WRONGTYPE" | "NOPROTO" | "WRONGPASS" | "TOOLARGE" | "NOAUTH" | "NOPERM" => {
                 Move::FixInput
             }

@@ -17,6 +17,9 @@ pub enum Level {
     Quorum,
     /// Every owner.
     All,
+    /// A quorum of owners; where so many cannot be reached, a quorum of the nodes that can: stand-ins count too, and
+    /// one node alone is enough. Always taken, and merged once all can be reached again.
+    Sloppy,
     /// So many owners for reads, so many for writes.
     Exact {
         /// Owners that answer a read.
@@ -27,7 +30,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The level that these words name: `one`, `quorum`, `all`, or two numbers from 1 to `replicas`, R and W.
+    /// The level that these words name: `one`, `quorum`, `all`, `sloppy`, or two numbers from 1 to `replicas`, R and W.
     pub fn parse(words: &[&[u8]], replicas: u8) -> Option<Self> {
         let number = |word: &[u8]| {
             let number: u8 = std::str::from_utf8(word).ok()?.parse().ok()?;
@@ -37,6 +40,7 @@ impl Level {
             [word] if word.eq_ignore_ascii_case(b"one") => Some(Self::One),
             [word] if word.eq_ignore_ascii_case(b"quorum") => Some(Self::Quorum),
             [word] if word.eq_ignore_ascii_case(b"all") => Some(Self::All),
+            [word] if word.eq_ignore_ascii_case(b"sloppy") => Some(Self::Sloppy),
             [read, write] => Some(Self::Exact { read: number(read)?, write: number(write)? }),
             _ => None,
         }
@@ -61,7 +65,7 @@ impl Level {
     fn of(self, owners: usize) -> usize {
         match self {
             Self::One | Self::Exact { .. } => 1,
-            Self::Quorum => owners / 2 + 1,
+            Self::Quorum | Self::Sloppy => owners / 2 + 1,
             Self::All => owners,
         }
     }
@@ -72,6 +76,7 @@ impl Level {
             Self::Quorum => (1, 0, 0),
             Self::All => (2, 0, 0),
             Self::Exact { read, write } => (3, read, write),
+            Self::Sloppy => (4, 0, 0),
         };
         out.put_slice(&[tag, read, write]);
     }
@@ -83,6 +88,7 @@ impl Level {
             1 => Ok(Self::Quorum),
             2 => Ok(Self::All),
             3 if read > 0 && write > 0 => Ok(Self::Exact { read, write }),
+            4 => Ok(Self::Sloppy),
             _ => Err(reader.malformed()),
         }
     }
@@ -94,6 +100,7 @@ impl fmt::Display for Level {
             Self::One => f.write_str("one"),
             Self::Quorum => f.write_str("quorum"),
             Self::All => f.write_str("all"),
+            Self::Sloppy => f.write_str("sloppy"),
             Self::Exact { read, write } => write!(f, "{read} {write}"),
         }
     }

@@ -19,6 +19,7 @@ fn words_name_levels_in_any_case() {
     assert_eq!(parse("one"), Some(Level::One));
     assert_eq!(parse("QUORUM"), Some(Level::Quorum));
     assert_eq!(parse("All"), Some(Level::All));
+    assert_eq!(parse("Sloppy"), Some(Level::Sloppy));
     assert_eq!(parse("1 3"), Some(exact(1, 3)));
     assert_eq!(parse("3 1"), Some(exact(3, 1)));
 }
@@ -43,7 +44,7 @@ fn numbers_go_up_to_the_owners_that_there_are() {
 
 #[test]
 fn a_level_is_shown_in_the_words_that_name_it() {
-    for level in [Level::One, Level::Quorum, Level::All, exact(1, 3), exact(2, 2)] {
+    for level in [Level::One, Level::Quorum, Level::All, Level::Sloppy, exact(1, 3), exact(2, 2)] {
         assert_eq!(parse(&level.to_string()), Some(level));
     }
     assert_eq!(Level::default(), Level::Quorum);
@@ -54,6 +55,7 @@ fn levels_count_owners() {
     for (owners, quorum) in [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (6, 4), (7, 4)] {
         assert_eq!((Level::One.read(owners), Level::One.write(owners)), (1, 1));
         assert_eq!((Level::Quorum.read(owners), Level::Quorum.write(owners)), (quorum, quorum));
+        assert_eq!((Level::Sloppy.read(owners), Level::Sloppy.write(owners)), (quorum, quorum));
         assert_eq!((Level::All.read(owners), Level::All.write(owners)), (owners, owners));
     }
     assert_eq!((exact(1, 3).read(3), exact(1, 3).write(3)), (1, 3));
@@ -82,7 +84,9 @@ fn travelled(level: Level) -> Option<Level> {
 
 #[test]
 fn levels_travel_between_nodes() {
-    for level in [Level::One, Level::Quorum, Level::All, exact(1, 1), exact(7, 3), exact(255, 255)] {
+    for level in
+        [Level::One, Level::Quorum, Level::All, Level::Sloppy, exact(1, 1), exact(7, 3), exact(255, 255)]
+    {
         assert_eq!(travelled(level), Some(level));
     }
 }

@@ -9,7 +9,7 @@ use causal::{
     Actor, Amount, Cell, Context, Delta, Dot, Early, Edit, Entries, Entry, Key, Payload, Scope, Stamp, Sweep,
 };
 use placement::{NodeId, PartitionId, Position};
-use wire::peer::exchange::Hashes;
+use wire::peer::exchange::{ChunkSums, GROUPS, Hashes, LEAVES_MAX, LeafCells, State, Step, TAKEN_LEAVES_MAX};
 use wire::peer::frame::{self, FRAME_BYTES_MAX, GREETING_BYTES, Greeting};
 use wire::peer::gossip::{Gossip, Health, Load, NEWS_MAX, News, Word};
 use wire::peer::{Envelope, Found, Job, Message, Report, Request, Shown, Ticket, Verdict};
@@ -88,7 +88,7 @@ fn writes() -> Vec<(&'static str, Message)> {
             Message::Mend {
                 ticket: TICKET,
                 cell: cell(),
-                found: found(),
+                found: Box::new(found()),
                 deltas: vec![plain(), delta(2, None)],
                 asker: Some(HASHES),
             },
@@ -189,6 +189,61 @@ fn gossip() -> Vec<(&'static str, Message)> {
     ]
 }
 
+fn exchanges() -> Vec<(&'static str, Message)> {
+    let said = |step| Message::Exchange { ticket: TICKET, step };
+    let Found { entries, knowledge } = found();
+    let state = State { context: context(), digest: u64::MAX, is_ahead: true, is_learning: true };
+    let knowledge = || Box::new(knowledge.clone());
+    let sums = || (0..LEAVES_MAX as u64).collect::<Vec<u64>>();
+    let chunk = |chunk, groups, sums| ChunkSums { chunk, asked: u64::MAX, groups, sums };
+    let few = || (0..LEAVES_MAX).map(|leaf| u64::from([0, 7, 63].contains(&leaf)) << 63).collect();
+    let whole =
+        LeafCells { leaf: 4095, fingerprints: Some(vec![1, 2]), cells: vec![(cell(), entries.clone())] };
+    let rest = LeafCells { leaf: 0, fingerprints: None, cells: vec![(cell(), entries)] };
+    vec![
+        ("compare", said(Step::Compare(HASHES))),
+        ("same", said(Step::Same)),
+        ("differs", said(Step::Differs(Box::new(state)))),
+        ("forgotten", said(Step::Forgotten(context()))),
+        ("open", said(Step::Open(context()))),
+        ("opened", said(Step::Opened { knowledge: knowledge(), chunks: sums(), is_learning: true })),
+        ("descend", said(Step::Descend(vec![(0, [u64::MAX; GROUPS]), (63, [1, 0, 0, 0, 0, 0, 0, 2])]))),
+        ("leaves", said(Step::Leaves(vec![chunk(0, 0xff, sums()), chunk(63, 0b1000_0001, few())]))),
+        ("take", said(Step::Take { leaves: vec![0, 4095], skip: u32::MAX })),
+        ("cells", said(Step::Cells { leaves: vec![whole], more: None })),
+        ("cells-more", said(Step::Cells { leaves: vec![rest], more: Some(300) })),
+        ("close", said(Step::Close)),
+        ("gone", said(Step::Gone)),
+        ("later", said(Step::Later)),
+        ("offer", said(Step::Offer(context()))),
+        ("had", said(Step::Had)),
+        ("lent", said(Step::Lent { knowledge: knowledge(), leaves: (0..300).collect() })),
+    ]
+}
+
+#[test]
+fn exchanges_that_name_more_than_there_is_are_refused() {
+    let received = |step| {
+        let mut bytes = BytesMut::new();
+        envelope(Message::Exchange { ticket: TICKET, step }).encode(&mut bytes);
+        Envelope::decode(bytes.freeze())
+    };
+    let take = |count| Step::Take { leaves: vec![0; count], skip: 0 };
+    let descend = |count| Step::Descend(vec![(0, [0; GROUPS]); count]);
+    let chunk = ChunkSums { chunk: 0, asked: 0, groups: 0, sums: vec![0; LEAVES_MAX] };
+    let leaves = |count| Step::Leaves(vec![chunk.clone(); count]);
+    let lent = |count| Step::Lent { knowledge: Box::default(), leaves: vec![0; count] };
+    for step in
+        [take(TAKEN_LEAVES_MAX), descend(LEAVES_MAX), leaves(LEAVES_MAX), lent(LEAVES_MAX * LEAVES_MAX)]
+    {
+        assert!(received(step.clone()).is_ok(), "{step:?}");
+    }
+    let lent = lent(LEAVES_MAX * LEAVES_MAX + 1);
+    for step in [take(TAKEN_LEAVES_MAX + 1), descend(LEAVES_MAX + 1), leaves(LEAVES_MAX + 1), lent] {
+        assert!(received(step.clone()).is_err(), "{step:?}");
+    }
+}
+
 #[test]
 fn gossip_with_more_news_than_any_has_is_refused() {
     let word = Word::Answer { number: 1, asker: NodeId(1), member: NodeId(2) };
@@ -202,7 +257,7 @@ fn gossip_with_more_news_than_any_has_is_refused() {
 }
 
 fn every_kind() -> Vec<(&'static str, Envelope)> {
-    let all = [writes(), reads(), asks(), answers(), gossip()].into_iter().flatten();
+    let all = [writes(), reads(), asks(), answers(), gossip(), exchanges()].into_iter().flatten();
     all.map(|(name, message)| (name, envelope(message))).collect()
 }
 
@@ -318,7 +373,7 @@ fn seeds_of_the_fuzz_target() {
     seeds.push(("link", link));
     // The answer that RESP3 has no word for, as a peer of another mind might send it.
     seeds.push(("answer-nil-array", BytesMut::from(&b"\0\x01\x01\0\x01\x09\0\0\0\0\0\0\0\x01*-1\r\n"[..])));
-    assert!(seeds.iter().all(|(_, seed)| seed.len() < 512), "seeds are small");
+    assert!(seeds.iter().all(|(_, seed)| seed.len() < 1024), "seeds are small");
     let Ok(folder) = std::env::var("ARMILLA_SEEDS") else { return };
     for (name, seed) in seeds {
         std::fs::write(format!("{folder}/{name}"), seed).expect("a folder for seeds");

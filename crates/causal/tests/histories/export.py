@@ -3,15 +3,20 @@
 
     export.py PATH_OF_causal_map.py [SEEDS [STEPS]] > specification.txt
 
-The specification runs unchanged: its Replica is watched from outside, and every call that the generator makes
-is one line. `tests/histories.rs` replays the lines and compares every replica with what is recorded here.
+The specification runs with one amendment (`amended`), which its own checks are run on: its Replica is watched from
+outside, and every call that the generator makes is one line. `tests/histories.rs` replays the lines and compares every
+replica with what is recorded here.
+
+    export.py PATH_OF_causal_map.py --check [SEEDS]
+
+plays so many histories and lets the specification say whether anything is wrong.
 """
 import re
 import sys
 
 FORMAT = """\
 # Histories of the executable specification of the causal map (spec/causal_map.py of the design).
-# Made by export.py beside this file: {seeds} seeds of {steps} steps, three replicas, four cells.
+# Made by export.py beside this file, which says what it amends: {seeds} seeds of {steps} steps, three replicas, four cells.
 #
 #   seed N               a new history: three empty replicas
 #   op NODE DOT STAMP CELLS REMOVES   NODE makes and applies DOT, which adds to CELLS and removes REMOVES
@@ -27,10 +32,43 @@ FORMAT = """\
 """
 
 
+def amended(plain):
+    """The specification's replica, but that it takes over a peer's early removals with what has removed them: those of
+    a cell when it takes the cell, the others when the exchange ends. At once, as the page has it, a reader would be
+    shown a cell without what was put there in the place of what they remove."""
+
+    class Amended(plain):
+        def __init__(self, name, rules):
+            super().__init__(name, rules)
+            self.noted = set()
+
+        def begin(self, snapshot):
+            rows, context, _ = snapshot
+            super().begin((rows, context, set()))
+
+        def take(self, cells, snapshot):
+            cells = list(cells)
+            super().take(cells, snapshot)
+            self.noted |= {(c, d) for c, d in snapshot[2] if c in cells and d not in self.context}
+
+        def apply(self, delta):
+            is_new = delta.dot not in self.context and not (self.session and delta.dot in self.session)
+            if is_new:
+                self.early |= {(c, delta.dot) for c in delta.adds if (c, delta.dot) in self.noted}
+            super().apply(delta)
+
+        def finish(self, snapshot):
+            for cell, d in snapshot[2]:
+                self.drop(cell, d)
+            super().finish(snapshot)
+
+    return Amended
+
+
 class Recorder:
     def __init__(self, spec):
         self.depth, self.lines, self.peer, self.known = 0, [], None, {}
-        recorder, plain = self, spec["Replica"]
+        recorder, plain = self, amended(spec["Replica"])
 
         class Watched(plain):
             def __setattr__(self, name, value):
@@ -98,10 +136,21 @@ def joined(items):
     return ",".join(items) or "-"
 
 
+def check(source, seeds):
+    spec = {"__name__": "causal_map"}
+    exec(compile(source, "causal_map.py", "exec"), spec)
+    spec["Replica"] = amended(spec["Replica"])
+    wrongs = [wrong for wrong in map(spec["play"], range(seeds)) if wrong]
+    print(*wrongs, f"{seeds} histories, {len(wrongs)} wrong", sep="\n")
+    sys.exit(bool(wrongs))
+
+
 def main():
     source = open(sys.argv[1], encoding="utf-8").read()
     source, calls = re.subn(r"^main\(\)\n?\Z", "", source, flags=re.MULTILINE)
     assert calls == 1, "the specification no longer ends by calling main()"
+    if "--check" in sys.argv:
+        return check(source, int(sys.argv[3]) if len(sys.argv) > 3 else 1000)
     seeds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
     steps = int(sys.argv[3]) if len(sys.argv) > 3 else 200
     sys.stdout.write(FORMAT.format(seeds=seeds, steps=steps))

@@ -84,8 +84,8 @@ pub(crate) struct Settings {
     /// a sync every MS milliseconds; `never` without a sync of ours. [default: always]
     #[arg(long, value_name = "POLICY")]
     fsync: Option<Fsync>,
-    /// How many owners a request waits for unless its connection says otherwise: `one`, `quorum`, `all`, or two
-    /// numbers `R,W`. [default: quorum]
+    /// How many owners a request waits for unless its connection says otherwise: `one`, `quorum`, `all`,
+    /// `sloppy`, or two numbers `R,W`. [default: quorum]
     #[arg(long, value_parser = value::level)]
     level: Option<Level>,
     /// Threads that serve, each with its own part of the data; fixed once the directory is made. Each also keeps
@@ -124,13 +124,17 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     maxclients: Option<u32>,
     /// Memory for cached rows and blocks, of all shards together: bytes, or with a unit as in 512MiB or 1GB.
-    /// [default: 256MiB]
+    /// [default: 512MiB]
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
     cache_bytes: Option<usize>,
     /// Room on the disk that is kept free: bytes, or with a unit as in 512MiB or 1GB. With less, writes that add are refused;
     /// with less than a quarter of it, all writes. [default: 512MiB]
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
     disk_reserve_bytes: Option<usize>,
+    /// How much is kept for nodes that are down, about, until they are back: bytes, or with a unit. What finds no room they
+    /// get from other owners later. [default: 1GiB]
+    #[arg(long, value_name = "SIZE", value_parser = value::size)]
+    handoff_bytes_max: Option<usize>,
     /// `yes`: a node without other owners goes on with what is left where some of its data is lost. Give it for one start.
     /// [default: no]
     #[arg(long, value_name = "YES|NO", value_parser = value::yes_or_no, num_args = 0..=1, default_missing_value = "yes")]
@@ -274,6 +278,7 @@ impl Settings {
             maxclients: self.maxclients.or(below.maxclients),
             cache_bytes: self.cache_bytes.or(below.cache_bytes),
             disk_reserve_bytes: self.disk_reserve_bytes.or(below.disk_reserve_bytes),
+            handoff_bytes_max: self.handoff_bytes_max.or(below.handoff_bytes_max),
             accept_data_loss: self.accept_data_loss.or(below.accept_data_loss),
             log: self.log.or(below.log),
         }
@@ -306,6 +311,7 @@ impl Settings {
             disk_reserve_bytes: self
                 .disk_reserve_bytes
                 .map_or(default.disk_reserve_bytes, |bytes| bytes as u64),
+            handoff_bytes_max: self.handoff_bytes_max.map_or(default.handoff_bytes_max, |bytes| bytes as u64),
             accept_data_loss: self.accept_data_loss.unwrap_or(default.accept_data_loss),
             ..default
         };

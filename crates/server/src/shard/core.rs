@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use node::{Action, Event, Identity, Node, Now, Options, Outbox, RowError, Storage, Trust};
+use node::{Action, Event, Identity, Node, Now, Options, Outbox, Room, RowError, Storage, Trust};
 use store::{Commit, Engine, Lsm, Store, StoreOptions};
 
 use super::committer::Committer;
@@ -49,6 +49,7 @@ impl Opened {
         let options = Options {
             request_timeout_ms: ms(host.config.request_timeout),
             retry_ms: ms(host.config.retry),
+            handoff_bytes_max: host.config.handoff_bytes_max / host.shards() as u64,
             speaker: speaking::speaker(host, index).map_err(random)?,
             shard: (u16::try_from(index).unwrap_or(0), u16::try_from(host.shards()).unwrap_or(u16::MAX)),
             ..Options::default()
@@ -141,8 +142,12 @@ impl Core {
         }
     }
 
-    /// Has everybody who waits told that the disk has failed; gives what is to be done for that, and the engine.
-    pub(super) fn abandon(mut self, now: Now) -> (Vec<Action>, Arc<Lsm>) {
+    /// Has everybody who waits told that the disk has failed, or is full; gives what is to be done for that, and the
+    /// engine.
+    pub(super) fn abandon(mut self, now: Now, is_full: bool) -> (Vec<Action>, Arc<Lsm>) {
+        if is_full {
+            self.node.set_room(Room::Gone);
+        }
         let mut actions = self.released;
         let mut held = Vec::new();
         self.held.release(Commit(u64::MAX), &mut held);

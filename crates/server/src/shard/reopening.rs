@@ -53,6 +53,8 @@ const CALM: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Reopening {
     failures: Cell<u32>,
+    /// Whether the last one was for want of room.
+    is_full: Cell<bool>,
     opened_at: Cell<Option<Instant>>,
     is_ending: Arc<AtomicBool>,
     thread: RefCell<Option<JoinHandle<()>>>,
@@ -65,6 +67,7 @@ impl Reopening {
         let is_full = matches!(error, StoreError::Full(_));
         let failures = if was_calm { 0 } else { self.failures.get() } + u32::from(!is_full);
         self.failures.set(failures);
+        self.is_full.set(self::is_full(host, &error));
         if is_full {
             host.disk.found_full();
         }
@@ -83,6 +86,11 @@ impl Reopening {
         self.opened_at.set(Some(Instant::now()));
     }
 
+    /// Whether there is no core for want of room; the disk itself is looked at only now and then.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full.get()
+    }
+
     /// Ends the attempts and waits for that.
     pub(super) fn finish(&self) {
         self.is_ending.store(true, Ordering::Release);
@@ -90,6 +98,13 @@ impl Reopening {
             let _ = thread.join();
         }
     }
+}
+
+/// Whether a store has failed for want of room. A worker of the engine does not say why it has failed; where there is no
+/// room that is why.
+pub(super) fn is_full(host: &Host, cause: &StoreError) -> bool {
+    let has_little = host.disk.free_bytes().is_some_and(|free| free < WORKER_BYTES_MIN);
+    matches!(cause, StoreError::Full(_)) || has_little || host.disk.room() == Room::Gone
 }
 
 fn fail(host: &Host, reason: String) {
@@ -111,10 +126,7 @@ impl Attempts {
         while Arc::strong_count(&engine) > 1 && self.pause(LOOK) {}
         drop(engine);
         let mut failures = self.failures;
-        // A worker of the engine does not say why it has failed; where there is no room that is why.
-        let has_little = self.host.disk.free_bytes().is_some_and(|free| free < WORKER_BYTES_MIN);
-        let mut is_full =
-            matches!(cause, StoreError::Full(_)) || has_little || self.host.disk.room() == Room::Gone;
+        let mut is_full = is_full(&self.host, cause);
         let is_suspect = !is_full;
         let mut pause = PAUSE_MIN * 2u32.pow(failures.min(FAILURES_MAX));
         while self.pause(pause) {

@@ -9,23 +9,28 @@
 //!
 //! 1. Every shard is told of every change, in the order in which they were found out.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
-use node::{Event, Room, Sighting, Speaker};
+use node::{Event, HandoffFigures, Room, Sighting, Speaker, SyncFigures};
 use placement::PartitionId;
 use wire::peer::gossip::{Health, Load};
 
 use super::Shard;
+use super::recovery::Recovery;
 use crate::chaos::Chaos;
-use crate::host::Host;
+use crate::host::{Host, ShardFigures};
 use crate::letter::Letter;
 
 /// How often others are told anew what this process has to do, in milliseconds.
 const LOAD_EVERY_MS: u64 = 1_000;
 
-/// When the load was last looked at, by the monotonic clock in milliseconds, and the requests until then.
+/// What was seen at the last look at the whole process.
 #[derive(Debug, Default)]
-pub(super) struct Looked(Cell<(u64, u64)>);
+pub(super) struct Looked {
+    /// When, by the monotonic clock in milliseconds, and the requests until then.
+    load: Cell<(u64, u64)>,
+    recovery: RefCell<Recovery>,
+}
 
 /// What the node of a shard needs to speak for the process, if it is the one that does.
 ///
@@ -42,6 +47,27 @@ pub(super) fn speaker(host: &Host, index: usize) -> Result<Option<Speaker>, getr
         probe_every_ms: ms(host.config.probe_every),
         suspicion_ms: ms(host.config.suspicion),
     }))
+}
+
+/// What all shards keep for others.
+fn kept(figures: &[ShardFigures]) -> HandoffFigures {
+    let sum = |of: fn(&HandoffFigures) -> u64| figures.iter().map(|shard| of(&shard.handoff)).sum();
+    HandoffFigures {
+        bytes: sum(|handoff| handoff.bytes),
+        refused: sum(|handoff| handoff.refused),
+        ..HandoffFigures::default()
+    }
+}
+
+/// What all shards have to make up for.
+fn together(figures: &[ShardFigures]) -> SyncFigures {
+    let sum = |of: fn(&SyncFigures) -> u64| figures.iter().map(|shard| of(&shard.sync)).sum();
+    SyncFigures {
+        learning: sum(|sync| sync.learning),
+        open: sum(|sync| sync.open),
+        finished: sum(|sync| sync.finished),
+        ..SyncFigures::default()
+    }
 }
 
 impl Shard {
@@ -87,7 +113,7 @@ impl Shard {
         let Some(core) = core.as_mut() else { return };
         if self.index == self.host.shard_of(PartitionId(0)) {
             let now_ms = self.host.clock.monotonic_ms();
-            let (looked_ms, before) = self.looked.0.get();
+            let (looked_ms, before) = self.looked.load.get();
             let passed_ms = now_ms.saturating_sub(looked_ms);
             if passed_ms >= LOAD_EVERY_MS {
                 let figures = self.host.figures();
@@ -105,7 +131,11 @@ impl Shard {
                     beat: 0,
                 };
                 core.node.set_load(load);
-                self.looked.0.set((now_ms, requests));
+                self.looked.load.set((now_ms, requests));
+                // A shard whose store is opened again says nothing of what it lacks.
+                if !figures.iter().any(|shard| shard.is_closed) {
+                    self.looked.recovery.borrow_mut().look(now_ms, &together(&figures), &kept(&figures));
+                }
             }
             self.host.set_sightings(core.node.sightings());
         }

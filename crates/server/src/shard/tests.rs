@@ -76,12 +76,13 @@ impl Stage {
         self.host.mailboxes[0].post(Letter::Failed(error));
     }
 
-    /// Asks until the answer is another than that the disk cannot be used.
+    /// Asks until the answer is another than that the disk cannot be used, or is full.
     fn ask_until_open(&mut self, line: &str) -> String {
         let until = Instant::now() + OPEN_MAX;
         loop {
             let answer = self.ask(line);
-            if !answer.starts_with("-STORAGE") || Instant::now() > until {
+            let is_refused = answer.starts_with("-STORAGE") || answer.starts_with("-DISKFULL");
+            if !is_refused || Instant::now() > until {
                 return answer;
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -99,12 +100,13 @@ impl Drop for Stage {
 
 #[test]
 fn a_shard_goes_on_with_what_was_committed() {
-    for error in [StoreError::Full("no room".into()), StoreError::Write("a bad sector".into())] {
+    let full = (StoreError::Full("no room".into()), "-DISKFULL");
+    for (error, refusal) in [full, (StoreError::Write("a bad sector".into()), "-STORAGE")] {
         let mut stage = Stage::new("goes-on");
         assert_eq!(stage.ask("SET k before"), "+OK");
         stage.fail(error);
-        assert!(stage.ask("SET k refused").starts_with("-STORAGE"));
-        assert!(stage.ask("GET k").starts_with("-STORAGE"), "who asks meanwhile is refused");
+        assert!(stage.ask("SET k refused").starts_with(refusal));
+        assert!(stage.ask("GET k").starts_with(refusal), "who asks meanwhile is refused");
         assert_eq!(stage.ask_until_open("GET k"), "before");
         assert_eq!(stage.ask("SET k after"), "+OK");
         assert_eq!(stage.ask("INCR n"), ":1");

@@ -102,7 +102,7 @@ impl Shard {
     /// The store has failed: whoever waits is told, and the store is opened again.
     fn close(&self, now: Now, error: StoreError) {
         let Some(core) = self.core.take() else { return };
-        let (actions, engine) = core.abandon(now);
+        let (actions, engine) = core.abandon(now, reopening::is_full(&self.host, &error));
         actions.into_iter().for_each(|action| self.perform(action));
         self.reopening.begin(&self.host, self.index, engine, error);
     }
@@ -157,7 +157,8 @@ impl Shard {
 
     /// Answers for a core that is not there.
     fn refuse(&self, event: Event) {
-        if let Some(action) = reopening::refusal(event, self.host.disk.room() != Room::Enough) {
+        let is_full = self.reopening.is_full() || self.host.disk.room() != Room::Enough;
+        if let Some(action) = reopening::refusal(event, is_full) {
             self.perform(action);
         }
     }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
 
 mod cluster;
+mod deleted;
 mod doors;
 mod keys;
 mod limits;

@@ -5,6 +5,7 @@
 //! | `register` | keys that are written and read |
 //! | `counter` | keys that are added to, and what removes them |
 //! | `siblings` | keys whose conflicts clients settle themselves |
+//! | `sloppy` | keys that are written at the level `sloppy` |
 //!
 //! All of them lean on the same promise. With N owners, a write acknowledged by W of them before a read of R of them
 //! began is seen by it if W + R > N. Deleting is writing "absent"; so is a flush, to every key of its partition.
@@ -14,10 +15,12 @@
 mod counter;
 mod register;
 mod siblings;
+mod sloppy;
 
 pub use counter::counter;
 pub use register::register;
 pub use siblings::siblings;
+pub use sloppy::{lent, owed};
 
 use crate::history::{Ask, Operation, Told};
 use bytes::Bytes;

@@ -96,7 +96,7 @@ pub(super) fn cluster_countkeysinslot(args: &[Bytes]) -> Result<Keyspace, Fault>
     Ok(Keyspace::SizeOfSlot(slot))
 }
 
-/// `ARMILLA.LEVEL [ONE | QUORUM | ALL | read write]`
+/// `ARMILLA.LEVEL [ONE | QUORUM | ALL | SLOPPY | read write]`
 pub(super) fn level(args: &[Bytes]) -> Result<Local, Fault> {
     let words: Vec<&[u8]> = args[1..].iter().map(AsRef::as_ref).collect();
     if words.is_empty() {

@@ -6,11 +6,21 @@
 //!   │ ◀──────────────── Same, or Differs │   ... or this is what I have applied
 //!   │ Open { applied } ────────────────▶ │   I take what I lack: keep a snapshot of this moment
 //!   │ ◀───────────── Opened { chunks }   │   what it knows, and a sum for each chunk of positions
-//!   │ Descend { chunks } ──────────────▶ │   those that differ
-//!   │ ◀──────────────── Leaves { sums }  │   a sum for each of their leaves
+//!   │ Descend { chunks } ──────────────▶ │   those that differ, and what I have for each eighth of them
+//!   │ ◀──────────────── Leaves { sums }  │   a sum for each leaf of the eighths that differ
 //!   │ Take { leaves } ─────────────────▶ │   those that differ
 //!   │ ◀──────────────── Cells { .. }     │   their cells, as far as the taker has not applied what wrote them
 //!   │ Close ───────────────────────────▶ │
+//! ```
+//!
+//! Who stands in for an owner that cannot be reached offers it what it keeps, and the owner takes it in the same way:
+//!
+//! ```text
+//! stand-in                            owner
+//!   │ Offer { held } ──────────────────▶ │   this I keep for you
+//!   │ ◀─────────────── Had, or Open { .. }   I have all of it, or: I take what I lack
+//!   │ Lent { leaves } ─────────────────▶ │   what it knows, and the leaves in which it was told anything
+//!   │ ◀────────────────── Take { leaves }│   ... as above
 //! ```
 //!
 //! Each question is asked again until it is answered, and each answer says which question it answers, so both may be
@@ -21,8 +31,12 @@ use causal::codec::{Malformed, Reader, put_varint};
 use causal::map::Knowledge;
 use causal::{Cell, Context, Early, Entries};
 
-/// The most leaves that one question may name, and how many chunks there are, and leaves in each.
+/// How many chunks there are, and leaves in each.
 pub const LEAVES_MAX: usize = 64;
+/// How many groups the leaves of a chunk lie in, of as many leaves each.
+pub const GROUPS: usize = 8;
+/// The most leaves of which one question may ask for the cells.
+pub const TAKEN_LEAVES_MAX: usize = 256;
 
 /// What the asker of a question holds and has applied, as hashes: who has the same need not send it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,10 +93,10 @@ pub enum Step {
         /// Whether the source has lost something itself.
         is_learning: bool,
     },
-    /// The sums of the leaves of these chunks?
-    Descend(Vec<u8>),
+    /// The sums of the leaves of these chunks, where they are not these for their groups?
+    Descend(Vec<(u8, [u64; GROUPS])>),
     /// They are these.
-    Leaves(Vec<(u8, Vec<u64>)>),
+    Leaves(Vec<ChunkSums>),
     /// The cells of these leaves? Of the first of them the cells from this number on.
     Take {
         /// The leaves, ascending.
@@ -103,6 +117,30 @@ pub enum Step {
     Gone,
     /// Not now: ask again.
     Later,
+    /// I stand in for you, and hold or have applied this.
+    Offer(Context),
+    /// I have all that you offer, durably.
+    Had,
+    /// A snapshot is kept, by one that stands in: it has been told nothing of any other leaf.
+    Lent {
+        /// What the snapshot knows.
+        knowledge: Box<Knowledge>,
+        /// The leaves, ascending.
+        leaves: Vec<u16>,
+    },
+}
+
+/// The sums of leaves of one chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkSums {
+    /// The chunk.
+    pub chunk: u8,
+    /// What the sums of groups add up to that the taker has asked with: who asks again may have others by then.
+    pub asked: u64,
+    /// The groups whose sums were not those, a bit each.
+    pub groups: u8,
+    /// The sum of each leaf of those groups, 0 of all others.
+    pub sums: Vec<u64>,
 }
 
 impl Hashes {
@@ -151,6 +189,20 @@ impl LeafCells {
     }
 }
 
+impl ChunkSums {
+    fn encode(&self, out: &mut BytesMut) {
+        out.put_u8(self.chunk);
+        out.put_u64(self.asked);
+        out.put_u8(self.groups);
+        put_sparse(&self.sums, out);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
+        let (chunk, asked, groups) = (reader.u8()?, reader.u64()?, reader.u8()?);
+        Ok(Self { chunk, asked, groups, sums: sparse(reader, LEAVES_MAX)? })
+    }
+}
+
 impl Step {
     pub(super) fn encode(&self, out: &mut BytesMut) {
         match self {
@@ -173,27 +225,22 @@ impl Step {
             }
             Self::Opened { knowledge, chunks, is_learning } => {
                 out.put_slice(&[6, u8::from(*is_learning)]);
-                knowledge.context.encode(out);
-                knowledge.early.encode(out);
-                put_sums(chunks, out);
+                put_knowledge(knowledge, out);
+                put_sparse(chunks, out);
             }
             Self::Descend(chunks) => {
                 out.put_u8(7);
                 put_varint(out, chunks.len() as u64);
-                out.put_slice(chunks);
+                chunks.iter().for_each(|(chunk, groups)| put_groups(*chunk, groups, out));
             }
             Self::Leaves(chunks) => {
                 out.put_u8(8);
                 put_varint(out, chunks.len() as u64);
-                for (chunk, sums) in chunks {
-                    out.put_u8(*chunk);
-                    put_sums(sums, out);
-                }
+                chunks.iter().for_each(|chunk| chunk.encode(out));
             }
             Self::Take { leaves, skip } => {
                 out.put_u8(9);
-                put_varint(out, leaves.len() as u64);
-                leaves.iter().for_each(|leaf| out.put_u16(*leaf));
+                put_leaves(leaves, out);
                 put_varint(out, u64::from(*skip));
             }
             Self::Cells { leaves, more } => {
@@ -205,6 +252,16 @@ impl Step {
             Self::Close => out.put_u8(11),
             Self::Gone => out.put_u8(12),
             Self::Later => out.put_u8(13),
+            Self::Offer(context) => {
+                out.put_u8(14);
+                context.encode(out);
+            }
+            Self::Had => out.put_u8(15),
+            Self::Lent { knowledge, leaves } => {
+                out.put_u8(16);
+                put_knowledge(knowledge, out);
+                put_leaves(leaves, out);
+            }
         }
     }
 
@@ -217,23 +274,19 @@ impl Step {
             5 => Self::Open(Context::decode(reader)?),
             6 => {
                 let is_learning = reader.u8()? != 0;
-                let knowledge =
-                    Knowledge { context: Context::decode(reader)?, early: Early::decode(reader)? };
-                Self::Opened { knowledge: Box::new(knowledge), chunks: all_sums(reader)?, is_learning }
+                let knowledge = knowledge(reader)?;
+                Self::Opened { knowledge, chunks: sparse(reader, LEAVES_MAX)?, is_learning }
             }
             7 => {
-                let count = few(reader, 1)?;
-                Self::Descend((0..count).map(|_| reader.u8()).collect::<Result<_, _>>()?)
+                let count = few(reader, 2, LEAVES_MAX)?;
+                Self::Descend((0..count).map(|_| groups(reader)).collect::<Result<_, _>>()?)
             }
             8 => {
-                let count = few(reader, 2)?;
-                let chunk = |reader: &mut Reader| Ok((reader.u8()?, all_sums(reader)?));
-                Self::Leaves((0..count).map(|_| chunk(reader)).collect::<Result<_, _>>()?)
+                let count = few(reader, 11, LEAVES_MAX)?;
+                Self::Leaves((0..count).map(|_| ChunkSums::decode(reader)).collect::<Result<_, _>>()?)
             }
             9 => {
-                let count = few(reader, 2)?;
-                let leaf = |reader: &mut Reader| Ok(u16::from_be_bytes([reader.u8()?, reader.u8()?]));
-                let leaves = (0..count).map(|_| leaf(reader)).collect::<Result<Vec<_>, _>>()?;
+                let leaves = leaves(reader, TAKEN_LEAVES_MAX)?;
                 Self::Take { leaves, skip: small(reader)? }
             }
             10 => {
@@ -245,9 +298,37 @@ impl Step {
             11 => Self::Close,
             12 => Self::Gone,
             13 => Self::Later,
+            14 => Self::Offer(Context::decode(reader)?),
+            15 => Self::Had,
+            16 => {
+                let knowledge = knowledge(reader)?;
+                Self::Lent { knowledge, leaves: leaves(reader, LEAVES_MAX * LEAVES_MAX)? }
+            }
             _ => return Err(reader.malformed()),
         })
     }
+}
+
+fn put_knowledge(knowledge: &Knowledge, out: &mut BytesMut) {
+    knowledge.context.encode(out);
+    knowledge.early.encode(out);
+}
+
+fn knowledge(reader: &mut Reader) -> Result<Box<Knowledge>, Malformed> {
+    Ok(Box::new(Knowledge { context: Context::decode(reader)?, early: Early::decode(reader)? }))
+}
+
+fn put_leaves(leaves: &[u16], out: &mut BytesMut) {
+    put_varint(out, leaves.len() as u64);
+    leaves.iter().for_each(|leaf| out.put_u16(*leaf));
+}
+
+fn leaves(reader: &mut Reader, count_max: usize) -> Result<Vec<u16>, Malformed> {
+    let count = reader.count(2)?;
+    if count > count_max {
+        return Err(reader.malformed());
+    }
+    (0..count).map(|_| Ok(u16::from_be_bytes([reader.u8()?, reader.u8()?]))).collect()
 }
 
 fn put_sums(sums: &[u64], out: &mut BytesMut) {
@@ -260,15 +341,35 @@ fn sums(reader: &mut Reader) -> Result<Vec<u64>, Malformed> {
     (0..count).map(|_| reader.u64()).collect()
 }
 
-/// A sum for each chunk, or for each leaf of one: fewer would count as equal.
-fn all_sums(reader: &mut Reader) -> Result<Vec<u64>, Malformed> {
-    let sums = sums(reader)?;
-    if sums.len() == LEAVES_MAX { Ok(sums) } else { Err(reader.malformed()) }
+/// A sum for each chunk, leaf or group, whose number both sides know: which of them are not 0, eight in a byte, and then
+/// those. Where there are few rows most are.
+fn put_sparse(sums: &[u64], out: &mut BytesMut) {
+    for eight in sums.chunks(8) {
+        out.put_u8(eight.iter().rev().fold(0, |bits, sum| bits << 1 | u8::from(*sum != 0)));
+    }
+    sums.iter().filter(|sum| **sum != 0).for_each(|sum| out.put_u64(*sum));
 }
 
-fn few(reader: &mut Reader, bytes_min: usize) -> Result<usize, Malformed> {
+fn sparse(reader: &mut Reader, count: usize) -> Result<Vec<u64>, Malformed> {
+    let bits = (0..count.div_ceil(8)).map(|_| reader.u8()).collect::<Result<Vec<u8>, _>>()?;
+    let is_there = |number: usize| bits[number / 8] >> (number % 8) & 1 == 1;
+    (0..count).map(|number| if is_there(number) { reader.u64() } else { Ok(0) }).collect()
+}
+
+fn put_groups(chunk: u8, groups: &[u64; GROUPS], out: &mut BytesMut) {
+    out.put_u8(chunk);
+    put_sparse(groups, out);
+}
+
+fn groups(reader: &mut Reader) -> Result<(u8, [u64; GROUPS]), Malformed> {
+    let (chunk, mut groups) = (reader.u8()?, [0; GROUPS]);
+    groups.copy_from_slice(&sparse(reader, GROUPS)?);
+    Ok((chunk, groups))
+}
+
+fn few(reader: &mut Reader, bytes_min: usize, count_max: usize) -> Result<usize, Malformed> {
     let count = reader.count(bytes_min)?;
-    if count <= LEAVES_MAX { Ok(count) } else { Err(reader.malformed()) }
+    if count <= count_max { Ok(count) } else { Err(reader.malformed()) }
 }
 
 fn small(reader: &mut Reader) -> Result<u32, Malformed> {

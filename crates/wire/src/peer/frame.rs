@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! greeting   "ARML" version cluster from to began
-//! refusal    one byte, the other way: a process that began earlier is this member
+//! refusal    one byte, the other way: a process that began earlier is this member, or the listener is not who is meant
 //! frame      length (4 bytes, big endian) envelope
 //! ```
 
@@ -18,6 +18,9 @@ pub const FRAME_BYTES_MAX: usize = 2 * VALUE_BYTES_MAX + 1024 * 1024;
 pub const GREETING_BYTES: usize = 4 + 1 + 8 + 8 + 8 + 8;
 /// What a listener says before it ends a link, where another process that it hears is the same member and began earlier.
 pub const TWIN: u8 = b'2';
+
+/// What a listener says before it ends a link, where it is not the member that is meant, or of another cluster.
+pub const STRANGER: u8 = b'?';
 
 const MAGIC: &[u8; 4] = b"ARML";
 const LINK_VERSION: u8 = 2;

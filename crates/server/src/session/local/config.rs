@@ -63,6 +63,7 @@ fn settings(host: &Host) -> Vec<(&'static str, String)> {
         ("appendonly", "yes".to_owned()),
         ("armilla.announce", config.announce.clone().unwrap_or_default()),
         ("armilla.disk-reserve-bytes", config.disk_reserve_bytes.to_string()),
+        ("armilla.handoff-bytes-max", config.handoff_bytes_max.to_string()),
         ("armilla.cache-bytes", config.cache_bytes.to_string()),
         ("armilla.enable-chaos", if config.enable_chaos { "yes" } else { "no" }.to_owned()),
         ("armilla.fsync", config.fsync.to_string()),

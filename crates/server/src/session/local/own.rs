@@ -4,10 +4,11 @@
 //!
 //! 1. A state is this node's view: another may reach who is not reached from here.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use node::SyncFigures;
-use placement::Member;
+use node::{HandoffFigures, SyncFigures};
+use placement::{Member, NodeId};
 use wire::peer::gossip::Health;
 use wire::{Fault, Reply};
 
@@ -56,6 +57,7 @@ pub(super) fn status(host: &Host, here: SocketAddr) -> Reply {
         (text("keys"), Reply::Integer(keys)),
         (text("clients"), number(host.clients.count() as u64)),
         (text("sync"), sync(&figures)),
+        (text("handoff"), handoff(host, &figures)),
         (text("memory_bytes"), number(info::resident_bytes())),
         (text("disk_room"), text(disk::word(host.disk.room()))),
         (text("disk_free_bytes"), host.disk.free_bytes().map_or(Reply::Nil, number)),
@@ -142,6 +144,32 @@ fn sync(figures: &[ShardFigures]) -> Reply {
         (text("bytes_taken"), sum(|sync| sync.bytes)),
         (text("scrubs"), sum(|sync| sync.scrubs)),
         (text("partitions_damaged"), sum(|sync| sync.damaged)),
+    ])
+}
+
+/// What this node keeps for others, which are down or have not taken it yet.
+fn handoff(host: &Host, figures: &[ShardFigures]) -> Reply {
+    let sum = |of: fn(&HandoffFigures) -> u64| number(figures.iter().map(|shard| of(&shard.handoff)).sum());
+    let mut targets: BTreeMap<NodeId, (u64, u64)> = BTreeMap::new();
+    for (owner, (partitions, bytes)) in figures.iter().flat_map(|shard| &shard.handoff.targets) {
+        let target = targets.entry(*owner).or_default();
+        *target = (target.0 + partitions, target.1 + bytes);
+    }
+    let layout = host.layout();
+    let target = |(owner, (partitions, bytes)): (&NodeId, &(u64, u64))| {
+        let name = layout.member(*owner).map_or_else(|| owner.to_string(), |member| member.name.clone());
+        Reply::Map(vec![
+            (text("member"), text(name)),
+            (text("partitions"), number(*partitions)),
+            (text("bytes"), number(*bytes)),
+        ])
+    };
+    Reply::Map(vec![
+        (text("bytes"), sum(|handoff| handoff.bytes)),
+        (text("bytes_max"), number(host.config.handoff_bytes_max)),
+        (text("operations_not_kept"), sum(|handoff| handoff.refused)),
+        (text("partitions_handed_over"), sum(|handoff| handoff.handed)),
+        (text("targets"), Reply::Array(targets.iter().map(target).collect())),
     ])
 }
 

@@ -83,7 +83,7 @@ pub(super) static ROWS: &[Command] = &[
         summary: "Tells or chooses how many owners the reads and writes of this connection wait for.",
         since: "0.1.0",
         group: Group::Armilla,
-        syntax: "[ONE | QUORUM | ALL | <read write>]",
+        syntax: "[ONE | QUORUM | ALL | SLOPPY | <read write>]",
         ..Command::BLANK
     },
     Command {
