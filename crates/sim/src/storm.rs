@@ -5,8 +5,8 @@ use crate::world::{Happening, World};
 use node::Sighting;
 use wire::peer::gossip::Health;
 
-/// What a node may be late by when it finds out about another, in microseconds: it looks ten times a second.
-const LATE_US: u64 = 400_000;
+/// What a node may be late by when it finds out about another, in microseconds.
+const LATE_US: u64 = 50_000;
 
 impl World {
     /// Puts the first fault of each kind onto the agenda.
@@ -167,8 +167,7 @@ impl World {
     /// of each other member, and one period for the answer to the last.
     pub(crate) fn look_out(&mut self) {
         let period_ms = self.options.speaker.map_or(0, |speaker| speaker.probe_every_ms);
-        // And half as long again: who misses answers doubts itself, too, and takes its time.
-        let span = period_ms * 1_500 * (self.machines.len() as u64 + 1) + LATE_US;
+        let span = period_ms * 1_000 * (self.machines.len() as u64 + 1) + LATE_US;
         let states: Vec<State> = (0..self.machines.len()).map(|at| self.state(at)).collect();
         self.wrongs.extend(self.lookout.look(self.now, span, &states));
         self.faults.gone = self.lookout.noticed;

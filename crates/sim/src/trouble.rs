@@ -115,7 +115,9 @@ impl World {
         let unsynced = self.machines[machine].disk().unsynced() as u64;
         let keep = usize::try_from(self.disks.rng.below(unsynced + 1)).unwrap_or(0);
         self.asleep.remove(&machine);
-        for action in self.machines[machine].fail(self.now, keep) {
+        let actions = self.machines[machine].fail(self.now, keep);
+        self.look_out();
+        for action in actions {
             self.act(machine, action);
         }
         self.disconnect_unheard(machine);

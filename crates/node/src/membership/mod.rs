@@ -166,9 +166,12 @@ impl Membership {
         std::mem::take(&mut self.deeds)
     }
 
-    /// When [`Self::tick`] is due, by the monotonic clock in milliseconds.
+    /// When [`Self::tick`] is due, by the monotonic clock in milliseconds: no later than the next probe, or every period
+    /// would take until the look after its end.
     pub(crate) fn next_look(&self) -> u64 {
-        self.now_ms.map_or(0, |now_ms| now_ms + LOOK_MS.min(self.speaker.probe_every_ms))
+        let others_at = self.probe.as_ref().and_then(|probe| probe.others_at).unwrap_or(u64::MAX);
+        let due_ms = self.next_probe_at.min(others_at).saturating_sub(self.awake_ms).max(1);
+        self.now_ms.map_or(0, |now_ms| now_ms + LOOK_MS.min(due_ms))
     }
 
     /// This node's own load is now so. It is told to others as its next word.

@@ -213,11 +213,13 @@ impl Roster {
         }
     }
 
-    /// A link came up or went down. A member has some time to be heard from then on.
+    /// A link came up or went down. Once it is up the member has some time to be heard; that it went down is no word of it.
     pub(super) fn set_linked(&mut self, member: NodeId, up: bool, awake_ms: u64) {
         if let Some(peer) = self.peers.get_mut(&member) {
-            (peer.is_linked, peer.heard_at) = (up, awake_ms);
-            (peer.is_silent, peer.is_unanswered) = (false, false);
+            (peer.is_linked, peer.is_silent) = (up, false);
+            if up {
+                (peer.heard_at, peer.is_unanswered) = (awake_ms, false);
+            }
         }
     }
 
