@@ -198,7 +198,11 @@ impl Node {
             let Some(replica) = self.replicas.get(&partition) else { continue };
             let (kept, bytes) = (hashes_of(replica), replica.hints().map_or(0, Hints::bytes));
             let lacks = |owner: &&NodeId| !self.debts.has(partition, **owner, kept);
-            for owner in self.layout.owners(partition).iter().filter(lacks) {
+            let lacking: Vec<NodeId> = self.layout.owners(partition).iter().filter(lacks).copied().collect();
+            // While some are down it is for those: the others were sent it as well, and have not been asked.
+            let down = |owner: &NodeId| !is_reachable(self, *owner);
+            let some_down = lacking.iter().any(down);
+            for owner in lacking.iter().filter(|owner| !some_down || down(owner)) {
                 let target = figures.targets.entry(*owner).or_default();
                 *target = (target.0 + 1, target.1 + bytes);
             }
