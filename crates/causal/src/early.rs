@@ -1,6 +1,7 @@
 //! Early removals: entries removed here before the operation that adds them arrived.
 //!
-//! Nearly always empty. A removal leaves as soon as its dot enters the context: from then on the context says it.
+//! Nearly always empty, but where a node stands in for an owner: of what it is told to remove it has been told little. A
+//! removal leaves as soon as its dot enters the context: from then on the context says it.
 //!
 //! A cell that was taken from a peer brings with it what the peer had applied and this replica has not: of those
 //! operations, what the cell does not hold is not in it, and their deltas, when they come at last, must not put
@@ -17,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Early {
     single: BTreeSet<(Dot, Cell)>,
+    /// The same by cell: whoever stands in for an owner has many of them.
+    by_cell: BTreeMap<Cell, BTreeSet<Dot>>,
     swept: BTreeMap<Scope, Context>,
     taken: BTreeMap<Cell, Context>,
 }
@@ -37,7 +40,7 @@ impl Early {
         let swept =
             || self.swept.iter().any(|(scope, seen)| scope.covers(cell.key.database) && seen.contains(dot));
         let taken = || self.taken.get(cell).is_some_and(|seen| seen.contains(dot));
-        taken() || swept() || self.single.contains(&(dot, cell.clone()))
+        taken() || swept() || self.is_noted(cell, dot)
     }
 
     /// Whether nothing is awaited.
@@ -47,12 +50,24 @@ impl Early {
 
     /// Notes one removal.
     pub fn insert(&mut self, cell: &Cell, dot: Dot) {
-        self.single.insert((dot, kept(cell)));
+        let cell = kept(cell);
+        self.by_cell.entry(cell.clone()).or_default().insert(dot);
+        self.single.insert((dot, cell));
+    }
+
+    fn remove(&mut self, cell: &Cell, dot: Dot) {
+        self.single.remove(&(dot, cell.clone()));
+        if let Some(dots) = self.by_cell.get_mut(cell) {
+            dots.remove(&dot);
+            if dots.is_empty() {
+                self.by_cell.remove(cell);
+            }
+        }
     }
 
     /// Whether this one removal is noted.
     pub fn is_noted(&self, cell: &Cell, dot: Dot) -> bool {
-        !self.single.is_empty() && self.single.contains(&(dot, cell.clone()))
+        self.by_cell.get(cell).is_some_and(|dots| dots.contains(&dot))
     }
 
     /// The cells of which the entry of `dot` was removed, of each by itself.
@@ -111,7 +126,7 @@ impl Early {
 
     /// Every operation of which nothing is awaited in `cell`.
     pub fn dots_of(&self, cell: &Cell) -> Context {
-        let mut dots: Context = self.single.iter().filter(|(_, c)| c == cell).map(|(dot, _)| *dot).collect();
+        let mut dots: Context = self.by_cell.get(cell).into_iter().flatten().copied().collect();
         let swept = self.swept.iter().filter(|(scope, _)| scope.covers(cell.key.database));
         swept.for_each(|(_, seen)| dots.unite(seen));
         self.taken.get(cell).into_iter().for_each(|seen| dots.unite(seen));
@@ -120,7 +135,7 @@ impl Early {
 
     /// Takes over everything that `other` awaits.
     pub fn unite(&mut self, other: &Self) {
-        self.single.extend(other.single.iter().cloned());
+        other.single.iter().for_each(|(dot, cell)| self.insert(cell, *dot));
         for (scope, seen) in &other.swept {
             self.swept.entry(*scope).or_default().unite(seen);
         }
@@ -133,7 +148,7 @@ impl Early {
             return;
         }
         for cell in self.cells_of(dot).cloned().collect::<Vec<_>>() {
-            self.single.remove(&(dot, cell));
+            self.remove(&cell, dot);
         }
         let applied = Context::from_iter([dot]);
         for seen in self.swept.values_mut().filter(|seen| seen.contains(dot)) {
@@ -144,7 +159,10 @@ impl Early {
 
     /// Forgets what `applied` says by now.
     pub fn prune(&mut self, applied: &Context) {
-        self.single.retain(|(dot, _)| !applied.contains(*dot));
+        let known = self.single.iter().filter(|(dot, _)| applied.contains(*dot)).cloned();
+        for (dot, cell) in known.collect::<Vec<_>>() {
+            self.remove(&cell, dot);
+        }
         self.swept.values_mut().for_each(|seen| *seen = seen.without(applied));
         self.swept.retain(|_, seen| !seen.is_empty());
         self.taken.values_mut().for_each(|seen| *seen = seen.without(applied));
@@ -167,11 +185,12 @@ impl Early {
     /// What concerns one cell.
     #[must_use]
     pub fn of(&self, cell: &Cell) -> Self {
-        let single = self.single.iter().filter(|(_, c)| c == cell).cloned().collect();
         let covers = |(scope, _): &(&Scope, &Context)| scope.covers(cell.key.database);
         let swept = self.swept.iter().filter(covers).map(|(scope, seen)| (*scope, seen.clone())).collect();
         let taken = self.taken.get(cell).map(|seen| (cell.clone(), seen.clone())).into_iter().collect();
-        Self { single, swept, taken }
+        let mut early = Self { swept, taken, ..Self::default() };
+        self.by_cell.get(cell).into_iter().flatten().for_each(|dot| early.insert(cell, *dot));
+        early
     }
 
     /// The single removals.

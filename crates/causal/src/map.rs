@@ -119,6 +119,8 @@ pub fn merge(
 #[derive(Clone, Debug)]
 struct Session {
     brings: Context,
+    /// The peer's early removals of what was not applied here. Of what was, the cells that it holds differ, and are taken.
+    early: Early,
     waiting: Vec<Delta>,
     ahead: bool,
 }
@@ -193,6 +195,11 @@ impl Map {
     /// replica that was ahead itself: what its rows have already lost cannot be told from the rows.
     pub fn mark_ahead(&mut self) {
         self.ahead = true;
+    }
+
+    /// The early removals that the end of the open exchange takes over.
+    pub fn takes_over(&self) -> Option<&Early> {
+        self.session.as_ref().map(|session| &session.early)
     }
 
     /// The operations that wait until the open exchange is over.
@@ -315,7 +322,9 @@ impl Map {
     pub fn begin<R: Rows>(&mut self, theirs: &Knowledge, rows: &mut R) -> Result<(), R::Error> {
         self.abandon(rows)?;
         let brings = theirs.context.without(self.context());
-        self.session = Some(Session { brings, waiting: Vec::new(), ahead: false });
+        let mut early = theirs.early.clone();
+        early.prune(self.context());
+        self.session = Some(Session { brings, early, waiting: Vec::new(), ahead: false });
         Ok(())
     }
 
@@ -337,7 +346,8 @@ impl Map {
         let beyond_both = !merged.dots().all(applied);
         self.ahead |= beyond_both;
         // What has removed them comes with the cell, so they are gone with it: neither sooner nor later.
-        let gone = their_knowledge.early.dots_of(cell).without(self.context());
+        let early = self.session.as_ref().map_or(&their_knowledge.early, |session| &session.early);
+        let gone = early.dots_of(cell).without(self.context());
         let noted = self.note(cell, &gone);
         let changed = self.replace(cell, &mine, merged, rows) || noted;
         match &mut self.session {
@@ -381,7 +391,7 @@ impl Map {
 
     /// Remembers that what the peer had applied, and this replica has not, is in a cell just mended or never will
     /// be. A reader may have been told so already, and a late operation must not put back what it was told is gone.
-    /// An exchange needs no such note: it defers those operations, and cut short it has promised nobody anything.
+    /// An exchange needs no such note of what its snapshot brings: it defers those operations.
     fn note_taken(&mut self, cell: &Cell, merged: &Entries, theirs: &Knowledge) -> bool {
         let mut seen = theirs.early.dots_of(cell);
         seen.unite(&theirs.context);
@@ -410,13 +420,11 @@ impl Map {
     /// Where a row could not be read: either nothing has changed and the exchange is open, or what could not be applied
     /// of what waited is still to come.
     pub fn finish<R: Rows>(&mut self, theirs: &Knowledge, rows: &mut R) -> Result<(), R::Error> {
-        if self.session.is_none() {
-            return Ok(());
-        }
-        let removed = removed_early(&theirs.early, rows)?;
+        let Some(session) = &self.session else { return Ok(()) };
+        let removed = removed_early(&session.early, rows)?;
         removed.into_iter().for_each(|row| self.write(row, rows));
-        self.knowledge.early.unite(&theirs.early);
         let Some(session) = self.session.take() else { return Ok(()) };
+        self.knowledge.early.unite(&session.early);
         let brought = session.brings.without(&theirs.context);
         debug_assert!(
             brought.is_empty(),

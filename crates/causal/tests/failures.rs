@@ -84,9 +84,10 @@ fn a_failed_read_changes_nothing() {
     assert_eq!(replica.fails_whole(|map, rows| map.apply(&sweeps, rows)), 4);
     let peer = Replica::with(&[sweep(3, 1, &[dot(1, 1)]), delta(2, 1, &[("c", &[dot(1, 2)])])]);
     let knowledge = peer.map.knowledge();
+    let other = Replica::with(&[sweep(3, 1, &[dot(9, 1)]), delta(2, 1, &[("c", &[dot(9, 2)])])]);
     let mut open = replica.clone();
-    open.map.begin(knowledge, &mut open.rows).expect("memory");
-    assert_eq!(open.fails_whole(|map, rows| map.finish(knowledge, rows)), 4);
+    open.map.begin(other.map.knowledge(), &mut open.rows).expect("memory");
+    assert_eq!(open.fails_whole(|map, rows| map.finish(other.map.knowledge(), rows)), 4);
     assert_eq!(replica.fails_whole(|map, rows| map.take(&cell("c"), &peer.held("c"), knowledge, rows)), 1);
     assert_eq!(
         replica.fails_whole(|map, rows| map.mend(&cell("c"), &peer.held("c"), knowledge, false, rows)),

@@ -1,6 +1,7 @@
 //! What a node keeps for owners that it stands in for, and how each of them stands to it. Data alone; `handoff` tells what
 //! is done about it.
 
+use causal::Context;
 use placement::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use wire::peer::Ticket;
@@ -28,12 +29,25 @@ struct Debt {
     has: Option<Hashes>,
 }
 
+/// What an owner was offered by one that stands in for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Offered {
+    /// What of the last offer was missing.
+    pub(crate) missing: Context,
+    /// A hash of it, and whether it has been taken since.
+    pub(crate) kept: u64,
+    pub(crate) is_taken: bool,
+}
+
 /// See the head of this file.
 #[derive(Debug, Default)]
 pub(crate) struct Debts {
     debts: BTreeMap<(PartitionId, NodeId), Debt>,
-    /// When each partition is looked at next.
+    /// When each partition is looked at next, in both orders.
     looks: BTreeSet<(u64, PartitionId)>,
+    planned: BTreeMap<PartitionId, u64>,
+    /// What this node, an owner, was offered by others.
+    pub(crate) offers: BTreeMap<(PartitionId, NodeId), Offered>,
     /// Those whose owners have all of it, and whose rows are being dropped.
     pub(crate) retiring: BTreeSet<PartitionId>,
     pub(crate) bytes: u64,
@@ -42,9 +56,25 @@ pub(crate) struct Debts {
 }
 
 impl Debts {
-    /// Notes what an owner is offered.
-    pub(crate) fn offer(&mut self, partition: PartitionId, owner: NodeId, offered: (Ticket, Hashes)) {
-        self.debts.entry((partition, owner)).or_default().offered = Some(offered);
+    /// Notes that an owner is offered what is kept now. Gives the ticket of that: the same one as long as it is the same.
+    pub(crate) fn offer(
+        &mut self,
+        partition: PartitionId,
+        owner: NodeId,
+        kept: Hashes,
+        ticket: impl FnOnce() -> Ticket,
+    ) -> Ticket {
+        let debt = self.debts.entry((partition, owner)).or_default();
+        let again = debt.offered.filter(|(_, offered)| *offered == kept);
+        let offered = again.unwrap_or_else(|| (ticket(), kept));
+        debt.offered = Some(offered);
+        offered.0
+    }
+
+    /// Forgets what an owner has said to have: it may have come back without it.
+    pub(crate) fn doubt(&mut self, owner: NodeId) {
+        let debts = self.debts.iter_mut().filter(|((_, of), _)| *of == owner);
+        debts.for_each(|(_, debt)| *debt = Debt::default());
     }
 
     /// Notes that an owner has what it was offered under that ticket.
@@ -62,26 +92,42 @@ impl Debts {
         self.debts.get(&(partition, owner)).is_some_and(|debt| debt.has == Some(now))
     }
 
+    /// Notes that what another has offered was taken.
+    pub(crate) fn took(&mut self, partition: PartitionId, from: NodeId) {
+        self.offers.get_mut(&(partition, from)).into_iter().for_each(|offered| offered.is_taken = true);
+    }
+
     /// Nothing is kept of a partition any more.
     pub(crate) fn settle(&mut self, partition: PartitionId) {
         self.debts.retain(|(of, _), _| *of != partition);
-        self.looks.retain(|(_, of)| *of != partition);
+        if let Some(at) = self.planned.remove(&partition) {
+            self.looks.remove(&(at, partition));
+        }
         self.retiring.remove(&partition);
     }
 
     /// Has a partition looked at, at a time or sooner.
     pub(crate) fn look_at(&mut self, at: u64, partition: PartitionId) {
-        if self.looks.iter().all(|(planned, known)| *known != partition || *planned > at) {
-            self.looks.retain(|(_, known)| *known != partition);
-            self.looks.insert((at, partition));
-        }
+        match self.planned.get(&partition) {
+            Some(planned) if *planned <= at => return,
+            Some(planned) => self.looks.remove(&(*planned, partition)),
+            None => false,
+        };
+        self.planned.insert(partition, at);
+        self.looks.insert((at, partition));
     }
 
     /// The next partition to be looked at.
     pub(crate) fn next_look(&mut self, now: u64) -> Option<PartitionId> {
         let first = self.looks.first().copied().filter(|(at, _)| *at <= now)?;
         self.looks.remove(&first);
+        self.planned.remove(&first.1);
         Some(first.1)
+    }
+
+    /// Whether a partition will be looked at.
+    pub(crate) fn is_planned(&self, partition: PartitionId) -> bool {
+        self.planned.contains_key(&partition)
     }
 
     /// When there is something to do next.
@@ -91,6 +137,6 @@ impl Debts {
 
     /// The partitions of which something is kept.
     pub(crate) fn partitions(&self) -> impl Iterator<Item = PartitionId> + '_ {
-        self.looks.iter().map(|(_, partition)| *partition)
+        self.planned.keys().copied()
     }
 }

@@ -14,7 +14,7 @@
 //! 1. What is kept is dropped when every owner of now has said that it holds it durably, and not before.
 //! 2. Who has no room for an operation says so, and keeps nothing of it. Owners get it from each other then.
 
-use crate::debts::HandoffFigures;
+use crate::debts::{HandoffFigures, Offered};
 use crate::hints::Hints;
 use crate::replica::Replica;
 use crate::rows::{Shelf, everything};
@@ -30,8 +30,12 @@ use wire::peer::{Message, Ticket};
 const OFFER_MS: u64 = 500;
 /// The same where some of them cannot: the others need not be bothered.
 const OFFER_IDLE_MS: u64 = 10_000;
+/// How many partitions are looked at in one event.
+const LOOKS_MAX: usize = 64;
+/// Beyond so many missing operations nothing of an offer is merely under way.
+const UNDER_WAY_MAX: u64 = 1_000;
 /// What an operation takes beside its names and values, in bytes, about.
-const OPERATION_BYTES: usize = 64;
+const OPERATION_BYTES: usize = 128;
 
 /// Whether this node is an owner, or has room to keep an operation of so many bytes for one; then it stands in from now on.
 pub(crate) fn admits(node: &mut Node, now: u64, partition: PartitionId, bytes: usize) -> bool {
@@ -45,20 +49,24 @@ pub(crate) fn admits(node: &mut Node, now: u64, partition: PartitionId, bytes: u
     }
     node.debts.bytes += bytes;
     node.debts.retiring.remove(&partition);
-    node.debts.look_at(now + OFFER_MS, partition);
+    if !node.debts.is_planned(partition) {
+        node.debts.look_at(now + OFFER_MS, partition);
+    }
     node.replicas.entry(partition).or_default().stand_in(bytes);
     true
 }
 
 /// Looks at what is due.
 pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
-    while let Some(partition) = node.debts.next_look(turn.now.monotonic_ms) {
+    for _ in 0..LOOKS_MAX {
+        let Some(partition) = node.debts.next_look(turn.now.monotonic_ms) else { return };
         look(node, turn, partition);
     }
 }
 
 /// A link has come up: its node may be waiting for what is kept here.
 pub(crate) fn linked(node: &mut Node, now: u64, peer: NodeId) {
+    node.debts.doubt(peer);
     let partitions: Vec<PartitionId> = node.debts.partitions().collect();
     for partition in partitions.into_iter().filter(|at| node.layout.owners(*at).contains(&peer)) {
         node.debts.look_at(now, partition);
@@ -86,8 +94,7 @@ pub(crate) fn look(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId)
         Err(error) => return node.note_damage(partition, &error),
     };
     for owner in lacking.into_iter().filter(|owner| node.links.contains(owner)) {
-        let ticket = node.pending.ticket();
-        node.debts.offer(partition, owner, (ticket, kept));
+        let ticket = node.debts.offer(partition, owner, kept, || node.pending.ticket());
         let message = Message::Exchange { ticket, step: Step::Offer(seen.clone()) };
         turn.send_after(everything(turn.store), node, owner, partition, message);
     }
@@ -125,6 +132,10 @@ pub(crate) fn offered(
     ticket: Ticket,
     kept: &Context,
 ) {
+    if node.sync.takes.get(&partition).is_some_and(|take| take.source == from) {
+        // What is being taken is an earlier state: this one is heard when it is offered again.
+        return;
+    }
     let replica = node.replicas.entry(partition).or_default();
     let mut missing = kept.without(replica.map().context());
     if !missing.is_empty() && replica.map().is_ahead() {
@@ -134,9 +145,19 @@ pub(crate) fn offered(
             Err(error) => return node.note_damage(partition, &error),
         }
     }
-    if !missing.is_empty() {
-        return taker::begin(node, turn, partition, from);
+    let offered = node.debts.offers.entry((partition, from)).or_default();
+    let was_taken = offered.is_taken && offered.kept == kept.fingerprint();
+    if !missing.is_empty() && !was_taken {
+        // What is missing once may be under way; what is missing again is taken.
+        let stays = !missing.without(&missing.without(&offered.missing)).is_empty();
+        let is_owed = stays || missing.len() > UNDER_WAY_MAX;
+        *offered = Offered { missing, kept: kept.fingerprint(), is_taken: false };
+        if is_owed {
+            taker::begin(node, turn, partition, from);
+        }
+        return;
     }
+    // All of it was taken, also what it held ahead of what it had applied, and what was removed here since is not missing.
     let after = everything(turn.store);
     turn.send_after(after, node, from, partition, Message::Exchange { ticket, step: Step::Had });
 }

@@ -36,6 +36,7 @@ pub(crate) fn quarantine(node: &mut Node, turn: &mut Turn<'_>, partition: Partit
         // What is left of it is offered.
         node.debts.look_at(turn.now.monotonic_ms, partition);
     }
+    node.debts.offers.retain(|(of, _), _| *of != partition);
     node.sync.takes.remove(&partition);
     match forget(node, turn.store, partition) {
         Ok(()) => end_work(node, turn, partition),
@@ -52,6 +53,9 @@ pub(crate) fn forget(
 ) -> Result<(), RowError> {
     let mut shelf = Shelf::new(store, node.layout.keyspace(), partition);
     let replica = node.replicas.entry(partition).or_default();
+    if !node.layout.owners(partition).contains(&node.identity.node) {
+        replica.stand_in(0);
+    }
     replica.quarantine(node.identity.actor, &mut shelf)
 }
 

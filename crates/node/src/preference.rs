@@ -12,9 +12,8 @@
 //!
 //! The sloppy quorums of Dynamo (2007), section 4.6.
 
-use crate::replica::Replica;
 use crate::state::Node;
-use crate::task::{is_live, is_reachable};
+use crate::task::{is_learning, is_live, is_reachable};
 use placement::{NodeId, PartitionId};
 use wire::Level;
 
@@ -33,39 +32,47 @@ pub(crate) fn healthy(node: &Node, partition: PartitionId) -> Vec<NodeId> {
 /// Those that stand in for the owners that cannot be reached, one for each as far as there are any.
 pub(crate) fn standing_in(node: &Node, partition: PartitionId) -> Vec<NodeId> {
     let owners = node.layout.owners(partition);
+    // Where all members are owners nobody is looked for.
+    if node.layout.members().len() == owners.len() {
+        return Vec::new();
+    }
     let down = owners.iter().filter(|owner| !is_reachable(node, **owner)).count();
     stand_ins(node, partition, down)
 }
 
 fn stand_ins(node: &Node, partition: PartitionId, count: usize) -> Vec<NodeId> {
-    // Where all members are owners nobody is looked for.
-    if count == 0 || node.layout.members().len() == node.layout.owners(partition).len() {
+    if count == 0 {
         return Vec::new();
     }
     node.layout.stand_ins(partition).filter(|other| is_reachable(node, *other)).take(count).collect()
 }
 
-/// The nodes that a request at this level counts on in the place of the owners; nothing where it counts on the owners.
+/// The nodes that a new request at this level counts on in the place of the owners; nothing where it counts on the owners.
 pub(crate) fn sloppy(node: &Node, partition: PartitionId, level: Level) -> Option<Vec<NodeId>> {
     if level != Level::Sloppy {
         return None;
     }
     let owners = node.layout.owners(partition);
     let up = owners.iter().filter(|owner| counts(node, partition, **owner)).count();
-    // Who is no owner is at work on it because too few could be reached, and ends so what it has begun.
-    let is_short = up < level.write(owners.len()) || !owners.contains(&node.identity.node);
-    is_short.then(|| healthy(node, partition))
+    (up < level.write(owners.len())).then(|| healthy(node, partition))
+}
+
+/// The same of a request that is being carried out here: who is no owner is at work on it because too few could be reached,
+/// and ends so what it has begun.
+pub(crate) fn sloppy_at_work(node: &Node, partition: PartitionId, level: Level) -> Option<Vec<NodeId>> {
+    let owns = || node.layout.owners(partition).contains(&node.identity.node);
+    let begun_so = || (level == Level::Sloppy && !owns()).then(|| healthy(node, partition));
+    sloppy(node, partition, level).or_else(begun_so)
 }
 
 /// Whether an owner can be reached and, as far as is known here, has lost nothing.
 fn counts(node: &Node, partition: PartitionId, owner: NodeId) -> bool {
-    let is_learning = || node.replicas.get(&partition).is_some_and(Replica::is_learning);
-    is_reachable(node, owner) && (owner != node.identity.node || !is_learning())
+    is_reachable(node, owner) && !is_learning(node, partition, owner)
 }
 
 /// How many of those nodes are enough.
 pub(crate) fn enough(owners: usize, healthy: usize) -> usize {
-    Level::Quorum.write(owners).min(healthy)
+    Level::Quorum.write(owners).min(healthy).max(1)
 }
 
 /// Those that can be asked, in the order in which they should be: of the owners those that are suspected last, for

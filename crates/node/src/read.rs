@@ -36,7 +36,7 @@ use wire::{Fault, Level, Reply};
 /// Looks here and asks the others.
 pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose) {
     let cell = cell_of(&task, &purpose);
-    let sloppy = preference::sloppy(node, task.partition, task.level);
+    let sloppy = preference::sloppy_at_work(node, task.partition, task.level);
     if sloppy.is_none() && node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
         // It may have waited since before something was lost here.
         return fail(node, turn, task, purpose, Fault::Storage);
@@ -251,7 +251,7 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut re
         let fault = Fault::NoQuorum { needed: number(read.need), reachable: number(read.answers()) };
         return fail(node, turn, read.task, read.purpose, fault);
     }
-    if preference::sloppy(node, read.task.partition, read.task.level) != read.sloppy {
+    if preference::sloppy_at_work(node, read.task.partition, read.task.level) != read.sloppy {
         return begin(node, turn, read.task, read.purpose);
     }
     if read.repair.is_some() {

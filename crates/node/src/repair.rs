@@ -18,8 +18,8 @@ use crate::report::{self, View};
 use crate::rows::{RowError, Shelf};
 use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
-use crate::work::{Read, Repair};
-use causal::{Cell, Delta, Entry, Payload};
+use crate::work::{Purpose, Read, Repair};
+use causal::{Cell, Delta, Entries, Entry, Payload};
 use placement::NodeId;
 use wire::peer::{Found, Message, Report, Ticket, Verdict};
 
@@ -49,9 +49,13 @@ pub(crate) fn start(
     read: &mut Read,
 ) -> Result<bool, RowError> {
     let lately = turn.lately(&node.options);
-    let bytes = read.reports.iter().map(|(_, theirs)| theirs.found.entries.bytes_about()).sum();
-    if read.sloppy.is_some() && !handoff::admits(node, turn.now.monotonic_ms, read.task.partition, bytes) {
-        // There is no room to keep the merge for the owners, so it is not shown.
+    let is_sloppy = read.sloppy.is_some();
+    if is_sloppy
+        && (!matches!(read.purpose, Purpose::Update { .. })
+            || !handoff::admits(node, turn.now.monotonic_ms, read.task.partition, 0))
+    {
+        // What nobody keeps for it costs nothing.
+        read.held = merged(node, read, cell);
         return Ok(false);
     }
     let replica = node.replicas.entry(read.task.partition).or_default();
@@ -66,7 +70,7 @@ pub(crate) fn start(
     let merged = report::report(replica, cell, shelf.get(cell)?);
     read.after = read.after.max(replica.known_after(&shelf));
     read.held = merged.found.entries.clone();
-    if read.sloppy.is_some() {
+    if is_sloppy {
         // A majority of the owners cannot hold it in any case.
         return Ok(false);
     }
@@ -85,6 +89,21 @@ pub(crate) fn start(
     let shown = counts.then(|| read.held.clone());
     read.repair = Some(Repair { tally, sent, merged, asker, shown });
     Ok(true)
+}
+
+/// What all that have answered hold together, of which nothing is kept.
+fn merged(node: &Node, read: &Read, cell: &Cell) -> Entries {
+    let mine = node
+        .replicas
+        .get(&read.task.partition)
+        .map(|replica| report::report(replica, cell, read.held.clone()));
+    let Found { mut entries, mut knowledge } = mine.unwrap_or_default().found;
+    for Found { entries: theirs, knowledge: known } in read.reports.iter().map(|(_, theirs)| &theirs.found) {
+        entries = causal::map::merge(cell, &entries, &knowledge, theirs, known);
+        knowledge.context.unite(&known.context);
+        knowledge.early.unite(&known.early);
+    }
+    entries
 }
 
 /// What an owner is to be sent that holds or knows less than this one: the operations that it has missed, or the
@@ -106,7 +125,7 @@ fn missing(replica: &Replica, cell: &Cell, mine: &Report, theirs: &Report) -> Op
 }
 
 fn mend(cell: &Cell, merged: &Report) -> Message {
-    let (cell, found) = (cell.clone(), merged.found.clone());
+    let (cell, found) = (cell.clone(), Box::new(merged.found.clone()));
     Message::Mend { ticket: Ticket(0), cell, found, deltas: Vec::new(), asker: None }
 }
 

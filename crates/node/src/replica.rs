@@ -297,9 +297,10 @@ impl Replica {
                 share.digest = share.digest.wrapping_add(entry.fingerprint(cell));
             }
         }
-        let early = self.map.knowledge().early.clone();
+        // What was removed early has been removed by something that may be among what is lost.
+        self.drop_early(shelf);
         let digest = share.digest;
-        let map = Map::restore(Knowledge { early, context: Context::default() }, digest, true);
+        let map = Map::restore(Knowledge::default(), digest, true);
         let (shares, leaves) = (BTreeMap::from([(own_actor, share)]), Leaves::forgotten(shelf));
         let mut hints = self.hints.take();
         let leaves_left = rows.iter().map(|(cell, _)| shelf.leaf(cell));
@@ -312,6 +313,14 @@ impl Replica {
         shelf.keys.clear();
         self.store_sums(own_actor, digest, shelf);
         Ok(())
+    }
+
+    /// Deletes the rows of what is early.
+    fn drop_early(&self, shelf: &mut Shelf<'_>) {
+        let early = &self.map.knowledge().early;
+        let single = early.single().map(|(cell, dot)| removal_row(shelf.partition, cell, *dot));
+        let taken = early.taken().map(|(cell, _)| taken_row(shelf.partition, cell));
+        single.chain(taken).for_each(|row| shelf.store.delete(row));
     }
 
     /// The invariants at the head of this file, given every row.

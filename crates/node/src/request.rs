@@ -1,4 +1,5 @@
-//! A client's request from the moment it comes in until somebody works on it: place it, pass it on at most once.
+//! A client's request from the moment it comes in until somebody works on it: place it, or pass it on. Who has it from
+//! another passes it on only where it has lost something itself, or is no owner and sees more of them than the other did.
 //!
 //! ```text
 //!            ┌ not an owner (nor who stands in for one, where those count) ─▶ forward, to an owner
@@ -15,7 +16,7 @@ use crate::read;
 use crate::replica::Replica;
 use crate::siblings;
 use crate::state::{Node, Turn};
-use crate::task::{finish, no_quorum, refuse};
+use crate::task::{finish, is_reachable, no_quorum, refuse};
 use crate::work::{Kind, Origin, Plan, Purpose, Task};
 use crate::write;
 use bytes::Bytes;
@@ -56,11 +57,15 @@ pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, task: Task, kind: Kind
     let (me, partition) = (node.identity.node, task.partition);
     let owners = node.layout.owners(partition);
     let is_learning = node.replicas.get(&partition).is_some_and(Replica::is_learning);
+    let is_client = matches!(task.origin, Origin::Client(_));
     let sloppy = preference::sloppy(node, partition, task.level);
-    let stands_in = sloppy.as_ref().is_some_and(|healthy| healthy.contains(&me));
+    // Who stands in has few keys: it is not asked to list or count them while any owner can be.
+    let lists = matches!(request.job, Job::Count { .. } | Job::List { .. });
+    let is_up = |owner: &NodeId| is_reachable(node, *owner);
+    let sloppy = sloppy.filter(|_| !lists || !owners.iter().any(is_up));
+    let stands_in = sloppy.as_ref().is_some_and(|healthy| healthy.contains(&me) || !is_client);
     let acts = stands_in || (owners.contains(&me) && !is_learning);
     let place = |owner: &NodeId| owners.iter().position(|other| other == owner);
-    let is_client = matches!(task.origin, Origin::Client(_));
     let first_live = preference::askable(node, partition, sloppy.as_deref()).find(|other| match *other {
         other if other == me => acts,
         // Only to one behind this one, where it was passed on because of a loss: so it goes round no circle.

@@ -10,6 +10,7 @@ use crate::leaves::{Sums, group_of, groups};
 use crate::replica::Replica;
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
+use causal::codec::Malformed;
 use causal::{Cell, Context, Entries};
 use placement::{NodeId, PartitionId};
 use wire::peer::exchange::{ChunkSums, GROUPS, LeafCells, Step};
@@ -30,6 +31,11 @@ pub(crate) fn asked(
     step: Step,
 ) {
     let by = (from, ticket);
+    let keeps = node.replicas.get(&partition).is_some_and(|replica| replica.hints().is_some());
+    if !keeps && !node.layout.owners(partition).contains(&node.identity.node) {
+        let step = Step::Gone;
+        return turn.send(node, from, partition, Message::Exchange { ticket, step });
+    }
     let answer = match step {
         Step::Open(taker) => open(node, turn, partition, by, taker),
         Step::Descend(chunks) => descend(node, turn, partition, by, &chunks),
@@ -136,6 +142,11 @@ fn differing(chunk: u8, mut sums: Sums, theirs: &[u64; GROUPS]) -> ChunkSums {
     ChunkSums { chunk, asked, groups, sums: sums.to_vec() }
 }
 
+fn sum_of(cells: &[(Cell, Entries)]) -> u64 {
+    let entries = cells.iter().flat_map(|(cell, entries)| entries.iter().map(move |entry| (cell, entry)));
+    entries.fold(0u64, |sum, (cell, entry)| sum.wrapping_add(entry.fingerprint(cell)))
+}
+
 fn take(
     node: &mut Node,
     turn: &mut Turn<'_>,
@@ -145,13 +156,18 @@ fn take(
 ) -> Result<Step, RowError> {
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-    let Some(snapshot) = replica.snapshot(by, turn.now.monotonic_ms) else { return Ok(Step::Gone) };
     let (mut parts, mut bytes) = (Vec::new(), 0);
     let mut more = None;
     for (at, leaf) in leaves.iter().enumerate() {
         let leaf = Leaf(leaf % LEAVES);
         let skip = if at == 0 { usize::try_from(skip).unwrap_or(usize::MAX) } else { 0 };
+        let sum = replica.sums(leaf.chunk(), &mut shelf)?[leaf.number()];
         let now = shelf.between(leaf.range(shelf.keyspace, partition))?;
+        if sum_of(&now) != sum {
+            // A taker would hear that what was lost in silence was removed.
+            return Err(Malformed { what: "rows of a leaf: they do not add up to its sum" }.into());
+        }
+        let Some(snapshot) = replica.snapshot(by, turn.now.monotonic_ms) else { return Ok(Step::Gone) };
         let cells = snapshot.cells(leaf, now);
         let is_news = |entries: &Entries| entries.dots().any(|dot| !snapshot.taker.contains(dot));
         let mut part = LeafCells { leaf: leaf.0, ..LeafCells::default() };

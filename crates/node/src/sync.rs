@@ -130,8 +130,8 @@ impl Sync {
     pub(crate) fn due(&self, compares: bool) -> u64 {
         let again = self.again.first().map_or(u64::MAX, |(at, _)| *at);
         let asked = self.takes.values().map(|take| take.ask_at).min().unwrap_or(u64::MAX);
-        let compare_at = if compares { self.compare_at } else { u64::MAX };
-        compare_at.min(again).min(asked)
+        let compared = if compares { self.compare_at.min(again) } else { u64::MAX };
+        compared.min(asked)
     }
 
     /// Has the throttle pay for some bytes, from now on.

@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! begin     ask for a snapshot
-//! opened    take over what it knows to be gone; compare the sums of chunks
+//! opened    compare the sums of chunks
 //! lent      ... or take all leaves that it names
 //! leaves    compare the sums of leaves of those that differ, group by group
 //! cells     take the cells of those that differ, leaf by leaf
-//! finish    unite the contexts
+//! finish    take over what it knows to be gone, and unite the contexts
 //! ```
 //!
 //! One question is under way at a time, and the next waits until the throttle lets it. An exchange that gets no answer for
@@ -346,7 +346,10 @@ fn finish(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     match replica.finish(&knowledge, teacher, node.identity.actor, &mut shelf) {
-        Ok(_) => node.sync.finished += 1,
+        Ok(_) => {
+            node.sync.finished += 1;
+            node.debts.took(partition, take.source);
+        }
         Err(error) => {
             let _ = replica.abandon(node.identity.actor, &mut shelf);
             node.note_damage(partition, &error);

@@ -35,7 +35,7 @@ pub(crate) fn no_quorum(node: &Node, task: &Task, kind: Kind) -> Fault {
 }
 
 /// Whether an owner has lost something of a partition, as far as this node knows.
-fn is_learning(node: &Node, partition: PartitionId, owner: NodeId) -> bool {
+pub(crate) fn is_learning(node: &Node, partition: PartitionId, owner: NodeId) -> bool {
     if owner == node.identity.node {
         return node.replicas.get(&partition).is_some_and(Replica::is_learning);
     }

@@ -39,6 +39,10 @@ use wire::peer::exchange::Hashes;
 use wire::peer::{Message, Report, Shown, Ticket, Verdict};
 use wire::{Fault, Level, Reply};
 
+mod sloppy;
+
+use sloppy::{count_healthy, count_without, is_short, sloppy_tally};
+
 /// How long a node whose clock was found to run ahead leaves writes to others, in milliseconds.
 const CLOCK_AHEAD_MS: u64 = 1_000;
 
@@ -78,7 +82,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
     let need = task.level.write(owners.len());
     // The only owner has nobody to send to or to wait for.
     let others = (*owners != [node.identity.node]).then(|| owners.to_vec());
-    let sloppy = preference::sloppy(node, task.partition, task.level);
+    let sloppy = preference::sloppy_at_work(node, task.partition, task.level);
     let live = || owners.iter().filter(|owner| is_live(node, **owner)).count();
     let is_short = sloppy.is_none() && live() < need;
     let joined = std::mem::take(&mut plan.joined);
@@ -120,11 +124,6 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
         ahead_ms,
     };
     send(node, turn, Box::new(write));
-}
-
-/// Counts the healthy nodes: a majority, or as many as there are.
-fn sloppy_tally(owners: usize, healthy: &[NodeId]) -> Tally {
-    Tally::new(healthy.iter().copied(), preference::enough(owners, healthy.len()))
 }
 
 /// What an owner that is in step with this one holds and knows of the cell, once it has applied the operation.
@@ -261,6 +260,13 @@ pub(crate) fn applied(
         }
         Verdict::Refused | Verdict::Learning => write.tally.fail(from),
     };
+    let standing = match verdict {
+        Verdict::Held { .. } => standing,
+        _ if write.task.level == Level::Sloppy && is_short(node, &write) => {
+            count_without(node, turn, ticket, &mut write, from)
+        }
+        _ => standing,
+    };
     match standing {
         Standing::Open => node.pending.put_back(ticket, Work::Write(write)),
         Standing::Met if write.beside.is_some() => return Some(write),
@@ -313,7 +319,8 @@ fn bring_along(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write, 
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), write.task.partition);
     let Ok((found, _)) = replica.found(&edit.cell, &mut shelf) else { return };
     let deltas = vec![write.delta.clone()];
-    let message = Message::Mend { ticket, cell: edit.cell.clone(), found, deltas, asker: None };
+    let message =
+        Message::Mend { ticket, cell: edit.cell.clone(), found: Box::new(found), deltas, asker: None };
     turn.send_after(everything(turn.store), node, owner, write.task.partition, message);
 }
 
@@ -442,23 +449,6 @@ pub(crate) fn visit(
     node.pending.put_back(ticket, Work::Write(write));
     node.pending.visit_again(ticket, now + node.options.retry_ms);
     None
-}
-
-/// Counts a sloppy write anew where other nodes are healthy by now than those that it counts. Where stand-ins have counted
-/// once they go on to: who has stood in for an owner holds it still.
-fn count_healthy(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, write: &mut Write) {
-    let partition = write.task.partition;
-    let healthy = match preference::sloppy(node, partition, write.task.level) {
-        None if write.sloppy.is_none() => return,
-        healthy => healthy.unwrap_or_else(|| preference::healthy(node, partition)),
-    };
-    if write.sloppy.as_ref() == Some(&healthy) {
-        return;
-    }
-    write.tally = sloppy_tally(node.layout.owners(partition).len(), &healthy);
-    write.tally.ack(node.identity.node);
-    (write.asker, write.beside, write.sloppy) = (None, None, Some(healthy));
-    send_to_others(node, turn, ticket, write);
 }
 
 pub(crate) fn give_up(node: &mut Node, turn: &mut Turn<'_>, write: Write) {

@@ -8,6 +8,7 @@
 //! | command | what it does |
 //! |---|---|
 //! | `nodes 3` | a new cluster of so many nodes, all linked; with a fourth, that one owns nothing |
+//! | `nodes 3 comparing` | the same, and owners compare what they hold each second; `wait` has time pass for that |
 //! | `level quorum`, `level 2 3` | the level of the requests from now on |
 //! | `a SET k v`, `a GET k`, ... | a client asks a: any command on one key, `FLUSHALL`, `COUNT`, `LIST 2`, `LIST 2 on` (from where the last list ended), `EXPLAIN k`, `SIBLINGS k` and `RESOLVE k token1 v` |
 //! | `deliver`, `deliver a b` | what is under way arrives: all of it until nothing is left, or only what waits from a to b |
@@ -53,4 +54,5 @@ scripts! {
     passed_on restart newer_layout shown_first
     disk_full disk_failed suspected
     explain keys
+    handoff sloppy anti_entropy
 }

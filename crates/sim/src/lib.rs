@@ -4,10 +4,10 @@
 //! |---|---|
 //! | `run` | one seed, from storm to verdict |
 //! | `world` | the agenda, the nodes and what passes between them |
-//! | `storm`, `trouble`, `disks`, `weather` | what breaks |
-//! | `machine`, `network` | what it breaks |
+//! | `weather`, `storm`, `unrest`, `turmoil`, `disks`, `trouble` | what breaks |
+//! | `machine`, `limits`, `network` | what it breaks |
 //! | `client`, `lending`, `history` | what is asked, and what was told |
-//! | `check`, `dots`, `lookout` | what must hold |
+//! | `check`, `dots`, `lookout`, `quorum` | what must hold |
 //! | `sometimes`, `watch` | what must have been there now and then |
 //!
 //! `cargo run --release -p sim -- --seeds 1000` plays seeds; `--seed N --trace` replays one and tells everything.
@@ -22,13 +22,17 @@ pub mod tally;
 mod client;
 mod disks;
 mod lending;
+mod limits;
 mod lookout;
 mod machine;
 mod network;
+mod quorum;
 mod rng;
 mod storm;
 mod trace;
 mod trouble;
+mod turmoil;
+mod unrest;
 mod watch;
 mod weather;
 mod world;

@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 pub(crate) struct Lookout {
     /// Since when a machine is gone.
     gone: BTreeMap<usize, u64>,
-    /// Since when a machine runs.
+    /// Since when a machine runs, and since when it has not stood still.
     runs: BTreeMap<usize, u64>,
+    awake: BTreeMap<usize, u64>,
     /// When one last took another for gone, and for alive.
     suspected: BTreeMap<(usize, usize), u64>,
     trusted: BTreeMap<(usize, usize), u64>,
@@ -28,6 +29,8 @@ pub(crate) struct Lookout {
 pub(crate) struct State {
     /// Whether a node runs on it.
     pub runs: bool,
+    /// Whether it does not stand still.
+    pub is_awake: bool,
     /// Whether nothing comes from it and nothing comes to it.
     pub is_gone: bool,
 }
@@ -58,10 +61,13 @@ impl Lookout {
             }
         }
         for (at, state) in states.iter().enumerate() {
-            if state.runs {
-                self.runs.entry(at).or_insert(now);
-            } else {
-                self.runs.remove(&at);
+            let is_awake = state.runs && state.is_awake;
+            for (since, is_so) in [(&mut self.runs, state.runs), (&mut self.awake, is_awake)] {
+                if is_so {
+                    since.entry(at).or_insert(now);
+                } else {
+                    since.remove(&at);
+                }
             }
         }
         wrongs
@@ -70,10 +76,11 @@ impl Lookout {
     /// What is to be said of somebody who should have noticed that `of` was gone, and has not.
     fn missed(&mut self, now: u64, span: u64, at: usize, of: usize, since: u64) -> Option<String> {
         let runs = self.runs.get(&at).copied().filter(|_| at != of)?;
+        let awake = self.awake.get(&at).copied()?;
         // An old word that comes late may have it trusted once more, or for some time longer.
         let last = |of_pair: &BTreeMap<_, u64>| of_pair.get(&(at, of)).copied().unwrap_or(0);
         let trusted = last(&self.trusted);
-        let from = since.max(runs).max(trusted).max(last(&self.heard));
+        let from = since.max(awake).max(trusted).max(last(&self.heard));
         if now - from < span {
             return None;
         }
@@ -91,8 +98,8 @@ mod tests {
 
     #[test]
     fn who_does_not_notice_is_told_of() {
-        let here = State { runs: true, is_gone: false };
-        let gone = State { runs: true, is_gone: true };
+        let here = State { runs: true, is_awake: true, is_gone: false };
+        let gone = State { runs: true, is_awake: true, is_gone: true };
         let mut lookout = Lookout::default();
         assert!(lookout.look(0, 10, &[here, here, here]).is_empty());
         assert!(lookout.look(100, 10, &[here, here, gone]).is_empty());
@@ -102,5 +109,16 @@ mod tests {
         lookout.look(200, 10, &[here, here, gone]);
         assert!(lookout.look(209, 10, &[here; 3]).is_empty(), "too short for anybody to notice");
         assert_eq!(lookout.noticed, 2);
+        lookout.sighted(209, 0, 2, false);
+        let asleep = State { runs: true, is_awake: false, is_gone: false };
+        lookout.look(210, 10, &[here, here, gone]);
+        lookout.sighted(215, 0, 2, false);
+        lookout.look(220, 10, &[asleep, here, gone]);
+        lookout.look(230, 10, &[here, here, gone]);
+        assert_eq!(
+            lookout.look(250, 10, &[here; 3]).len(),
+            1,
+            "who slept has noticed before, the other never"
+        );
     }
 }

@@ -39,6 +39,12 @@ impl Network {
         self.calm = true;
     }
 
+    /// Mends everything between these, and from now on nothing is lost, repeated or late.
+    pub(crate) fn settle(&mut self, healed: &[usize]) {
+        self.cut.retain(|(from, to)| !healed.contains(from) || !healed.contains(to));
+        self.calm = true;
+    }
+
     /// Mends one pair of nodes.
     pub(crate) fn mend(&mut self, a: usize, b: usize) {
         self.cut.remove(&(a, b));

@@ -36,7 +36,9 @@ pub struct Outcome {
 pub fn play(seed: u64, keeps_words: bool) -> Outcome {
     let mut world = World::new(seed, keeps_words);
     world.run_until(world.weather.storm_us);
-    check_nodes(&mut world, true);
+    let may_be_damaged = world.faults.disks_lost > 0;
+    check_nodes(&mut world, may_be_damaged);
+    world.heal_quorum();
     world.calm_down();
     for at in world.unanswered() {
         let operation = format!("{:?}", world.history[at]);
@@ -138,7 +140,7 @@ fn unequal(world: &World) -> Option<String> {
     })
 }
 
-/// How often a key is read in the calm until it is answered.
+/// How often a key is read in the calm until it is answered, where disks have lost something.
 const READ_TRIES_MAX: usize = 3;
 
 /// Reads every key from all owners, at a node that chance picks: afterwards all of them hold the same.
@@ -146,7 +148,7 @@ fn read_everything(world: &mut World) {
     let keys: BTreeSet<String> = world.history.iter().map(|operation| operation.key.clone()).collect();
     for key in keys {
         let mut is_read = false;
-        for _ in 0..READ_TRIES_MAX {
+        for _ in 0..if world.faults.disks_lost > 0 { READ_TRIES_MAX } else { 1 } {
             let machine = usize::try_from(world.rng.below(world.machines.len() as u64)).unwrap_or(0);
             let at = world.history.len();
             world.ask(machine, None, &Wish::new(key.clone(), client::look(&key), Level::All));

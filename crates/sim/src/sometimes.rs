@@ -57,10 +57,14 @@ pub enum Rare {
     Silent,
     Denied,
     OthersProbed,
+    Bridged,
+    Flapped,
+    Paused,
+    QuorumAlone,
 }
 
 /// Every such state, and what it is.
-pub const LIST: [(Rare, &str); 45] = [
+pub const LIST: [(Rare, &str); 49] = [
     (Rare::Unknown, "a client was told UNKNOWN"),
     (Rare::NoQuorum, "... NOQUORUM"),
     (Rare::ClockAhead, "... CLOCKAHEAD"),
@@ -106,6 +110,10 @@ pub const LIST: [(Rare, &str); 45] = [
     (Rare::Silent, "... not heard, although others hear it"),
     (Rare::Denied, "... denied it"),
     (Rare::OthersProbed, "... probed through others"),
+    (Rare::Bridged, "two groups saw each other through one node alone"),
+    (Rare::Flapped, "a node came and went several times in a row"),
+    (Rare::Paused, "a machine stood still"),
+    (Rare::QuorumAlone, "a quorum alone was healed, and served"),
 ];
 
 /// How often each was reached.

@@ -2,11 +2,11 @@
 
 use crate::lookout::State;
 use crate::world::{Happening, World};
-use node::{Event, Sighting};
+use node::Sighting;
 use wire::peer::gossip::Health;
 
-/// What a node may be late by when it finds out about another, in microseconds: it looks ten times a second.
-const LATE_US: u64 = 400_000;
+/// What a node may be late by when it finds out about another, in microseconds.
+const LATE_US: u64 = 50_000;
 
 impl World {
     /// Puts the first fault of each kind onto the agenda.
@@ -16,6 +16,7 @@ impl World {
         if self.weather.jumps {
             self.plan_another(1_000_000, Happening::Jump);
         }
+        self.plan_unrest();
     }
 
     /// The next of a fault that comes again and again.
@@ -56,27 +57,31 @@ impl World {
     pub(crate) fn cut_some(&mut self) {
         let (a, lasts) = (self.some_machine(), self.rng.between(10_000, 2_000_000));
         for b in (0..self.machines.len()).filter(|b| *b != a) {
-            if !self.rng.chance(600) {
-                continue;
+            if self.rng.chance(600) {
+                self.cut_pair(a, b, self.weather.one_way, lasts);
             }
-            self.trace.line(self.now, format_args!("{a} and {b} are cut, one way: {}", self.weather.one_way));
-            self.network.cut(a, b);
-            self.faults.cuts += 1;
-            if self.weather.one_way {
-                self.faults.one_way_cuts += 1;
-            } else {
-                self.network.cut(b, a);
-            }
-            self.notice(a, b);
-            self.notice(b, a);
-            self.plan(lasts, Happening::Mend { a, b });
         }
         self.look_out();
         self.plan_another(self.weather.cut_every_us, Happening::Cut);
     }
 
+    /// Cuts one node off from another, or both from each other.
+    pub(crate) fn cut_pair(&mut self, a: usize, b: usize, one_way: bool, lasts: u64) {
+        self.trace.line(self.now, format_args!("{a} and {b} are cut, one way: {one_way}"));
+        self.network.cut(a, b);
+        self.faults.cuts += 1;
+        if one_way {
+            self.faults.one_way_cuts += 1;
+        } else {
+            self.network.cut(b, a);
+        }
+        self.notice(a, b);
+        self.notice(b, a);
+        self.plan(lasts, Happening::Mend { a, b });
+    }
+
     /// A node notices that it cannot reach another: soon, late or never.
-    fn notice(&mut self, at: usize, peer: usize) {
+    pub(crate) fn notice(&mut self, at: usize, peer: usize) {
         if self.rng.chance(700) {
             let after = self.rng.between(10, 300_000);
             self.plan(after, Happening::Link { at, peer, up: false });
@@ -84,6 +89,9 @@ impl World {
     }
 
     pub(crate) fn mend(&mut self, a: usize, b: usize) {
+        if self.outside.contains_key(&a) || self.outside.contains_key(&b) {
+            return;
+        }
         self.network.mend(a, b);
         self.look_out();
         self.trace.line(self.now, format_args!("{a} and {b} are linked again"));
@@ -125,6 +133,7 @@ impl World {
         self.faults.crashes += 1;
         self.watch_end(machine);
         self.machines[machine].crash(&mut self.rng);
+        self.asleep.remove(&machine);
         self.look_out();
         self.disconnect(machine);
         for peer in (0..self.machines.len()).filter(|peer| *peer != machine) {
@@ -158,8 +167,7 @@ impl World {
     /// of each other member, and one period for the answer to the last.
     pub(crate) fn look_out(&mut self) {
         let period_ms = self.options.speaker.map_or(0, |speaker| speaker.probe_every_ms);
-        // And half as long again: who misses answers doubts itself, too, and takes its time.
-        let span = period_ms * 1_500 * (self.machines.len() as u64 + 1) + LATE_US;
+        let span = period_ms * 1_000 * (self.machines.len() as u64 + 1) + LATE_US;
         let states: Vec<State> = (0..self.machines.len()).map(|at| self.state(at)).collect();
         self.wrongs.extend(self.lookout.look(self.now, span, &states));
         self.faults.gone = self.lookout.noticed;
@@ -167,9 +175,9 @@ impl World {
 
     fn state(&self, of: usize) -> State {
         let is_cut = |other| !self.network.reaches(of, other) && !self.network.reaches(other, of);
-        let runs = self.machines[of].running.is_some();
-        let is_gone = !runs || (0..self.machines.len()).filter(|other| *other != of).all(is_cut);
-        State { runs, is_gone }
+        let (runs, is_awake) = (self.machines[of].running.is_some(), !self.asleep.contains_key(&of));
+        let is_gone = !runs || !is_awake || (0..self.machines.len()).filter(|other| *other != of).all(is_cut);
+        State { runs, is_awake, is_gone }
     }
 
     /// Everything is mended for long: all trust all.
@@ -185,19 +193,9 @@ impl World {
     pub(crate) fn calm_down(&mut self) {
         self.storming = false;
         self.network.calm();
-        self.look_out();
-        for machine in 0..self.machines.len() {
-            self.machines[machine].skew_ms = 0;
-            self.has_room(machine);
-            self.machines[machine].disk().mend();
-            self.start(machine);
-        }
-        for at in 0..self.machines.len() {
-            for peer in (0..self.machines.len()).filter(|peer| *peer != at) {
-                let event = Event::Link { peer: self.machines[peer].id, up: true };
-                self.handle(at, event);
-            }
-        }
+        self.heal(&(0..self.machines.len()).collect::<Vec<_>>());
+        let awake_at = self.asleep.values().max().copied().unwrap_or(self.now);
+        self.run_until(awake_at);
         self.run_until(self.now + 5_000_000);
         self.check_trust();
     }

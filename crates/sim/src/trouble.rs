@@ -114,9 +114,13 @@ impl World {
         self.watch_end(machine);
         let unsynced = self.machines[machine].disk().unsynced() as u64;
         let keep = usize::try_from(self.disks.rng.below(unsynced + 1)).unwrap_or(0);
-        for action in self.machines[machine].fail(self.now, keep) {
+        self.asleep.remove(&machine);
+        let actions = self.machines[machine].fail(self.now, keep);
+        self.look_out();
+        for action in actions {
             self.act(machine, action);
         }
+        self.disconnect_unheard(machine);
         for at in self.waiting_at(machine) {
             let operation = format!("{:?}", self.history[at]);
             self.wrongs.push(format!("a disk failed, and nobody was told of {operation}"));

@@ -4,6 +4,7 @@
 //! states that only crashes reach. Times are in microseconds of virtual time.
 
 use crate::rng::Rng;
+use placement::{Layout, Member, NodeId, Zone};
 
 /// The faults of one seed.
 #[derive(Clone, Copy, Debug)]
@@ -91,5 +92,26 @@ impl Weather {
             sync_us: rng.pick(&[100, 1_000, 20_000, 100_000, 100_000]),
             cache_bytes: rng.pick(&[0, 0, 1_000, 1_000_000]),
         }
+    }
+
+    /// A cluster of as many nodes.
+    pub(crate) fn layout(&self, rng: &mut Rng) -> Layout {
+        let member = |number: u64| {
+            let name = format!("node{number}");
+            Member {
+                id: NodeId::of_name(&name),
+                client_addr: format!("{name}:7000"),
+                peer_addr: format!("{name}:10000"),
+                name,
+                weight: 1,
+                zone: Zone::default(),
+            }
+        };
+        let mut layout = Layout::found(1, rng.bits(), self.partitions, self.replicas, member(0))
+            .expect("a fixed layout is sound");
+        for number in 1..self.nodes {
+            layout = layout.with_member(member(number)).expect("a fixed member is sound");
+        }
+        layout
     }
 }

@@ -16,17 +16,19 @@ use crate::disks::{Disks, Trouble};
 use crate::dots::Dots;
 use crate::history::{Ask, Operation};
 use crate::lending::Lending;
+use crate::limits;
 use crate::lookout::Lookout;
 use crate::machine::Machine;
 use crate::network::Network;
 use crate::rng::Rng;
 use crate::tally::Faults;
 use crate::trace::Trace;
+use crate::unrest::{Fate, PATIENCE_US, Turmoil, Unrest};
 use crate::watch::Watch;
 use crate::weather::Weather;
 use bytes::{Bytes, BytesMut};
 use node::{Action, Event, Options, RequestId, Speaker};
-use placement::{Layout, Member, NodeId, PartitionId, Zone};
+use placement::{Layout, NodeId, PartitionId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::StoreError;
@@ -41,19 +43,57 @@ const MOMENT_LASTS_US: u64 = 300;
 /// What can happen.
 #[derive(Clone, Debug)]
 pub(crate) enum Happening {
-    Arrive { from: usize, to: usize, starts: u64, bytes: Bytes },
-    Tick { machine: usize, starts: u64 },
-    Synced { machine: usize, starts: u64 },
-    Link { at: usize, peer: usize, up: bool },
-    Wish { client: usize },
+    Arrive {
+        from: usize,
+        to: usize,
+        starts: u64,
+        bytes: Bytes,
+    },
+    Tick {
+        machine: usize,
+        starts: u64,
+    },
+    Synced {
+        machine: usize,
+        starts: u64,
+    },
+    Link {
+        at: usize,
+        peer: usize,
+        up: bool,
+    },
+    Wish {
+        client: usize,
+    },
     Cut,
-    Mend { a: usize, b: usize },
+    Mend {
+        a: usize,
+        b: usize,
+    },
     Crash,
-    CrashAfterAnswer { machine: usize, key: String },
-    Look { key: String },
-    Start { machine: usize },
+    CrashAfterAnswer {
+        machine: usize,
+        key: String,
+    },
+    Look {
+        key: String,
+    },
+    Start {
+        machine: usize,
+    },
     Jump,
     Disk(Trouble),
+    Unrest(Turmoil),
+    /// What waited for a machine that stood still.
+    Deliver {
+        machine: usize,
+        starts: u64,
+        event: Box<Event>,
+    },
+    /// A client waits no longer for an answer.
+    Impatience {
+        id: RequestId,
+    },
 }
 
 /// The cluster and everything around it.
@@ -75,7 +115,12 @@ pub(crate) struct World {
     pub(crate) storming: bool,
     pub(crate) disks: Disks,
     lending: Lending,
-    agenda: BTreeMap<(u64, u64), Happening>,
+    pub(crate) unrest: Unrest,
+    /// Machines that stand still, and until when.
+    pub(crate) asleep: BTreeMap<usize, u64>,
+    /// Machines that are left as they are while others are healed.
+    pub(crate) outside: BTreeMap<usize, Fate>,
+    pub(crate) agenda: BTreeMap<(u64, u64), Happening>,
     planned: u64,
     /// The operation that a request stands for, the client that waits for it, and the machine that it was sent to.
     open: BTreeMap<RequestId, (usize, Option<usize>, usize)>,
@@ -89,26 +134,10 @@ impl World {
         let mut rng = Rng::new(seed);
         let mut weather = Weather::of(&mut rng);
         let disks = Disks::of(seed, &mut weather);
-        let layout = Arc::new(layout(&weather, &mut rng));
         let lending = Lending::of(seed);
-        let options = Options {
-            request_timeout_ms: rng.between(150, 800),
-            retry_ms: rng.between(20, 100),
-            requests_max: 1_000,
-            compare_every_ms: rng.between(20, 3_000),
-            exchanges_max: 1 + usize::try_from(rng.below(4)).unwrap_or(0),
-            exchange_bytes_per_second: 1 << rng.between(12, 24),
-            handoff_bytes_max: lending.bytes_max,
-            handoff_drops_rows: lending.drops_rows,
-            scrub_chunk_ms: rng.between(20, 500),
-            shard: (0, 1),
-            speaker: Some(Speaker {
-                incarnation: 0,
-                seed: 0,
-                probe_every_ms: rng.between(150, 500),
-                suspicion_ms: rng.between(200, 3_000),
-            }),
-        };
+        let unrest = Unrest::of(seed, &weather);
+        let layout = Arc::new(weather.layout(&mut rng));
+        let options = limits::options(&mut rng, &lending, &unrest);
         let machines = layout.members().iter().map(|member| Machine::new(member.id)).collect();
         let mut world = Self {
             now: 0,
@@ -127,13 +156,16 @@ impl World {
             storming: true,
             disks,
             lending,
+            unrest,
+            asleep: BTreeMap::new(),
+            outside: BTreeMap::new(),
             agenda: BTreeMap::new(),
             planned: 0,
             open: BTreeMap::new(),
             dots: Dots::default(),
             tokens: Tokens::default(),
         };
-        world.trace.line(0, format_args!("{weather:?}"));
+        world.trace.line(0, format_args!("{weather:?}, {:?}, {:?}", world.disks, world.unrest));
         for machine in 0..world.machines.len() {
             world.skew(machine);
             world.start(machine);
@@ -163,6 +195,9 @@ impl World {
     }
 
     fn step(&mut self, happening: Happening) {
+        if let Some(until) = self.waits_until(&happening) {
+            return self.plan(until - self.now, happening);
+        }
         match happening {
             Happening::Arrive { from, to, starts, bytes } => self.arrive(from, to, starts, bytes),
             Happening::Tick { machine, starts } if self.machines[machine].starts == starts => {
@@ -172,7 +207,10 @@ impl World {
                 let actions = self.machines[machine].end_writing();
                 self.perform(machine, actions);
             }
-            Happening::Tick { .. } | Happening::Synced { .. } => {}
+            Happening::Deliver { machine, starts, event } if self.machines[machine].starts == starts => {
+                self.handle(machine, *event);
+            }
+            Happening::Tick { .. } | Happening::Synced { .. } | Happening::Deliver { .. } => {}
             Happening::Link { at, peer, up } => self.link(at, peer, up),
             Happening::Wish { client } => self.wish(client),
             Happening::Cut | Happening::Crash | Happening::CrashAfterAnswer { .. } | Happening::Jump
@@ -186,6 +224,11 @@ impl World {
             Happening::Look { key } => self.look(key),
             Happening::Jump => self.jump_some(),
             Happening::Disk(trouble) => self.trouble(trouble),
+            Happening::Unrest(turmoil) => self.turmoil(turmoil),
+            Happening::Impatience { id } => {
+                let client = self.open.get_mut(&id).and_then(|(_, client, _)| client.take());
+                self.wish_again(client);
+            }
             Happening::Mend { a, b } => self.mend(a, b),
             Happening::Start { machine } => self.start(machine),
         }
@@ -355,7 +398,10 @@ impl World {
             told: None,
         });
         let partition = self.partition_of(&wish.key);
-        self.handle(machine, Event::Request { id, partition, request: client::request(wish) });
+        if self.unrest.pauses_every_us > 0 {
+            self.plan(PATIENCE_US, Happening::Impatience { id });
+        }
+        self.deliver(machine, Event::Request { id, partition, request: client::request(wish) });
     }
 
     /// The partition of a key.
@@ -398,10 +444,13 @@ impl World {
     pub(crate) fn disconnect(&mut self, machine: usize) {
         let broken: Vec<RequestId> =
             self.open.iter().filter(|(_, (_, _, at))| *at == machine).map(|(id, _)| *id).collect();
-        for id in broken {
-            if let Some((_, client, _)) = self.open.remove(&id) {
-                self.wish_again(client);
-            }
+        broken.into_iter().for_each(|id| self.give_up(id));
+    }
+
+    /// Whoever has asked this will never hear.
+    pub(crate) fn give_up(&mut self, id: RequestId) {
+        if let Some((_, client, _)) = self.open.remove(&id) {
+            self.wish_again(client);
         }
     }
 
@@ -417,7 +466,8 @@ impl World {
 
     /// Starts a node and has the links to and from it come up.
     pub(crate) fn start(&mut self, machine: usize) {
-        if self.machines[machine].running.is_some() {
+        let is_left_down = self.outside.get(&machine) == Some(&Fate::Down);
+        if self.machines[machine].running.is_some() || is_left_down {
             return;
         }
         let (layout, cache) = (Arc::clone(&self.layout), self.weather.cache_bytes);
@@ -436,24 +486,4 @@ impl World {
             self.plan(back, Happening::Link { at: peer, peer: machine, up: true });
         }
     }
-}
-
-fn layout(weather: &Weather, rng: &mut Rng) -> Layout {
-    let member = |number: u64| {
-        let name = format!("node{number}");
-        Member {
-            id: NodeId::of_name(&name),
-            client_addr: format!("{name}:7000"),
-            peer_addr: format!("{name}:10000"),
-            name,
-            weight: 1,
-            zone: Zone::default(),
-        }
-    };
-    let mut layout = Layout::found(1, rng.bits(), weather.partitions, weather.replicas, member(0))
-        .expect("a fixed layout is sound");
-    for number in 1..weather.nodes {
-        layout = layout.with_member(member(number)).expect("a fixed member is sound");
-    }
-    layout
 }

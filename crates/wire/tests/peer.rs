@@ -88,7 +88,7 @@ fn writes() -> Vec<(&'static str, Message)> {
             Message::Mend {
                 ticket: TICKET,
                 cell: cell(),
-                found: found(),
+                found: Box::new(found()),
                 deltas: vec![plain(), delta(2, None)],
                 asker: Some(HASHES),
             },

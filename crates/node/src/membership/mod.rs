@@ -166,9 +166,12 @@ impl Membership {
         std::mem::take(&mut self.deeds)
     }
 
-    /// When [`Self::tick`] is due, by the monotonic clock in milliseconds.
+    /// When [`Self::tick`] is due, by the monotonic clock in milliseconds: no later than the next probe, or every period
+    /// would take until the look after its end.
     pub(crate) fn next_look(&self) -> u64 {
-        self.now_ms.map_or(0, |now_ms| now_ms + LOOK_MS.min(self.speaker.probe_every_ms))
+        let others_at = self.probe.as_ref().and_then(|probe| probe.others_at).unwrap_or(u64::MAX);
+        let due_ms = self.next_probe_at.min(others_at).saturating_sub(self.awake_ms).max(1);
+        self.now_ms.map_or(0, |now_ms| now_ms + LOOK_MS.min(due_ms))
     }
 
     /// This node's own load is now so. It is told to others as its next word.
@@ -200,10 +203,15 @@ impl Membership {
         self.note_changes(now_ms);
     }
 
-    /// A probe that is still open was not answered. But the member may have come back meanwhile and been heard.
+    /// A probe that is still open was not answered. But the member may have come back meanwhile and been heard: that counts
+    /// once. One that speaks and answers nobody hears nobody.
     fn end_probe(&mut self) {
         let Some(Probe { member, began_at, incarnation, .. }) = self.probe.take() else { return };
-        if !self.roster.is_heard_since(member, began_at) && self.roster.incarnation(member) == incarnation {
+        if self.roster.incarnation(member) != incarnation {
+            return;
+        }
+        let is_excused = self.roster.is_heard_since(member, began_at);
+        if self.roster.note_unanswered(member) || !is_excused {
             self.roster.suspect(member, self.awake_ms + self.speaker.suspicion_ms);
         }
     }
@@ -271,6 +279,7 @@ impl Membership {
             Word::ProbeFor { .. } => {}
             Word::Answer { number, asker, member } if asker == me => {
                 self.probe.take_if(|probe| (probe.number, probe.member) == (number, member));
+                self.roster.note_answered(member);
             }
             Word::Answer { asker, .. } => {
                 self.say(asker, word);

@@ -37,6 +37,8 @@ pub(super) struct Peer {
     /// Whether nothing but its load is new.
     is_minor: bool,
     is_silent: bool,
+    /// Whether it has not answered the last probe.
+    is_unanswered: bool,
     /// Of what whoever asked was told last, and since when it is so.
     shown: (Health, bool, bool),
     since_ms: u64,
@@ -134,6 +136,16 @@ impl Roster {
         self.get(member).is_some_and(|peer| peer.heard_at > since)
     }
 
+    /// It has answered a probe.
+    pub(super) fn note_answered(&mut self, member: NodeId) {
+        self.peers.get_mut(&member).into_iter().for_each(|peer| peer.is_unanswered = false);
+    }
+
+    /// It has not; tells whether it had not the last time, either.
+    pub(super) fn note_unanswered(&mut self, member: NodeId) -> bool {
+        self.peers.get_mut(&member).is_some_and(|peer| std::mem::replace(&mut peer.is_unanswered, true))
+    }
+
     /// The newest word of a member.
     pub(super) fn incarnation(&self, member: NodeId) -> u64 {
         self.get(member).map_or(0, |peer| peer.incarnation)
@@ -201,10 +213,13 @@ impl Roster {
         }
     }
 
-    /// A link came up or went down. A member has some time to be heard from then on.
+    /// A link came up or went down. Once it is up the member has some time to be heard; that it went down is no word of it.
     pub(super) fn set_linked(&mut self, member: NodeId, up: bool, awake_ms: u64) {
         if let Some(peer) = self.peers.get_mut(&member) {
-            (peer.is_linked, peer.heard_at, peer.is_silent) = (up, awake_ms, false);
+            (peer.is_linked, peer.is_silent) = (up, false);
+            if up {
+                (peer.heard_at, peer.is_unanswered) = (awake_ms, false);
+            }
         }
     }
 

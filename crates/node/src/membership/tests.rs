@@ -287,6 +287,11 @@ fn others_are_asked_before_anybody_is_suspected() {
 }
 
 #[test]
+fn a_member_that_hears_nobody_is_suspected_although_it_speaks() {
+    run("deaf");
+}
+
+#[test]
 fn loads_are_known_everywhere() {
     run("loads");
 }

@@ -59,7 +59,7 @@ impl Replica {
         own_actor: Actor,
         shelf: &mut Shelf<'_>,
     ) -> Result<Commit, RowError> {
-        self.keep_removed(theirs, shelf)?;
+        self.keep_removed(shelf)?;
         self.keep_waiting(shelf)?;
         self.awaited = None;
         self.changing(own_actor, shelf, |map, shelf| map.finish(theirs, shelf))?;
@@ -128,9 +128,10 @@ impl Replica {
     }
 
     /// The same for the cells that a peer's early removals are about.
-    fn keep_removed(&mut self, theirs: &Knowledge, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
-        let is_open = !self.snapshots.is_empty();
-        for sweep in theirs.early.sweeps().filter(|_| is_open) {
+    fn keep_removed(&mut self, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
+        let early = self.map.takes_over().filter(|_| !self.snapshots.is_empty()).cloned();
+        let Some(early) = early else { return Ok(()) };
+        for sweep in early.sweeps() {
             // Only what it takes out is kept: to give the snapshots up would have two that take from each other never end.
             for cell in shelf.cells(sweep.scope)? {
                 if shelf.see(&cell)?.entries.dots().any(|dot| sweep.seen.contains(dot)) {
@@ -138,10 +139,9 @@ impl Replica {
                 }
             }
         }
-        let single = theirs.early.single().map(|(cell, _)| cell);
-        let cells = single.chain(theirs.early.taken().map(|(cell, _)| cell));
-        cells.into_iter().try_for_each(|cell| self.keep_cell(cell, shelf))?;
-        Ok(())
+        let single = early.single().map(|(cell, _)| cell);
+        let mut cells = single.chain(early.taken().map(|(cell, _)| cell));
+        cells.try_for_each(|cell| self.keep_cell(cell, shelf))
     }
 
     /// The same for the operations that wait until an exchange is over.

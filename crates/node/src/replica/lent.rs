@@ -14,7 +14,7 @@
 use super::Replica;
 use crate::hints::Hints;
 use crate::leaves::Leaves;
-use crate::meta_names::{context_row, hints_row, removal_row, sweeps_row, taken_row};
+use crate::meta_names::{context_row, hints_row, sweeps_row};
 use crate::row_names::data_row;
 use crate::rows::{RowError, Shelf};
 use causal::map::{Knowledge, Map};
@@ -103,7 +103,7 @@ impl Replica {
 
     /// Forgets what it has applied, and all that goes with it. Its rows stay, and their sums become its own.
     fn disclaim(&mut self, own_actor: Actor, shelf: &mut Shelf<'_>) {
-        if !self.map.context().is_empty() {
+        if self.map.context().of(self.maker(own_actor, shelf.partition)).is_some() {
             (self.forgotten, self.made) = (self.forgotten + 1, 0);
         }
         let mut own = super::Share::default();
@@ -112,10 +112,7 @@ impl Replica {
             own.digest = own.digest.wrapping_add(share.digest);
             share.keys.iter().for_each(|(database, keys)| *own.keys.entry(*database).or_default() += keys);
         }
-        let early = &self.map.knowledge().early;
-        let single = early.single().map(|(cell, dot)| removal_row(shelf.partition, cell, *dot));
-        let taken = early.taken().map(|(cell, _)| taken_row(shelf.partition, cell));
-        single.chain(taken).for_each(|row| shelf.store.delete(row));
+        self.drop_early(shelf);
         self.shares = BTreeMap::from([(own_actor, own)]);
         self.leaves = Leaves::forgotten(shelf);
         self.snapshots.clear();

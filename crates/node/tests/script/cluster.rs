@@ -37,7 +37,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Everything anew: the first nodes, all linked.
-    pub(crate) fn found(&mut self, count: u8) -> Output<()> {
+    pub(crate) fn found(&mut self, count: u8, compare_every_ms: u64) -> Output<()> {
         *self = Self { lines: std::mem::take(&mut self.lines), ..Self::default() };
         let names = || (b'a'..b'a' + count).map(char::from);
         let mut layout = Layout::found(1, 1, 1, 3, member('a'))?;
@@ -48,6 +48,7 @@ impl Cluster {
         self.layout = Some(Arc::clone(&layout));
         self.machines =
             names().map(|name| Machine::new(name, member(name).id, Arc::clone(&layout))).collect();
+        self.machines.iter_mut().for_each(|machine| machine.compare_every_ms = compare_every_ms);
         for at in 0..self.machines.len() {
             self.machines[at].start()?;
         }

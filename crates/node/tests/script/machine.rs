@@ -17,6 +17,8 @@ pub(crate) struct Machine {
     pub(crate) layout: Arc<Layout>,
     pub(crate) skew_ms: i64,
     pub(crate) is_slow: bool,
+    /// How often its node compares what it holds with others; never at `u64::MAX`.
+    pub(crate) compare_every_ms: u64,
     pub(crate) running: Option<Running>,
     starts: u64,
     disk: Arc<Memory>,
@@ -34,7 +36,18 @@ impl Machine {
     /// A machine with an empty disk that was not started yet.
     pub(crate) fn new(name: char, id: NodeId, layout: Arc<Layout>) -> Self {
         let disk = Arc::new(Memory::new());
-        Self { name, id, layout, skew_ms: 0, is_slow: false, running: None, starts: 0, disk }
+        let compare_every_ms = u64::MAX;
+        Self {
+            name,
+            id,
+            layout,
+            skew_ms: 0,
+            is_slow: false,
+            compare_every_ms,
+            running: None,
+            starts: 0,
+            disk,
+        }
     }
 
     /// Starts a node on what the disk holds.
@@ -45,7 +58,7 @@ impl Machine {
         let identity = Identity { node: self.id, actor: actor(self.name, self.starts) };
         let node = Node::open(
             identity,
-            Options { compare_every_ms: u64::MAX, ..Options::default() },
+            Options { compare_every_ms: self.compare_every_ms, ..Options::default() },
             Arc::clone(&self.layout),
             &mut store,
             Trust::Whole,
@@ -120,9 +133,9 @@ fn actor(name: char, starts: u64) -> Actor {
     Actor(u64::from(name) << 8 | starts)
 }
 
-/// The name of an actor: that of its node, with a mark for each earlier start.
+/// The name of an actor: that of its node, with a mark for each earlier start. One that a node has taken since is `?`.
 pub(crate) fn actor_text(actor: Actor) -> String {
     let starts = usize::try_from(actor.0 & 0xff).unwrap_or(0);
-    let name = u8::try_from(actor.0 >> 8).map_or('?', char::from);
-    format!("{name}{}", "'".repeat(starts))
+    u8::try_from(actor.0 >> 8)
+        .map_or("?".into(), |name| format!("{}{}", char::from(name), "'".repeat(starts)))
 }

@@ -15,6 +15,9 @@ use std::error::Error;
 use wire::Level;
 use wire::peer::{Job, Request};
 
+/// How often nodes that compare do so, in milliseconds.
+const COMPARE_EVERY_MS: u64 = 1_000;
+
 type Output<T> = Result<T, Box<dyn Error>>;
 
 /// One script: its nodes and the level of its requests.
@@ -48,7 +51,11 @@ impl Script {
         match (command, words) {
             ("nodes", [count]) => {
                 self.level = Level::default();
-                self.cluster.found(count.parse()?)
+                self.cluster.found(count.parse()?, u64::MAX)
+            }
+            ("nodes", [count, "comparing"]) => {
+                self.level = Level::default();
+                self.cluster.found(count.parse()?, COMPARE_EVERY_MS)
             }
             ("level", words) => {
                 let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();

@@ -6,6 +6,7 @@ use causal::map::Knowledge;
 use causal::{Actor, Amount, Cell, Context, Delta, Dot, Entries, Entry, Payload};
 use placement::Layout;
 use wire::Reply;
+use wire::peer::exchange::Step;
 use wire::peer::{Found, Job, Message, Report, Request, Verdict};
 
 /// What a message says.
@@ -29,7 +30,43 @@ pub(crate) fn message(message: &Message) -> String {
             format!("the layout of epoch {epoch}")
         }
         Message::LayoutWanted => "which layout?".into(),
+        Message::Exchange { step, .. } => self::step(step),
         other => format!("{other:?}"),
+    }
+}
+
+/// What two say to each other to come to hold the same.
+fn step(step: &Step) -> String {
+    match step {
+        Step::Compare(_) => "do we hold the same?".into(),
+        Step::Same => "we hold the same".into(),
+        Step::Differs(state) => {
+            let ahead = if state.is_ahead { ", and cells may say more" } else { "" };
+            let learning = if state.is_learning { ", and am learning" } else { "" };
+            format!("we differ: I have applied {}{ahead}{learning}", context(&state.context))
+        }
+        Step::Forgotten(seen) => format!("you had applied {}", context(seen)),
+        Step::Open(applied) => format!("I take from you, and have applied {}", context(applied)),
+        Step::Opened { knowledge, .. } => format!("a snapshot that {}", self::knowledge(knowledge)),
+        Step::Descend(chunks) => format!("the leaves of {} chunks?", chunks.len()),
+        Step::Leaves(chunks) => format!("the leaves of {} chunks", chunks.len()),
+        Step::Take { leaves, skip: 0 } => format!("the cells of {} leaves?", leaves.len()),
+        Step::Take { leaves, skip } => format!("the cells of {} leaves, but for {skip}?", leaves.len()),
+        Step::Cells { leaves, more } => {
+            let cells = leaves.iter().flat_map(|leaf| &leaf.cells);
+            let cells: Vec<String> =
+                cells.map(|(cell, entries)| format!("{}: {}", key(cell), self::entries(entries))).collect();
+            let cells = if cells.is_empty() { "none that are new".into() } else { cells.join(", ") };
+            format!("the cells: {cells}{}", if more.is_some() { ", and more" } else { "" })
+        }
+        Step::Close => "I have taken it".into(),
+        Step::Gone => "there is no such snapshot".into(),
+        Step::Later => "not now".into(),
+        Step::Offer(seen) => format!("I keep {} for you", context(seen)),
+        Step::Had => "I have all of that".into(),
+        Step::Lent { knowledge, leaves } => {
+            format!("a snapshot of {} leaves that {}", leaves.len(), self::knowledge(knowledge))
+        }
     }
 }
 

@@ -1,15 +1,18 @@
-//! Whether this process is making up for something, and telling in the log when that begins and ends.
+//! Whether this process is making up for something, for itself or for others, and telling in the log when that begins and
+//! ends.
 //!
 //! ```text
 //! learning   partitions have lost something and count for no quorum until they are whole
 //! behind     exchanges with other owners bring what was missed
+//! keeps      what is written for nodes that are down is kept for them, as far as there is room
 //! ```
 //!
 //! Not what is done about it (`node`), and not every difference: operations that are merely under way are none.
 //!
-//! 1. Each beginning of learning has one line, and each end, with how long it took.
+//! 1. Each beginning of learning and of keeping has one line, and each end, with how long it took; that there is no room
+//!    has one line each time.
 
-use node::SyncFigures;
+use node::{HandoffFigures, SyncFigures};
 
 /// What to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,12 @@ enum News {
     Whole(u64),
     /// What was missed is here, after so many milliseconds and exchanges.
     Equal(u64, u64),
+    /// Something is kept for nodes that are down.
+    Keeps,
+    /// There is no room to keep more; this much is kept, in bytes.
+    Full(u64),
+    /// All that was kept is where it belongs, after so many milliseconds.
+    HandedOver(u64),
 }
 
 /// What is being made up for, as of the last look.
@@ -31,12 +40,18 @@ pub(super) struct Recovery {
     takes_since: Option<(u64, u64)>,
     /// How many were finished by the last look.
     finished: u64,
+    /// Since when something is kept for others.
+    keeps_since: Option<u64>,
+    /// How many operations found no room, as far as that was told.
+    refused: u64,
+    is_full: bool,
 }
 
 impl Recovery {
     /// Looks at the figures of all shards together, and tells in the log what has changed.
-    pub(super) fn look(&mut self, now_ms: u64, figures: &SyncFigures) {
-        for news in self.note(now_ms, figures).into_iter().flatten() {
+    pub(super) fn look(&mut self, now_ms: u64, figures: &SyncFigures, handoff: &HandoffFigures) {
+        let all = self.note(now_ms, figures).into_iter().chain(self.note_kept(now_ms, handoff));
+        for news in all.flatten() {
             match news {
                 News::Learns(partitions) => tracing::warn!(
                     partitions,
@@ -52,8 +67,41 @@ impl Recovery {
                         "what this node had missed it has taken from other owners"
                     );
                 }
+                News::Keeps => {
+                    tracing::info!(
+                        "this node keeps what is written for nodes that are down (armilla status)"
+                    );
+                }
+                News::Full(bytes) => tracing::warn!(
+                    bytes,
+                    "there is no room to keep more for nodes that are down (--handoff-bytes-max): what is written \
+                     meanwhile they get from other owners when they are back"
+                ),
+                News::HandedOver(took_ms) => {
+                    tracing::info!(took_ms, "all that was kept for other nodes is where it belongs");
+                }
             }
         }
+    }
+
+    fn note_kept(&mut self, now_ms: u64, handoff: &HandoffFigures) -> [Option<News>; 2] {
+        let kept = match (self.keeps_since, handoff.bytes) {
+            (None, 1..) => {
+                self.keeps_since = Some(now_ms);
+                Some(News::Keeps)
+            }
+            (Some(since), 0) => {
+                (self.keeps_since, self.is_full) = (None, false);
+                Some(News::HandedOver(now_ms.saturating_sub(since)))
+            }
+            _ => None,
+        };
+        // A store that is opened again counts from the beginning.
+        let more = handoff.refused > self.refused;
+        self.refused = handoff.refused;
+        let is_news = more && !self.is_full;
+        self.is_full |= more;
+        [kept, is_news.then_some(News::Full(handoff.bytes))]
     }
 
     fn note(&mut self, now_ms: u64, figures: &SyncFigures) -> [Option<News>; 2] {
@@ -89,7 +137,7 @@ impl Recovery {
 #[cfg(test)]
 mod tests {
     use super::{News, Recovery};
-    use node::SyncFigures;
+    use node::{HandoffFigures, SyncFigures};
 
     fn news(looks: &[(u64, u64, u64)]) -> Vec<News> {
         let mut recovery = Recovery::default();
@@ -104,6 +152,18 @@ mod tests {
     fn the_beginning_and_the_end_of_learning_are_told_once() {
         let told = news(&[(0, 0, 0), (7, 0, 0), (5, 0, 0), (0, 0, 0), (0, 0, 0), (1, 0, 0)]);
         assert_eq!(told, [News::Learns(7), News::Whole(2_000), News::Learns(1)]);
+    }
+
+    #[test]
+    fn what_is_kept_for_others_is_told_of_until_they_have_it() {
+        let mut recovery = Recovery::default();
+        let mut told = Vec::new();
+        let looks = [(0, 0), (70, 0), (90, 3), (90, 8), (0, 8), (0, 8), (5, 8), (9, 9)];
+        for (now_ms, (bytes, refused)) in (0..).step_by(1_000).zip(looks) {
+            let handoff = HandoffFigures { bytes, refused, ..HandoffFigures::default() };
+            told.extend(recovery.note_kept(now_ms, &handoff).into_iter().flatten());
+        }
+        assert_eq!(told, [News::Keeps, News::Full(90), News::HandedOver(3_000), News::Keeps, News::Full(9)]);
     }
 
     #[test]

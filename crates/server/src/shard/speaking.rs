@@ -11,7 +11,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use node::{Event, Room, Sighting, Speaker, SyncFigures};
+use node::{Event, HandoffFigures, Room, Sighting, Speaker, SyncFigures};
 use placement::PartitionId;
 use wire::peer::gossip::{Health, Load};
 
@@ -47,6 +47,16 @@ pub(super) fn speaker(host: &Host, index: usize) -> Result<Option<Speaker>, getr
         probe_every_ms: ms(host.config.probe_every),
         suspicion_ms: ms(host.config.suspicion),
     }))
+}
+
+/// What all shards keep for others.
+fn kept(figures: &[ShardFigures]) -> HandoffFigures {
+    let sum = |of: fn(&HandoffFigures) -> u64| figures.iter().map(|shard| of(&shard.handoff)).sum();
+    HandoffFigures {
+        bytes: sum(|handoff| handoff.bytes),
+        refused: sum(|handoff| handoff.refused),
+        ..HandoffFigures::default()
+    }
 }
 
 /// What all shards have to make up for.
@@ -124,7 +134,7 @@ impl Shard {
                 self.looked.load.set((now_ms, requests));
                 // A shard whose store is opened again says nothing of what it lacks.
                 if !figures.iter().any(|shard| shard.is_closed) {
-                    self.looked.recovery.borrow_mut().look(now_ms, &together(&figures));
+                    self.looked.recovery.borrow_mut().look(now_ms, &together(&figures), &kept(&figures));
                 }
             }
             self.host.set_sightings(core.node.sightings());

@@ -22,6 +22,9 @@ use tree::{Ran, Tree};
 /// Where the runs of one mutant begin: far apart, and not where seeds are played every day.
 const STARTS: [u64; 5] = [100_000_000, 200_000_000, 300_000_000, 400_000_000, 500_000_000];
 
+/// So many seeds are played from each start at first, and then as many again as before.
+const BATCH_SEEDS: u64 = 5;
+
 /// So many seeds from each start find nothing on the tree that nobody broke.
 const UNBROKEN_SEEDS: u64 = 20;
 
@@ -79,31 +82,32 @@ fn try_out(tree: &Tree, catalogue: &Catalogue, mutant: &Mutant) -> Result<Verdic
     }
 }
 
-/// Plays seeds from every start until something is found.
+/// Plays seeds from every start, a few here and a few there, until most have found something.
 fn play(tree: &Tree, catalogue: &Catalogue, mutant: &Mutant, seeds: u64) -> Result<Verdict> {
-    let mut found = Vec::new();
-    for (run, from) in STARTS.into_iter().enumerate() {
-        let ran = tree.run(&playing(catalogue, seeds, from)?, catalogue.seconds)?;
-        if !ran.passes {
-            found.push(played(&ran));
+    let (mut found, mut starts) = (Vec::new(), STARTS.to_vec());
+    let (mut before, mut batch) = (0, BATCH_SEEDS);
+    let most = STARTS.len() / 2 + 1;
+    while found.len() < most && before < seeds {
+        let mut left = Vec::new();
+        for from in starts {
+            let ran = tree.run(&playing(catalogue, batch, from + before)?, catalogue.seconds)?;
+            if ran.passes {
+                left.push(from);
+            } else {
+                // One that had to be stopped has found something, and took longer than any other.
+                found.push(played(&ran).map_or(u64::MAX, |played| before + played));
+            }
         }
-        let missed = run + 1 - found.len();
-        if missed > STARTS.len() / 2 {
-            return Ok(Verdict::Not(format!(
-                "{missed} of {} runs found nothing: {}",
-                run + 1,
-                mutant.breaks
-            )));
-        }
+        (starts, before) = (left, before + batch);
+        batch = before.min(seeds - before);
     }
-    found.resize(STARTS.len(), None);
-    // A run that found nothing, or had to be stopped, took more seeds than any other.
-    found.sort_by_key(|seeds| seeds.unwrap_or(u64::MAX));
-    Ok(Verdict::Caught(match found[STARTS.len() / 2] {
-        Some(1) => "1 seed".into(),
-        Some(seeds) => format!("{seeds} seeds"),
-        None => "it stands still".into(),
-    }))
+    found.sort_unstable();
+    Ok(match found.get(STARTS.len() / 2) {
+        None => Verdict::Not(format!("{} of {} runs found it: {}", found.len(), STARTS.len(), mutant.breaks)),
+        Some(1) => Verdict::Caught("1 seed".into()),
+        Some(&u64::MAX) => Verdict::Caught("it stands still".into()),
+        Some(seeds) => Verdict::Caught(format!("{seeds} seeds")),
+    })
 }
 
 fn playing(catalogue: &Catalogue, seeds: u64, from: u64) -> Result<String> {

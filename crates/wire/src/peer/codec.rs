@@ -119,7 +119,7 @@ impl Message {
             }
             2 => {
                 let asker = decode_asker(reader)?;
-                let (cell, found) = (Cell::decode(reader)?, Found::decode(reader)?);
+                let (cell, found) = (Cell::decode(reader)?, Box::new(Found::decode(reader)?));
                 Self::Mend { ticket, cell, found, deltas: decode_deltas(reader)?, asker }
             }
             3 => Self::Applied { ticket, verdict: Verdict::decode(reader)? },

@@ -67,7 +67,7 @@ pub enum Message {
         /// The cell.
         cell: Cell,
         /// What it holds and what is known of it.
-        found: Found,
+        found: Box<Found>,
         /// The operations, each whole.
         deltas: Vec<Delta>,
         /// Where the asker wants a report of the cell unless it is then as it is there.

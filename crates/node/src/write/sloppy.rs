@@ -1,0 +1,59 @@
+//! A write at the level sloppy, where too few owners can be reached: whom it counts on.
+//!
+//! Invariant: where stand-ins have counted once they go on to, for who has stood in for an owner holds the write still.
+
+use super::{send_to_others, send_to_waiting};
+use crate::preference;
+use crate::state::{Node, Turn};
+use crate::tally::{Standing, Tally};
+use crate::task::is_reachable;
+use crate::work::Write;
+use placement::NodeId;
+use wire::peer::Ticket;
+
+/// Counts the healthy nodes: a majority, or as many as there are.
+pub(super) fn sloppy_tally(owners: usize, healthy: &[NodeId]) -> Tally {
+    Tally::new(healthy.iter().copied(), preference::enough(owners, healthy.len()))
+}
+
+/// Counts a sloppy write anew where other nodes are healthy by now than those that it counts. Where stand-ins have counted
+/// once they go on to: who has stood in for an owner holds it still.
+pub(super) fn count_healthy(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, write: &mut Write) {
+    let partition = write.task.partition;
+    let healthy = match preference::sloppy_at_work(node, partition, write.task.level) {
+        None if write.sloppy.is_none() => return,
+        healthy => healthy.unwrap_or_else(|| preference::healthy(node, partition)),
+    };
+    if write.sloppy.as_ref() != Some(&healthy) {
+        count_anew(node, turn, ticket, write, healthy);
+    }
+}
+
+/// Whether too few can be reached of those that count.
+pub(super) fn is_short(node: &Node, write: &Write) -> bool {
+    let reachable = write.tally.waiting().iter().filter(|other| is_reachable(node, **other)).count();
+    write.tally.acked() + reachable < write.tally.need()
+}
+
+/// Counts a sloppy write anew without a node that does not take it: one that has lost something, or has no room.
+pub(super) fn count_without(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    ticket: Ticket,
+    write: &mut Write,
+    refuser: NodeId,
+) -> Standing {
+    let partition = write.task.partition;
+    let mut healthy = write.sloppy.take().unwrap_or_else(|| preference::healthy(node, partition));
+    healthy.retain(|other| *other != refuser);
+    count_anew(node, turn, ticket, write, healthy);
+    write.tally.standing()
+}
+
+fn count_anew(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &mut Write, healthy: Vec<NodeId>) {
+    write.tally = sloppy_tally(node.layout.owners(write.task.partition).len(), &healthy);
+    write.tally.ack(node.identity.node);
+    (write.asker, write.beside, write.sloppy) = (None, None, Some(healthy));
+    send_to_waiting(node, turn, ticket, write);
+    send_to_others(node, turn, ticket, write);
+}

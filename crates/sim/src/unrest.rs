@@ -1,0 +1,71 @@
+//! Unrest: machines that stand still, cuts that one node alone bridges, and nodes that come and go. Not how it happens
+//! (`turmoil`).
+//!
+//! Everything here is drawn from a stream of its own, so that a seed without unrest is the same run as if there were none.
+
+use crate::rng::Rng;
+use crate::weather::Weather;
+
+/// How long a client waits until it asks for something else, where machines stand still, in microseconds.
+pub(crate) const PATIENCE_US: u64 = 1_000_000;
+
+/// What comes over machines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Turmoil {
+    /// One stands still.
+    Pause,
+    /// It goes on.
+    Wakes { machine: usize },
+    /// Two groups see each other through one node alone.
+    Bridge,
+    /// One begins to come and go.
+    Flaps,
+    /// It goes once more, and so often again.
+    Flap { machine: usize, left: u64 },
+}
+
+/// What becomes of a node that is not healed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is down.
+    Down,
+    /// It stands still.
+    Asleep,
+    /// It is cut off from those that are healed.
+    CutOff,
+    /// It hears them and cannot say anything.
+    Mute,
+    /// They hear it, and it hears nothing.
+    Deaf,
+}
+
+/// How often each kind comes in one seed, in microseconds on average; 0 for never. And what else is unusual.
+#[derive(Debug)]
+pub(crate) struct Unrest {
+    pub(crate) rng: Rng,
+    pub(crate) pauses_every_us: u64,
+    pub(crate) bridges_every_us: u64,
+    pub(crate) flaps_every_us: u64,
+    /// How many requests a node works on at once.
+    pub(crate) requests_max: usize,
+    /// Whether a quorum alone is healed at the end of the storm, for a while.
+    pub(crate) heals_quorum: bool,
+}
+
+impl Unrest {
+    /// The unrest of a seed.
+    pub(crate) fn of(seed: u64, weather: &Weather) -> Self {
+        let mut rng = Rng::new(seed ^ 0x756e_7265_7374);
+        let mut some = |per_mille: u64, low: u64, high: u64| {
+            let value = rng.between(low, high);
+            if rng.chance(per_mille) { value } else { 0 }
+        };
+        let pauses_every_us = some(250, 500_000, 4_000_000);
+        let bridges_every_us = if weather.nodes < 3 { 0 } else { some(250, 500_000, 4_000_000) };
+        let flaps_every_us = some(200, 1_000_000, 6_000_000);
+        let requests_max = usize::try_from(some(100, 2, 10)).unwrap_or(0);
+        let requests_max = if requests_max == 0 { 1_000 } else { requests_max };
+        let heals_quorum = rng.chance(400);
+        Self { rng, pauses_every_us, bridges_every_us, flaps_every_us, requests_max, heals_quorum }
+    }
+}
