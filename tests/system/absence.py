@@ -179,9 +179,11 @@ class Filling:
         return wrong
 
 
-def behind(summary, keys, missed):
-    """It misses so many of so many keys. What it takes then is to be of the order of what it has missed."""
-    with Machines("behind", 3, disk_bytes=DISK_BYTES, settings=("--fsync", "interval:1000")) as machines:
+def behind(summary, keys, missed, partitions):
+    """It misses so many of so many keys. What it takes then is to be of the order of what it has missed. The figures follow
+    from the keys in a partition: a sixteenth of the keys in a sixteenth of the partitions gives a sixteenth of them."""
+    settings = ("--fsync", "interval:1000", "--partitions", str(partitions))
+    with Machines("behind", 3, disk_bytes=DISK_BYTES, settings=settings) as machines:
         absent, filling = machines.nodes[2], Filling(machines.nodes)
         began = time.monotonic()
         filling.write(0, keys - missed)

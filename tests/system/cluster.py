@@ -10,6 +10,7 @@ import ctypes
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -213,4 +214,15 @@ class Cluster:
         return all(code == 0 and "learning" not in out for code, out, _ in said)
 
     def wait_until_whole(self):
-        until("nobody to be learning", lambda: self.is_whole)
+        """Waits until nobody is learning, for as long as ever fewer partitions are."""
+        fewest = None
+        while fewest != 0:
+            fewest = until("fewer to be learning", lambda: self._learning_below(fewest))[0]
+
+    def _learning_below(self, fewest):
+        """How many partitions learn where those are fewer than that, as the nodes say of themselves; 0 if all are whole."""
+        if self.is_whole:
+            return [0]
+        said = (run([BINARY, "status", "-s", node.address])[1] for node in self.nodes)
+        count = sum(map(int, re.findall(r"has lost: (\d+) of", next(filter(None, said), ""))))
+        return [count] if count and (fewest is None or count < fewest) else None

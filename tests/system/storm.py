@@ -3,7 +3,7 @@
     storm [--minutes N] [--seed S]     bouts of half a minute or so, each with a new cluster; then what they came to
     storm power-cuts [N] [--seed S]    all nodes of one cluster lose power together N times under full load
     storm outage [--minutes N]         one of three is down so long under 2,000 operations a second, and comes back (`absence`)
-    storm behind [--keys N] [--missed M]   one of three misses M of N keys, and comes back
+    storm behind [--keys N] [--missed M] [--partitions P]   one of three misses M of N keys, and comes back
 
 Started by `tests/system/storm`. A seed decides which faults come when; it does not decide what the system makes of it.
 
@@ -231,6 +231,7 @@ def main():
     parser.add_argument("--faults", type=lambda text: text.split(","), help="only these, as in kill,one_way")
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--missed", type=int, default=10_000)
+    parser.add_argument("--partitions", type=int, default=1024)
     given = parser.parse_args()
     netns.enter()
     if given.what[:1] == ["power-cuts"]:
@@ -240,7 +241,7 @@ def main():
         absence.outage(summary, given.minutes)
     elif given.what == ["behind"]:
         summary = Summary(0)
-        absence.behind(summary, given.keys, given.missed)
+        absence.behind(summary, given.keys, given.missed, given.partitions)
     elif given.what:
         parser.error(f"there is no storm called {given.what[0]}")
     else:

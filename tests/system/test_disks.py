@@ -142,6 +142,9 @@ class Disks(unittest.TestCase):
         with connect(nodes[0].address) as client:
             refused = until("a refusal", lambda: self.refusal(answer(client, "SET", "one more", "v")), log=nodes[0].log)
         self.assertTrue(refused.startswith("DISKFULL"), refused)
+        for node in nodes:
+            with connect(node.address) as client:
+                until("reads to go on", lambda: not isinstance(answer(client, "MGET", *KEYS), redis.RedisError), log=node.log)
         self.assert_all_there(nodes)
         time.sleep(FULL_SECONDS)
         for node in nodes:

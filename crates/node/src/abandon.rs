@@ -42,7 +42,11 @@ impl Node {
                     }
                 }
                 // It has read and not yet written: what it was for was not applied.
-                Some(Work::Read(read)) => refuse(self, &mut turn, read.task, fault.clone()),
+                Some(Work::Read(read)) => {
+                    let writes = matches!(read.purpose, Purpose::Update { .. } | Purpose::Flush(_));
+                    let fault = if writes { fault.clone() } else { Fault::Storage };
+                    refuse(self, &mut turn, read.task, fault);
+                }
                 Some(Work::Passed(passed)) => forward::give_up(self, &mut turn, *passed),
                 None => {}
             }

@@ -60,7 +60,7 @@ impl Default for Options {
             retry_ms: 250,
             requests_max: 100_000,
             compare_every_ms: 10_000,
-            exchanges_max: 16,
+            exchanges_max: 32,
             exchange_bytes_per_second: 32 * 1024 * 1024,
             handoff_bytes_max: 1024 * 1024 * 1024,
             handoff_drops_rows: 1024,

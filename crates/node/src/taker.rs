@@ -38,6 +38,9 @@ const CHUNKS_AT_ONCE: usize = FANOUT;
 const LEAVES_AT_ONCE: usize = TAKEN_LEAVES_MAX;
 /// An exchange without an answer for this time is given up, in milliseconds.
 const SILENCE_MS_MAX: u64 = 10_000;
+/// After how many times the interval of requests a question is asked again: a busy source answers late, and would do all of
+/// it twice, and send it twice.
+const RETRIES_WAITED: u64 = 4;
 /// Bytes that a fingerprint or a sum takes on the wire.
 const SUM_BYTES: usize = 8;
 
@@ -94,7 +97,7 @@ pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
 /// Asks the question, and again if there is no answer by then.
 fn ask(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     let Some(take) = node.sync.takes.get_mut(&partition) else { return };
-    take.ask_at = turn.now.monotonic_ms + node.options.retry_ms;
+    take.ask_at = turn.now.monotonic_ms + node.options.retry_ms * RETRIES_WAITED;
     let Some(step) = take.question.clone() else { return };
     let (to, ticket) = (take.source, take.ticket);
     turn.send(node, to, partition, Message::Exchange { ticket, step });

@@ -26,7 +26,8 @@ use std::time::{Duration, Instant};
 
 use node::{Action, Event, Room};
 use store::{Lsm, StoreError};
-use wire::peer::{Envelope, Message, Verdict};
+use wire::command::{self, Class};
+use wire::peer::{Envelope, Job, Message, Request, Verdict};
 use wire::{Fault, Reply};
 
 use crate::control::Control;
@@ -171,10 +172,13 @@ impl Attempts {
 
 /// What a shard without a core does with an event: nothing is applied, so whoever asks can ask another node.
 pub(super) fn refusal(event: Event, is_full: bool) -> Option<Action> {
-    let fault = if is_full { Fault::DiskFull } else { Fault::Storage };
+    // Whoever reads need not be told that there is no room: reads go on as soon as the store is open again.
+    let fault = |request: &Request| {
+        Reply::Error(if is_full && !reads(&request.job) { Fault::DiskFull } else { Fault::Storage })
+    };
     let (from, envelope) = match event {
-        Event::Request { id, .. } => {
-            return Some(Action::Answer { id, reply: Reply::Error(fault) });
+        Event::Request { id, request, .. } => {
+            return Some(Action::Answer { id, reply: fault(&request) });
         }
         Event::Message { from, envelope } => (from, envelope),
         Event::Link { .. } | Event::Health { .. } | Event::Layout(_) | Event::Tick => return None,
@@ -184,8 +188,19 @@ pub(super) fn refusal(event: Event, is_full: bool) -> Option<Action> {
             Message::Applied { ticket, verdict: Verdict::Refused }
         }
         Message::Fetch { ticket, .. } => Message::Unreadable { ticket },
-        Message::Ask { ticket, .. } => Message::Answer { ticket, reply: Reply::Error(fault) },
+        Message::Ask { ticket, request } => Message::Answer { ticket, reply: fault(&request) },
         _ => return None,
     };
     Some(Action::Send { to: from, envelope: Envelope { message, ..envelope } })
+}
+
+/// Whether a request only reads.
+fn reads(job: &Job) -> bool {
+    match job {
+        Job::Command { words, .. } => {
+            command::resolve(words).is_ok_and(|row| matches!(row.class(words), Class::Read(_)))
+        }
+        Job::Siblings { .. } | Job::Explain { .. } | Job::Count { .. } | Job::List { .. } => true,
+        Job::Resolve { .. } | Job::Flush { .. } => false,
+    }
 }
