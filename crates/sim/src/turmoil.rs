@@ -7,6 +7,7 @@ use crate::sometimes::Rare;
 use crate::unrest::{Turmoil, Unrest};
 use crate::world::{Happening, World};
 use node::Event;
+use wire::peer::{Envelope, Message};
 
 /// How long a pause lasts at most, in microseconds: mostly as long as a collector or a slow disk takes, sometimes as long
 /// as it takes somebody to type `fg`.
@@ -88,6 +89,16 @@ impl World {
             _ => return None,
         };
         self.asleep.get(machine).copied()
+    }
+
+    /// Whether a request comes a second time, to a machine that stands still. A link repeats nothing: here it does, for who
+    /// hears one twice must notice, but not after more time than a node remembers what it has heard.
+    pub(crate) fn is_heard(&self, happening: &Happening) -> bool {
+        let Happening::Arrive { to, bytes, .. } = happening else { return false };
+        match Envelope::decode(bytes.clone()) {
+            Ok(Envelope { message: Message::Ask { ticket, .. }, .. }) => self.asked.contains(&(*to, ticket)),
+            _ => false,
+        }
     }
 
     /// Hands a node an event, now or when it goes on.

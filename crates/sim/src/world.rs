@@ -29,10 +29,10 @@ use crate::weather::Weather;
 use bytes::{Bytes, BytesMut};
 use node::{Action, Event, Options, RequestId, Speaker};
 use placement::{Layout, NodeId, PartitionId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::StoreError;
-use wire::peer::{Envelope, Message};
+use wire::peer::{Envelope, Message, Ticket};
 use wire::{Level, Reply};
 
 /// Where all clients want the same key, they want it at the multiples of this, in microseconds,
@@ -118,6 +118,8 @@ pub(crate) struct World {
     pub(crate) unrest: Unrest,
     /// Machines that stand still, and until when.
     pub(crate) asleep: BTreeMap<usize, u64>,
+    /// Requests that were passed on, and arrived.
+    pub(crate) asked: BTreeSet<(usize, Ticket)>,
     /// Machines that are left as they are while others are healed.
     pub(crate) outside: BTreeMap<usize, Fate>,
     pub(crate) agenda: BTreeMap<(u64, u64), Happening>,
@@ -158,6 +160,7 @@ impl World {
             lending,
             unrest,
             asleep: BTreeMap::new(),
+            asked: BTreeSet::new(),
             outside: BTreeMap::new(),
             agenda: BTreeMap::new(),
             planned: 0,
@@ -196,6 +199,9 @@ impl World {
 
     fn step(&mut self, happening: Happening) {
         if let Some(until) = self.waits_until(&happening) {
+            if self.is_heard(&happening) {
+                return;
+            }
             return self.plan(until - self.now, happening);
         }
         match happening {
@@ -337,6 +343,9 @@ impl World {
                         self.trace.line(self.now, format_args!("{from} -> {to} {:?}", gossip.word));
                     }
                     message => self.trace.line(self.now, format_args!("{from} -> {to} {message:?}")),
+                }
+                if let Message::Ask { ticket, .. } = envelope.message {
+                    self.asked.insert((to, ticket));
                 }
                 self.watch.arrived(from, &envelope.message);
                 let (partition, before) = (envelope.partition, self.machines[to].waiting(envelope.partition));
