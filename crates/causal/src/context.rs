@@ -134,9 +134,35 @@ impl Intervals {
 }
 
 /// The set of dots that a replica has applied: actors, ascending, with their intervals. They are few, looked at by every
-/// operation and copied by every report, so they lie side by side.
+/// operation and copied by every report, so they lie side by side. Each start of a process is one more of them, so what is
+/// asked of all together with each request, the fingerprint, is kept: the sum of one hash for each actor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Context(Vec<(Actor, Intervals)>);
+pub struct Context {
+    actors: Vec<(Actor, Intervals)>,
+    fingerprint: u64,
+}
+
+/// What an actor's dots add to the fingerprint.
+fn share(actor: Actor, intervals: &Intervals) -> u64 {
+    if intervals.is_empty() {
+        return 0;
+    }
+    // One run is what there is nearly always.
+    if let [(first, last)] = intervals.0[..] {
+        let mut bytes = [0; 24];
+        bytes[..8].copy_from_slice(&actor.0.to_be_bytes());
+        bytes[8..16].copy_from_slice(&first.to_be_bytes());
+        bytes[16..].copy_from_slice(&last.to_be_bytes());
+        return xxh3_64(&bytes);
+    }
+    let mut bytes = BytesMut::with_capacity(8 + 16 * intervals.0.len());
+    bytes.put_u64(actor.0);
+    for (first, last) in &intervals.0 {
+        bytes.put_u64(*first);
+        bytes.put_u64(*last);
+    }
+    xxh3_64(&bytes)
+}
 
 impl Context {
     /// Whether `dot` is in it.
@@ -146,82 +172,98 @@ impl Context {
 
     /// Adds `dot`.
     pub fn insert(&mut self, dot: Dot) {
-        self.of_mut(dot.actor).insert(dot.n);
+        self.change(dot.actor, |intervals| intervals.insert(dot.n));
     }
 
     /// Adds all of `actor`'s dots in `intervals`.
     pub fn insert_all(&mut self, actor: Actor, intervals: &Intervals) {
         if !intervals.is_empty() {
-            self.of_mut(actor).unite(intervals);
+            self.change(actor, |mine| mine.unite(intervals));
         }
     }
 
     fn place(&self, actor: Actor) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&actor, |(actor, _)| *actor)
+        self.actors.binary_search_by_key(&actor, |(actor, _)| *actor)
     }
 
-    fn of_mut(&mut self, actor: Actor) -> &mut Intervals {
+    fn change(&mut self, actor: Actor, change: impl FnOnce(&mut Intervals)) {
         let at = self.place(actor).unwrap_or_else(|at| {
-            self.0.insert(at, (actor, Intervals::default()));
+            self.actors.insert(at, (actor, Intervals::default()));
             at
         });
-        &mut self.0[at].1
+        self.change_at(at, change);
+    }
+
+    fn change_at(&mut self, at: usize, change: impl FnOnce(&mut Intervals)) {
+        let (actor, intervals) = &mut self.actors[at];
+        let before = share(*actor, intervals);
+        change(intervals);
+        self.fingerprint = self.fingerprint.wrapping_sub(before).wrapping_add(share(*actor, intervals));
+    }
+
+    /// The context of these actors, ascending.
+    fn of_actors(actors: Vec<(Actor, Intervals)>) -> Self {
+        let add =
+            |sum: u64, (actor, intervals): &(Actor, Intervals)| sum.wrapping_add(share(*actor, intervals));
+        let fingerprint = actors.iter().fold(0, add);
+        Self { actors, fingerprint }
     }
 
     /// Adds everything that `other` holds.
     pub fn unite(&mut self, other: &Self) {
-        let known = self.0.len();
-        for (actor, intervals) in &other.0 {
-            match self.0[..known].binary_search_by_key(actor, |(actor, _)| *actor) {
-                Ok(at) => self.0[at].1.unite(intervals),
-                Err(_) => self.0.push((*actor, intervals.clone())),
+        let known = self.actors.len();
+        for (actor, intervals) in &other.actors {
+            match self.actors[..known].binary_search_by_key(actor, |(actor, _)| *actor) {
+                Ok(at) => self.change_at(at, |mine| mine.unite(intervals)),
+                Err(_) => {
+                    self.fingerprint = self.fingerprint.wrapping_add(share(*actor, intervals));
+                    self.actors.push((*actor, intervals.clone()));
+                }
             }
         }
         // Both parts ascend, so this is one merge.
-        self.0.sort_by_key(|(actor, _)| *actor);
+        self.actors.sort_by_key(|(actor, _)| *actor);
     }
 
     /// Those dots that `other` lacks.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
-        let left = self.0.iter().map(|(actor, mine)| match other.of(*actor) {
+        let left = self.actors.iter().map(|(actor, mine)| match other.of(*actor) {
             Some(theirs) => (*actor, mine.without(theirs)),
             None => (*actor, mine.clone()),
         });
-        Self(left.filter(|(_, intervals)| !intervals.is_empty()).collect())
+        Self::of_actors(left.filter(|(_, intervals)| !intervals.is_empty()).collect())
     }
 
     /// A hash of the whole set, by which two replicas find out that they have applied the same.
     pub fn fingerprint(&self) -> u64 {
-        let mut bytes = BytesMut::with_capacity(16 * self.0.len());
-        self.encode(&mut bytes);
-        xxh3_64(&bytes)
+        self.fingerprint
     }
 
     /// What is known of one actor.
     pub fn of(&self, actor: Actor) -> Option<&Intervals> {
-        self.place(actor).ok().map(|at| &self.0[at].1)
+        self.place(actor).ok().map(|at| &self.actors[at].1)
     }
 
     /// Every actor with its intervals, in the order of actors.
     pub fn actors(&self) -> impl Iterator<Item = (Actor, &Intervals)> {
-        self.0.iter().map(|(actor, intervals)| (*actor, intervals))
+        self.actors.iter().map(|(actor, intervals)| (*actor, intervals))
     }
 
     /// How many dots there are: the number of operations applied.
     pub fn len(&self) -> u64 {
-        self.0.iter().fold(0, |sum, (_, intervals)| sum.saturating_add(intervals.len()))
+        self.actors.iter().fold(0, |sum, (_, intervals)| sum.saturating_add(intervals.len()))
     }
 
     /// Whether no operation was ever applied.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.actors.is_empty()
     }
 
     /// Appends the context.
     pub fn encode(&self, out: &mut BytesMut) {
-        put_varint(out, self.0.len() as u64);
-        for (actor, intervals) in &self.0 {
+        put_varint(out, self.actors.len() as u64);
+        for (actor, intervals) in &self.actors {
             out.put_u64(actor.0);
             intervals.encode(out);
         }
@@ -229,22 +271,27 @@ impl Context {
 
     /// Reads a context and refuses one whose actors are out of order.
     pub fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
-        let mut context = Self::default();
+        let mut actors: Vec<(Actor, Intervals)> = Vec::new();
         for _ in 0..reader.count(11)? {
             let actor = Actor(reader.u64()?);
             let intervals = Intervals::decode(reader)?;
-            if intervals.is_empty() || context.0.last().is_some_and(|(last, _)| *last >= actor) {
+            if intervals.is_empty() || actors.last().is_some_and(|(last, _)| *last >= actor) {
                 return Err(reader.malformed());
             }
-            context.0.push((actor, intervals));
+            actors.push((actor, intervals));
         }
-        Ok(context)
+        Ok(Self::of_actors(actors))
     }
 
     /// The invariants at the head of this file.
     pub fn check(&self) {
-        assert!(self.0.windows(2).all(|pair| pair[0].0 < pair[1].0), "actors are out of order");
-        for (actor, Intervals(runs)) in &self.0 {
+        assert_eq!(
+            Self::of_actors(self.actors.clone()).fingerprint,
+            self.fingerprint,
+            "the fingerprint is of another set"
+        );
+        assert!(self.actors.windows(2).all(|pair| pair[0].0 < pair[1].0), "actors are out of order");
+        for (actor, Intervals(runs)) in &self.actors {
             assert!(!runs.is_empty(), "{actor} is there without intervals");
             assert!(runs.iter().all(|&(first, last)| 1 <= first && first <= last), "{actor}: {runs:?}");
             assert!(runs.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "{actor}: {runs:?}");

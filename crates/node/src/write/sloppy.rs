@@ -44,7 +44,7 @@ pub(super) fn count_without(
     refuser: NodeId,
 ) -> Standing {
     let partition = write.task.partition;
-    let mut healthy = write.sloppy.take().unwrap_or_else(|| preference::healthy(node, partition));
+    let mut healthy = preference::healthy(node, partition);
     healthy.retain(|other| *other != refuser);
     count_anew(node, turn, ticket, write, healthy);
     write.tally.standing()
