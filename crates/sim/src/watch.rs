@@ -143,7 +143,6 @@ impl Watch {
                 }
             }
             Step::Opened { knowledge, .. } => self.known(knowledge),
-            Step::Cells { more, .. } => self.see_if(more.is_some(), Rare::TakenInParts),
             Step::Forgotten(_) => self.seen.see(Rare::Forgotten),
             Step::Gone => self.seen.see(Rare::SnapshotGone),
             Step::Later => self.seen.see(Rare::SumsNotReady),
