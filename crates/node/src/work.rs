@@ -97,6 +97,8 @@ pub(crate) struct Write {
     pub(crate) asker: Option<Hashes>,
     /// The nodes that count in the place of owners, where the level is sloppy and too few of those can be reached.
     pub(crate) sloppy: Option<Vec<NodeId>>,
+    /// Those that would not take it, at the level sloppy: they are not counted again.
+    pub(crate) refusers: Vec<NodeId>,
     /// What owners hold beside it, or know of the cell, where they do not all hold it alone and know the same.
     pub(crate) beside: Option<Context>,
     /// Whether all owners are to be asked before it is ranked, and not W.

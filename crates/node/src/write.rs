@@ -119,6 +119,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
         tally,
         asker,
         sloppy,
+        refusers: Vec::new(),
         beside,
         asks_all,
         ahead_ms,
@@ -212,7 +213,9 @@ fn send_to_others(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Writ
         None => preference::standing_in(node, write.task.partition),
         Some(healthy) => {
             let owners = node.layout.owners(write.task.partition).iter().copied();
-            owners.filter(|owner| is_live(node, *owner) && !healthy.contains(owner)).collect()
+            let refuses = |owner: &NodeId| write.refusers.contains(owner);
+            let others = owners.filter(|owner| is_live(node, *owner) && !healthy.contains(owner));
+            others.filter(|owner| !refuses(owner)).collect()
         }
     };
     for other in others.into_iter().filter(|other| *other != node.identity.node) {

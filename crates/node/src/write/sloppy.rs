@@ -20,13 +20,20 @@ pub(super) fn sloppy_tally(owners: usize, healthy: &[NodeId]) -> Tally {
 /// once they go on to: who has stood in for an owner holds it still.
 pub(super) fn count_healthy(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, write: &mut Write) {
     let partition = write.task.partition;
-    let healthy = match preference::sloppy_at_work(node, partition, write.task.level) {
-        None if write.sloppy.is_none() => return,
-        healthy => healthy.unwrap_or_else(|| preference::healthy(node, partition)),
-    };
+    if write.sloppy.is_none() && preference::sloppy_at_work(node, partition, write.task.level).is_none() {
+        return;
+    }
+    let healthy = healthy(node, write);
     if write.sloppy.as_ref() != Some(&healthy) {
         count_anew(node, turn, ticket, write, healthy);
     }
+}
+
+/// The healthy nodes, but for those that would not take the write.
+fn healthy(node: &Node, write: &Write) -> Vec<NodeId> {
+    let mut healthy = preference::healthy(node, write.task.partition);
+    healthy.retain(|other| !write.refusers.contains(other));
+    healthy
 }
 
 /// Whether too few can be reached of those that count.
@@ -35,7 +42,8 @@ pub(super) fn is_short(node: &Node, write: &Write) -> bool {
     write.tally.acked() + reachable < write.tally.need()
 }
 
-/// Counts a sloppy write anew without a node that does not take it: one that has lost something, or has no room.
+/// Counts a sloppy write anew without a node that does not take it: one that has lost something, or has no room. Each is
+/// left out once: two that refuse in turn would never end.
 pub(super) fn count_without(
     node: &mut Node,
     turn: &mut Turn<'_>,
@@ -43,10 +51,11 @@ pub(super) fn count_without(
     write: &mut Write,
     refuser: NodeId,
 ) -> Standing {
-    let partition = write.task.partition;
-    let mut healthy = preference::healthy(node, partition);
-    healthy.retain(|other| *other != refuser);
-    count_anew(node, turn, ticket, write, healthy);
+    if !write.refusers.contains(&refuser) {
+        write.refusers.push(refuser);
+        let healthy = healthy(node, write);
+        count_anew(node, turn, ticket, write, healthy);
+    }
     write.tally.standing()
 }
 
