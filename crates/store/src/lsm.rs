@@ -5,8 +5,9 @@
 //! old journals alive). Level 0 and 1 are stored plainly, those below compressed by LZ4, which is its default.
 //!
 //! ```text
-//!   DIR/rows/    the engine's own directory; its lock keeps a second opener out
-//!   DIR/mark     how many commits were synced: see `mark`
+//!   DIR/rows/     the engine's own directory
+//!   DIR/making/   the same while it is made: it takes its name once it is whole, so a kill leaves no half of one
+//!   DIR/mark      how many commits were synced: see `mark`; its lock keeps a second opener out
 //! ```
 //!
 //! 1. Commit n writes n into a row of its own, so the rows say how many commits they hold.
@@ -127,21 +128,14 @@ impl Lsm {
     pub fn open(dir: impl AsRef<Path>, options: LsmOptions) -> Result<Self, StoreError> {
         let dir = dir.as_ref();
         std::fs::create_dir_all(dir).map_err(|error| StoreError::Unreadable(error.to_string()))?;
-        let unopened = |error| match error {
-            fjall::Error::Locked => StoreError::Locked { dir: dir.to_path_buf() },
-            other if is_full(&other) => StoreError::Full(other.to_string()),
-            other => StoreError::Unreadable(other.to_string()),
-        };
-        let mark = Mark::open(&dir.join("mark"))?;
-        // Whoever has it open writes to it: what is seen of it then means nothing.
-        let written = if is_locked(dir) { 0 } else { survey::survey(&dir.join("rows"), mark.commits())? };
-        let builder = Database::builder(dir.join("rows"))
-            .cache_size(options.cache_bytes)
-            .max_journaling_size(options.journal_bytes_max.max(64 << 20))
-            .worker_threads(options.workers.max(1));
-        let db = recovered(builder)?.map_err(unopened)?;
-        let keyspace = || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes);
-        let rows = db.keyspace("rows", keyspace).map_err(unopened)?;
+        // Before anything is looked at: whoever has it open writes to it.
+        let mark = Mark::open(&dir.join("mark"))?.ok_or_else(|| StoreError::Locked { dir: dir.to_path_buf() })?;
+        let path = dir.join("rows");
+        if !path.try_exists().map_err(|error| StoreError::Unreadable(error.to_string()))? {
+            make(&dir.join("making"), &path, options)?;
+        }
+        let written = survey::survey(&path, mark.commits())?;
+        let (db, rows) = open_engine(&path, options)?;
         let commits = commits_in(rows.get(COMMITS_ROW))?;
         if commits < written {
             return Err(StoreError::Unreadable(format!(
@@ -327,9 +321,28 @@ fn recovered(builder: DatabaseBuilder<Database>) -> Result<fjall::Result<Databas
     opened.map_err(|_| StoreError::Unreadable("its journal is damaged".into()))
 }
 
-/// Whether another process, or another handle of this one, has the engine's directory open.
-fn is_locked(dir: &Path) -> bool {
-    std::fs::File::open(dir.join("rows/lock")).is_ok_and(|lock| lock.try_lock().is_err())
+/// Makes the engine's directory. What a kill has left of one that was being made is begun anew.
+fn make(making: &Path, path: &Path, options: LsmOptions) -> Result<(), StoreError> {
+    match std::fs::remove_dir_all(making) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(unopened(error.into())),
+        _ => drop(open_engine(making, options)?),
+    }
+    std::fs::rename(making, path).map_err(|error| unopened(error.into()))
+}
+
+fn open_engine(path: &Path, options: LsmOptions) -> Result<(Database, Keyspace), StoreError> {
+    let builder = Database::builder(path)
+        .cache_size(options.cache_bytes)
+        .max_journaling_size(options.journal_bytes_max.max(64 << 20))
+        .worker_threads(options.workers.max(1));
+    let db = recovered(builder)?.map_err(unopened)?;
+    let keyspace = || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes);
+    let rows = db.keyspace("rows", keyspace).map_err(unopened)?;
+    Ok((db, rows))
+}
+
+fn unopened(error: fjall::Error) -> StoreError {
+    if is_full(&error) { StoreError::Full(error.to_string()) } else { StoreError::Unreadable(error.to_string()) }
 }
 
 fn is_full(error: &fjall::Error) -> bool {

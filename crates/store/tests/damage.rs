@@ -147,6 +147,26 @@ fn a_list_of_tables_that_is_gone_is_refused_and_nothing_is_removed() {
 }
 
 #[test]
+fn a_directory_whose_making_was_cut_short_is_made_anew() {
+    let dir = Dir::new("half-made");
+    // What a kill leaves behind between the engine's first steps; it would go on with none but the last.
+    for files in [&["lock"][..], &["lock", "0.jnl"], &["lock", "0.jnl", "version"]] {
+        let making = dir.0.join("making");
+        fs::create_dir_all(making.join("keyspaces/0")).unwrap();
+        files.iter().for_each(|file| fs::write(making.join(file), []).unwrap());
+        for n in 1..=2 {
+            let engine = dir.open().unwrap();
+            assert_eq!(prefix(&engine), n - 1);
+            commit(&engine, n);
+            engine.sync().unwrap();
+        }
+        assert!(!making.exists());
+        fs::remove_dir_all(&dir.0).unwrap();
+    }
+    drop(dir.open().unwrap());
+}
+
+#[test]
 fn a_mark_from_another_program_is_refused() {
     let dir = Dir::new("mark");
     drop(dir.open().unwrap());

@@ -9,7 +9,7 @@
 //!   bytes 9..17  XXH3 of bytes 0..9, big endian
 //! ```
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Result as IoResult, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -28,14 +28,20 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+    /// `None` if it is open elsewhere, in this process or another.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>, StoreError> {
         let unreadable = |error: std::io::Error| StoreError::Unreadable(error.to_string());
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = options.map_err(unreadable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(unreadable(error)),
+        }
         let mut bytes = Vec::with_capacity(MARK_BYTES);
         // One byte more than a mark has, so that a longer file is noticed and not read whole.
         (&mut file).take(MARK_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        Ok(Self { commits: decode(&bytes)?, file })
+        Ok(Some(Self { commits: decode(&bytes)?, file }))
     }
 
     pub(super) fn commits(&self) -> u64 {

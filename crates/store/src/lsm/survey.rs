@@ -42,15 +42,9 @@ const CURRENT_BYTES: usize = 8 + 16 + 1;
 /// # Errors
 /// [`StoreError::Unreadable`] where rows would be missing, or older than they were.
 pub(super) fn survey(rows: &Path, mark: u64) -> Result<u64, StoreError> {
-    if !rows.try_exists().map_err(unread)? {
-        return Ok(0);
-    }
-    // Of a store that never synced the making may have been cut short.
-    if mark > 0 {
-        for file in ["version", "keyspaces/0/current", "keyspaces/1/current"] {
-            if !rows.join(file).try_exists().map_err(unread)? {
-                return Err(StoreError::Unreadable(format!("the engine's file {file} is gone")));
-            }
+    for file in ["version", "keyspaces/0/current", "keyspaces/1/current"] {
+        if !rows.join(file).try_exists().map_err(unread)? {
+            return Err(StoreError::Unreadable(format!("the engine's file {file} is gone")));
         }
     }
     for keyspace in ["keyspaces/0", "keyspaces/1"] {
