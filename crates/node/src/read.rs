@@ -16,7 +16,7 @@
 use crate::evaluate;
 use crate::explain;
 use crate::preference;
-use crate::repair::{self, Next};
+use crate::repair::{self, Next, Start};
 use crate::replica::Replica;
 use crate::report;
 use crate::rows::Shelf;
@@ -35,6 +35,11 @@ use wire::{Fault, Level, Reply};
 
 /// Looks here and asks the others.
 pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose) {
+    ask(node, turn, task, purpose, false);
+}
+
+/// ... as many as are needed, or all of them.
+fn ask(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose, asks_all: bool) {
     let cell = cell_of(&task, &purpose);
     let sloppy = preference::sloppy_at_work(node, task.partition, task.level);
     if sloppy.is_none() && node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
@@ -44,6 +49,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
     let owners = node.layout.owners(task.partition);
     let live = owners.iter().filter(|owner| is_live(node, **owner)).count();
     let need = needed(&task, &purpose, (owners.len(), live), sloppy.as_deref());
+    let need = if asks_all { owners.len() } else { need };
     // How a write ranks is not asked where stand-ins count: it is counted anew.
     let is_short = if sloppy.is_some() { matches!(purpose, Purpose::Settle(_)) } else { live < need };
     if is_short {
@@ -84,6 +90,8 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
         shown,
         repair: None,
         rounds: 0,
+        is_stuck: false,
+        asks_all,
         base,
         sloppy,
     });
@@ -156,8 +164,7 @@ pub(crate) fn fetched(
     shown: Shown,
 ) {
     let Some(mut read) = take_read(node, ticket) else { return };
-    let answered = read.same.contains(&from) || read.reports.iter().any(|(owner, _)| *owner == from);
-    if read.repair.is_none() && read.asked.contains(&from) && !answered {
+    if read.repair.is_none() && read.asked.contains(&from) && !read.has_heard(&from) {
         read.shown = both(std::mem::take(&mut read.shown), shown);
         match report {
             None => read.same.push(from),
@@ -196,9 +203,13 @@ fn compare(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut read: Box<R
         return conclude(node, turn, *read);
     };
     match repair::start(node, turn, &cell, &mut read) {
-        Ok(false) => conclude(node, turn, *read),
-        Ok(true) => {
+        Ok(Start::Agreed) => conclude(node, turn, *read),
+        Ok(Start::Behind) => {
             repair::send(node, turn, ticket, &read);
+            node.pending.put_back(ticket, Work::Read(read));
+        }
+        Ok(Start::NoRoom) => {
+            read.is_stuck = true;
             node.pending.put_back(ticket, Work::Read(read));
         }
         Err(_) => fail(node, turn, read.task, read.purpose, Fault::Storage),
@@ -241,7 +252,8 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut re
         // the whole time only.
         return conclude(node, turn, *read);
     }
-    if now >= halftime && read.task.level == Level::Sloppy {
+    let ranks = matches!(read.purpose, Purpose::Settle(_));
+    if now >= halftime && read.task.level == Level::Sloppy && !ranks {
         // Who was believed to be healthy is not: what has been heard is enough.
         read.sloppy = Some(preference::healthy(node, read.task.partition));
         read.repair = None;
@@ -254,12 +266,17 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut re
     if preference::sloppy_at_work(node, read.task.partition, read.task.level) != read.sloppy {
         return begin(node, turn, read.task, read.purpose);
     }
+    if read.is_stuck
+        && read.is_plain()
+        && node.layout.owners(read.task.partition).iter().all(|owner| is_live(node, *owner))
+    {
+        // Where none shows anything else nothing need be kept anywhere.
+        return ask(node, turn, read.task, read.purpose, true);
+    }
     if read.repair.is_some() {
         repair::send(node, turn, ticket, &read);
     } else {
-        let answered =
-            |owner: &NodeId| read.same.contains(owner) || read.reports.iter().any(|(from, _)| from == owner);
-        for owner in read.asked.iter().filter(|owner| !answered(owner)) {
+        for owner in read.asked.iter().filter(|owner| !read.has_heard(owner)) {
             fetch(node, turn, ticket, &read, *owner);
         }
         ask_another(node, turn, ticket, &mut read);
@@ -269,6 +286,16 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut re
 }
 
 impl Read {
+    /// Whether another owner has said what it holds.
+    fn has_heard(&self, owner: &NodeId) -> bool {
+        self.same.contains(owner) || self.reports.iter().any(|(from, _)| from == owner)
+    }
+
+    /// Whether its answer is all that comes of it.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.sloppy.is_none() && matches!(self.purpose, Purpose::Command { .. } | Purpose::Siblings(_))
+    }
+
     /// Owners that have answered, this one with them.
     fn answers(&self) -> usize {
         1 + self.repair.as_ref().map_or(self.same.len() + self.reports.len(), |repair| repair.tally.acked())
@@ -309,7 +336,7 @@ fn fail(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose, faul
 
 /// All R hold the same: answer, or go on with what the read was for.
 fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
-    let Read { task, purpose, held, after, reports, same, cell, need, shown, asked, sloppy, .. } = read;
+    let Read { task, purpose, held, after, reports, same, cell, need, shown, sloppy, .. } = read;
     let is_quorum = sloppy.is_none() && 2 * need > node.layout.owners(task.partition).len();
     let replica = node.replicas.get_mut(&task.partition).filter(|_| is_quorum);
     replica.into_iter().for_each(|replica| replica.show(&held));
@@ -323,9 +350,11 @@ fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
         Purpose::Siblings(key) => Ok(siblings::render(node.layout.keyspace(), &key, &held)),
         Purpose::Explain(key) => Ok(explain::render(node, &task, &key, &held, &same, &reports)),
         Purpose::Settle(write) => {
-            let is_heard = |owner| owner == &node.identity.node || asked.contains(owner);
+            let has_said =
+                |owner: &NodeId| same.contains(owner) || reports.iter().any(|(from, _)| from == owner);
+            let is_heard = |owner: &NodeId| *owner == node.identity.node || has_said(owner);
             let shown = match shown {
-                // Somebody who was told, and was not asked, may have shown it.
+                // Somebody who was told, and has not said that it has not, may have shown it.
                 Shown::No { told } if !told.iter().all(is_heard) => None,
                 shown => Some(shown),
             };

@@ -15,6 +15,7 @@
 use crate::handoff;
 use crate::replica::Replica;
 use crate::report::{self, View};
+use crate::room::Room;
 use crate::rows::{RowError, Shelf};
 use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
@@ -38,7 +39,17 @@ pub(crate) enum Next {
     Again,
 }
 
-/// Merges what was reported and prepares what those behind are to be sent; tells whether anybody is.
+/// What comes of comparing.
+pub(crate) enum Start {
+    /// Nobody that was asked is behind.
+    Agreed,
+    /// Some are, and what they miss is ready to be sent.
+    Behind,
+    /// This replica is, and has no room.
+    NoRoom,
+}
+
+/// Merges what was reported and prepares what those behind are to be sent.
 ///
 /// # Errors
 /// Where a row could not be read.
@@ -47,17 +58,11 @@ pub(crate) fn start(
     turn: &mut Turn<'_>,
     cell: &Cell,
     read: &mut Read,
-) -> Result<bool, RowError> {
-    let lately = turn.lately(&node.options);
-    let is_sloppy = read.sloppy.is_some();
-    if is_sloppy
-        && (!matches!(read.purpose, Purpose::Update { .. })
-            || !handoff::admits(node, turn.now.monotonic_ms, read.task.partition, 0))
-    {
-        // What nobody keeps for it costs nothing.
-        read.held = merged(node, read, cell);
-        return Ok(false);
+) -> Result<Start, RowError> {
+    if let Some(start) = without_keeping(node, turn, cell, read)? {
+        return Ok(start);
     }
+    let lately = turn.lately(&node.options);
     let replica = node.replicas.entry(read.task.partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), read.task.partition);
     let before = report::report(replica, cell, shelf.get(cell)?);
@@ -70,35 +75,89 @@ pub(crate) fn start(
     let merged = report::report(replica, cell, shelf.get(cell)?);
     read.after = read.after.max(replica.known_after(&shelf));
     read.held = merged.found.entries.clone();
-    if is_sloppy {
+    if read.sloppy.is_some() {
         // A majority of the owners cannot hold it in any case.
-        return Ok(false);
+        return Ok(Start::Agreed);
     }
     let asker = read.base.as_deref().unwrap_or(&before);
     let same = read.same.iter().map(|owner| (*owner, asker));
     let differ = read.reports.iter().map(|(owner, theirs)| (*owner, theirs));
     let missed = |(owner, theirs): (NodeId, &Report)| Some((owner, missing(replica, cell, &merged, theirs)?));
     let sent: Vec<(NodeId, Message)> = same.chain(differ).filter_map(missed).collect();
-    if sent.is_empty() {
-        return Ok(false);
+    let heard = read.same.len() + read.reports.len();
+    let current = heard - sent.len();
+    // Where one of them is stuck those are enough that can hold it.
+    let needed = if read.asks_all { at_level(node, read) - 1 } else { heard };
+    if current >= needed {
+        return Ok(Start::Agreed);
     }
-    let tally = Tally::new(sent.iter().map(|(owner, _)| *owner), sent.len());
+    let tally = Tally::new(sent.iter().map(|(owner, _)| *owner), needed - current);
     let asker = node.hashes(read.task.partition, Some(cell), &read.held);
     // Those that are not behind count, and what they show is what the others must.
-    let counts = sent.len() < read.same.len() + read.reports.len();
-    let shown = counts.then(|| read.held.clone());
+    let shown = (current > 0).then(|| read.held.clone());
     read.repair = Some(Repair { tally, sent, merged, asker, shown });
-    Ok(true)
+    Ok(Start::Behind)
 }
 
-/// What all that have answered hold together, of which nothing is kept.
-fn merged(node: &Node, read: &Read, cell: &Cell) -> Entries {
-    let mine = node
-        .replicas
-        .get(&read.task.partition)
-        .map(|replica| report::report(replica, cell, read.held.clone()));
-    let Found { mut entries, mut knowledge } = mine.unwrap_or_default().found;
-    for Found { entries: theirs, knowledge: known } in read.reports.iter().map(|(_, theirs)| &theirs.found) {
+/// How many owners must hold what is answered.
+fn at_level(node: &Node, read: &Read) -> usize {
+    read.task.level.read(node.layout.owners(read.task.partition).len())
+}
+
+/// Tries to do with what was heard, where nothing can be kept of it here or nothing need be.
+fn without_keeping(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    cell: &Cell,
+    read: &mut Read,
+) -> Result<Option<Start>, RowError> {
+    let is_full = read.is_plain() && node.room == Room::Gone;
+    let is_update = matches!(read.purpose, Purpose::Update { .. });
+    let keeps = is_update && handoff::admits(node, turn.now.monotonic_ms, read.task.partition, 0);
+    let is_sloppy = read.sloppy.is_some() && !keeps;
+    if !is_full && !read.asks_all && !is_sloppy {
+        return Ok(None);
+    }
+    let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), read.task.partition);
+    let entries = shelf.get(cell)?;
+    let replica = node.replicas.get(&read.task.partition);
+    let mine = replica.map(|replica| report::report(replica, cell, entries)).unwrap_or_default();
+    read.after = replica.map_or(shelf.after, |replica| replica.known_after(&shelf)).max(read.after);
+    let same = read.same.iter().filter_map(|_| read.base.as_deref());
+    let all: Vec<&Report> =
+        std::iter::once(&mine).chain(same).chain(read.reports.iter().map(|(_, theirs)| theirs)).collect();
+    let agreed = if is_sloppy {
+        Some(merged(cell, &all))
+    } else if read.asks_all {
+        agreed(cell, &all, at_level(node, read))
+    } else {
+        None
+    };
+    let otherwise = is_full.then_some(Start::NoRoom);
+    Ok(agreed.map_or(otherwise, |held| {
+        read.held = held;
+        Some(Start::Agreed)
+    }))
+}
+
+/// What can be answered of all owners' reports as they are: what enough of them agree on, or what all show, whatever
+/// some of them know besides. An operation that is known to too few was neither acknowledged nor answered from, so it
+/// may take its place later: what it has removed is shown nowhere, and what it has put there is shown everywhere, or is
+/// gone again.
+fn agreed(cell: &Cell, all: &[&Report], enough: usize) -> Option<Entries> {
+    let shows = |a: &Report, b: &Report| a.found.entries.dots().eq(b.found.entries.dots());
+    let agrees = |a: &Report, b: &Report| View::of(a).agrees_with(&View::of(b), cell);
+    let is_enough = |one: &&&Report| {
+        all.iter().all(|other| shows(one, other))
+            || all.iter().filter(|other| agrees(one, other)).count() >= enough
+    };
+    all.iter().find(is_enough).map(|one| one.found.entries.clone())
+}
+
+/// What all that have answered hold together.
+fn merged(cell: &Cell, all: &[&Report]) -> Entries {
+    let Found { mut entries, mut knowledge } = Found::default();
+    for Found { entries: theirs, knowledge: known } in all.iter().map(|report| &report.found) {
         entries = causal::map::merge(cell, &entries, &knowledge, theirs, known);
         knowledge.context.unite(&known.context);
         knowledge.early.unite(&known.early);
@@ -106,19 +165,21 @@ fn merged(node: &Node, read: &Read, cell: &Cell) -> Entries {
     entries
 }
 
+/// Whether an owner holds or knows less than `mine`.
+fn is_behind(theirs: &Report, mine: &Report, cell: &Cell) -> bool {
+    let same = mine.found.entries.dots().eq(theirs.found.entries.dots());
+    !same || View::of(mine).knows_more_than(&View::of(theirs), cell)
+}
+
 /// What an owner is to be sent that holds or knows less than this one: the operations that it has missed, or the
 /// cell; nothing where it is not behind.
 fn missing(replica: &Replica, cell: &Cell, mine: &Report, theirs: &Report) -> Option<Message> {
-    let is_behind = |theirs: &Report| {
-        let same = mine.found.entries.dots().eq(theirs.found.entries.dots());
-        !same || View::of(mine).knows_more_than(&View::of(theirs), cell)
-    };
-    if !is_behind(theirs) {
+    if !is_behind(theirs, mine, cell) {
         return None;
     }
     let missed: Vec<Delta> =
         replica.recent().missed(cell, &theirs.found.knowledge.context).cloned().collect();
-    if is_behind(&after_deltas(cell, theirs.clone(), &missed)) {
+    if is_behind(&after_deltas(cell, theirs.clone(), &missed), mine, cell) {
         return Some(mend(cell, mine));
     }
     Some(Message::Apply { ticket: Ticket(0), deltas: missed, asker: None })
@@ -184,8 +245,10 @@ pub(crate) fn heard(
         Verdict::Held { report: None } => repair.merged.clone(),
         Verdict::StampAhead { .. } | Verdict::Refused | Verdict::Learning => {
             // One that refuses a single operation gets the cell, at the next visit.
-            let sent = repair.sent.iter_mut().filter(|(to, _)| *to == from);
-            sent.for_each(|sent| sent.1 = mend(cell, &repair.merged));
+            for (_, sent) in repair.sent.iter_mut().filter(|(to, _)| *to == from) {
+                read.is_stuck |= matches!(sent, Message::Mend { .. });
+                *sent = mend(cell, &repair.merged);
+            }
             return Ok(Next::Wait);
         }
     };

@@ -145,6 +145,10 @@ pub(crate) struct Read {
     pub(crate) repair: Option<Repair>,
     /// How many repairs were not enough.
     pub(crate) rounds: u32,
+    /// Whether an owner that is behind has no room for what it misses.
+    pub(crate) is_stuck: bool,
+    /// Whether all owners are asked, because one of them was stuck.
+    pub(crate) asks_all: bool,
     /// What was held and known here when the others were asked, where some may have answered "the same" by the time
     /// that another differs.
     pub(crate) base: Option<Box<Report>>,
