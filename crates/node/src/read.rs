@@ -40,7 +40,6 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: P
 
 /// ... as many as are needed, or all of them.
 fn ask(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose, asks_all: bool) {
-    let cell = cell_of(&task, &purpose);
     let sloppy = preference::sloppy_at_work(node, task.partition, task.level);
     if sloppy.is_none() && node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
         // It may have waited since before something was lost here.
@@ -61,6 +60,7 @@ fn ask(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose, asks_
         let fault = Fault::NoQuorum { needed: number(need), reachable: 1 };
         return fail(node, turn, task, purpose, fault);
     }
+    let cell = cell_of(&task, &purpose);
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), task.partition);
     let held = match cell.as_ref().map_or_else(|| Ok(Entries::default()), |cell| shelf.get(cell)) {
         Ok(held) => held,
@@ -76,25 +76,8 @@ fn ask(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose, asks_
         (Purpose::Settle(write), Some(replica)) => replica.shown(write.delta.dot),
         _ => Shown::default(),
     };
-    let (asked, same, reports) = (Vec::new(), Vec::new(), Vec::new());
-    let mut read = Box::new(Read {
-        task,
-        purpose,
-        cell,
-        held,
-        after,
-        need,
-        asked,
-        same,
-        reports,
-        shown,
-        repair: None,
-        rounds: 0,
-        is_stuck: false,
-        asks_all,
-        base,
-        sloppy,
-    });
+    let nothing_yet = Read::new(task, purpose, need);
+    let mut read = Box::new(Read { cell, held, after, shown, asks_all, base, sloppy, ..nothing_yet });
     if need == 1 {
         return conclude(node, turn, *read);
     }
@@ -286,6 +269,27 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut re
 }
 
 impl Read {
+    fn new(task: Task, purpose: Purpose, need: usize) -> Self {
+        Self {
+            task,
+            purpose,
+            cell: None,
+            held: Entries::default(),
+            after: Commit::default(),
+            need,
+            asked: Vec::new(),
+            same: Vec::new(),
+            reports: Vec::new(),
+            shown: Shown::default(),
+            repair: None,
+            rounds: 0,
+            is_stuck: false,
+            asks_all: false,
+            base: None,
+            sloppy: None,
+        }
+    }
+
     /// Whether another owner has said what it holds.
     fn has_heard(&self, owner: &NodeId) -> bool {
         self.same.contains(owner) || self.reports.iter().any(|(from, _)| from == owner)

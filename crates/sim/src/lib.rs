@@ -38,3 +38,4 @@ mod weather;
 mod world;
 
 pub use run::{Outcome, play};
+pub use trace::Keeps;

@@ -7,7 +7,7 @@ use crate::rng::Rng;
 use causal::Actor;
 use node::{Action, Event, Identity, Node, Now, Options, Outbox, Room, Storage, Trust};
 use placement::{Layout, NodeId, PartitionId};
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{Batch, Commit, Engine, Memory, StoreError, StoreOptions, commit_group};
 
@@ -43,7 +43,9 @@ pub(crate) struct Running {
     pub store: Storage,
     /// When its next tick comes, in microseconds of virtual time.
     pub ticks_at: Option<u64>,
-    held_back: VecDeque<(Commit, Action)>,
+    held_back: BTreeMap<(Commit, u64), Action>,
+    /// Actions decided so far, which numbers those that are held back.
+    decided: u64,
     queued: Vec<(Commit, Arc<Batch>)>,
     writing: Option<Commit>,
 }
@@ -93,8 +95,9 @@ impl Machine {
             Ok(opened) => opened,
         };
         self.starts += 1;
-        let (held_back, queued) = (VecDeque::new(), Vec::new());
-        self.running = Some(Running { node, store, ticks_at: None, held_back, queued, writing: None });
+        let (held_back, queued) = (BTreeMap::new(), Vec::new());
+        self.running =
+            Some(Running { node, store, ticks_at: None, held_back, decided: 0, queued, writing: None });
         Ok(())
     }
 
@@ -150,6 +153,8 @@ impl Machine {
             return Vec::new();
         };
         let mut out = Outbox::default();
+        let mut held_back: Vec<_> = held_back.into_iter().map(|((_, at), action)| (at, action)).collect();
+        held_back.sort_unstable_by_key(|(at, _)| *at);
         node.abandon(now, &mut store, held_back.into_iter().map(|(_, action)| action), &mut out);
         self.disk.crash(keep);
         out.drain().map(|(_, action)| action).collect()
@@ -174,7 +179,10 @@ impl Machine {
         if let Some((commit, batch)) = running.store.seal() {
             running.queued.push((commit, batch));
         }
-        running.held_back.extend(out.drain());
+        for (after, action) in out.drain() {
+            running.held_back.insert((after, running.decided), action);
+            running.decided += 1;
+        }
         running.released()
     }
 
@@ -224,10 +232,10 @@ impl Running {
     /// The actions whose commit is durable, in the order in which they were decided.
     fn released(&mut self) -> Vec<Action> {
         let settled = self.store.settled_commit();
-        let (now, later) =
-            std::mem::take(&mut self.held_back).into_iter().partition(|(after, _)| *after <= settled);
-        self.held_back = later;
-        let now: VecDeque<(Commit, Action)> = now;
+        let later = self.held_back.split_off(&(Commit(settled.0 + 1), 0));
+        let now = std::mem::replace(&mut self.held_back, later);
+        let mut now: Vec<_> = now.into_iter().map(|((_, at), action)| (at, action)).collect();
+        now.sort_unstable_by_key(|(at, _)| *at);
         now.into_iter().map(|(_, action)| action).collect()
     }
 }

@@ -7,9 +7,13 @@ mod mutants;
 
 use sim::sometimes::{LIST, Sometimes};
 use sim::tally::Faults;
-use sim::{Outcome, play};
+use sim::{Keeps, Outcome, play};
+use std::num::NonZero;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::available_parallelism;
 use std::time::Instant;
 
 /// What the command line asks for.
@@ -68,15 +72,15 @@ fn arguments() -> Result<Arguments, String> {
 }
 
 /// Plays a seed. An assertion that fails in a node is a violation like any other, and its seed is to be known.
-fn guarded(seed: u64, trace: bool) -> Outcome {
-    catch_unwind(|| play(seed, trace)).unwrap_or_else(|_| Outcome {
+fn guarded(seed: u64, keeps: Keeps) -> Outcome {
+    catch_unwind(|| play(seed, keeps)).unwrap_or_else(|_| Outcome {
         wrongs: vec!["an assertion failed, as told above".into()],
         ..Outcome::default()
     })
 }
 
 fn replay(seed: u64, trace: bool) -> ExitCode {
-    let outcome = guarded(seed, trace);
+    let outcome = guarded(seed, if trace { Keeps::Words } else { Keeps::Hash });
     outcome.trace.iter().for_each(|line| println!("{line}"));
     report(seed, &outcome);
     println!("seed {seed}: trace {:016x}, {} operations", outcome.trace_hash, outcome.operations);
@@ -92,25 +96,66 @@ fn report(seed: u64, outcome: &Outcome) {
     }
 }
 
+/// What came of many seeds.
+#[derive(Default)]
+struct Sum {
+    played: u64,
+    operations: u64,
+    succeeded: u64,
+    simulated_us: u64,
+    violations: u64,
+    faults: Faults,
+    seen: Sometimes,
+}
+
+impl Sum {
+    fn add(&mut self, outcome: &Outcome) {
+        self.played += 1;
+        self.operations += outcome.operations;
+        self.succeeded += outcome.succeeded;
+        self.simulated_us += outcome.simulated_us;
+        self.violations += outcome.wrongs.len() as u64;
+        self.faults += outcome.faults;
+        self.seen += &outcome.seen;
+    }
+}
+
+/// Plays the seeds on all cores, or those up to the first that finds something.
+fn play_all(arguments: &Arguments) -> Sum {
+    let end = arguments.from + arguments.seeds;
+    let (next, last, sum) = (AtomicU64::new(arguments.from), AtomicU64::new(end), Mutex::new(Sum::default()));
+    let play_some = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= last.load(Ordering::Relaxed) {
+                return;
+            }
+            let outcome = guarded(seed, Keeps::Nothing);
+            let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
+            report(seed, &outcome);
+            sum.add(&outcome);
+            if arguments.fail_fast && !outcome.wrongs.is_empty() {
+                last.fetch_min(seed + 1, Ordering::Relaxed);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(play_some);
+        }
+    });
+    let mut sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if sum.violations > 0 && arguments.fail_fast {
+        // Others were at work on later ones by then.
+        sum.played = last.into_inner() - arguments.from;
+    }
+    sum
+}
+
 fn many(arguments: &Arguments) -> ExitCode {
     let began = Instant::now();
-    let (mut operations, mut succeeded, mut simulated_us, mut violations) = (0, 0, 0, 0u64);
-    let (mut faults, mut seen) = (Faults::default(), Sometimes::default());
-    let mut played = 0u64;
-    for seed in arguments.from..arguments.from + arguments.seeds {
-        let outcome = guarded(seed, false);
-        played += 1;
-        report(seed, &outcome);
-        operations += outcome.operations;
-        succeeded += outcome.succeeded;
-        simulated_us += outcome.simulated_us;
-        faults += outcome.faults;
-        seen += &outcome.seen;
-        violations += outcome.wrongs.len() as u64;
-        if arguments.fail_fast && violations > 0 {
-            break;
-        }
-    }
+    let sum = play_all(arguments);
+    let Sum { played, operations, succeeded, simulated_us, violations, faults, seen } = sum;
     println!("sometimes");
     seen.counts().for_each(|(count, words)| println!("  {count:>9}  {words}"));
     println!("seeds       {played} from {}", arguments.from);

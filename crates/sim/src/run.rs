@@ -6,6 +6,7 @@ use crate::history::{Ask, Operation};
 use crate::machine::Machine;
 use crate::sometimes::Sometimes;
 use crate::tally::Faults;
+use crate::trace::Keeps;
 use crate::world::World;
 use causal::{Cell, Entries};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,15 +27,15 @@ pub struct Outcome {
     pub faults: Faults,
     /// Which rare states it has reached.
     pub seen: Sometimes,
-    /// A hash of everything that happened.
+    /// A hash of everything that happened, where it is kept.
     pub trace_hash: u64,
     /// Everything that happened, where somebody wants to read it.
     pub trace: Vec<String>,
 }
 
 /// Plays a seed.
-pub fn play(seed: u64, keeps_words: bool) -> Outcome {
-    let mut world = World::new(seed, keeps_words);
+pub fn play(seed: u64, keeps: Keeps) -> Outcome {
+    let mut world = World::new(seed, keeps);
     world.run_until(world.weather.storm_us);
     let may_be_damaged = world.faults.disks_lost > 0;
     check_nodes(&mut world, may_be_damaged);
@@ -140,6 +141,10 @@ fn unequal(world: &World) -> Option<String> {
     })
 }
 
+/// How long an answer may take in the calm, in microseconds.
+const READ_US_MAX: u64 = 2_000_000;
+/// How often it is looked whether it is there, in microseconds.
+const READ_LOOK_US: u64 = 20_000;
 /// How often a key is read in the calm until it is answered, where disks have lost something.
 const READ_TRIES_MAX: usize = 3;
 
@@ -152,7 +157,10 @@ fn read_everything(world: &mut World) {
             let machine = usize::try_from(world.rng.below(world.machines.len() as u64)).unwrap_or(0);
             let at = world.history.len();
             world.ask(machine, None, &Wish::new(key.clone(), client::look(&key), Level::All));
-            world.run_until(world.now + 2_000_000);
+            let until = world.now + READ_US_MAX;
+            while world.history[at].told.is_none() && world.now < until {
+                world.run_until(world.now + READ_LOOK_US);
+            }
             is_read = matches!(&world.history[at].told, Some((_, told)) if is_success(told));
             if is_read {
                 break;

@@ -22,7 +22,7 @@ use crate::machine::Machine;
 use crate::network::Network;
 use crate::rng::Rng;
 use crate::tally::Faults;
-use crate::trace::Trace;
+use crate::trace::{Keeps, Trace};
 use crate::unrest::{Fate, PATIENCE_US, Turmoil, Unrest};
 use crate::watch::Watch;
 use crate::weather::Weather;
@@ -132,7 +132,7 @@ pub(crate) struct World {
 
 impl World {
     /// The world of a seed, all nodes started and linked.
-    pub(crate) fn new(seed: u64, keeps_words: bool) -> Self {
+    pub(crate) fn new(seed: u64, keeps: Keeps) -> Self {
         let mut rng = Rng::new(seed);
         let mut weather = Weather::of(&mut rng);
         let disks = Disks::of(seed, &mut weather);
@@ -150,7 +150,7 @@ impl World {
             machines,
             network: Network::default(),
             history: Vec::new(),
-            trace: Trace::new(keeps_words),
+            trace: Trace::new(keeps),
             faults: Faults::default(),
             wrongs: Vec::new(),
             lookout: Lookout::default(),

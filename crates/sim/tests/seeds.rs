@@ -3,7 +3,7 @@
 //! Not the search for bugs, which takes thousands of seeds and a release build: `cargo run --release -p sim -- --seeds
 //! 10000`.
 
-use sim::play;
+use sim::{Keeps, play};
 
 /// Seeds that are played twice.
 const TWICE: std::ops::Range<u64> = 0..20;
@@ -11,13 +11,13 @@ const TWICE: std::ops::Range<u64> = 0..20;
 const ONCE: std::ops::Range<u64> = 20..60;
 
 fn wrongs(seed: u64) -> Vec<String> {
-    play(seed, false).wrongs.into_iter().map(|wrong| format!("seed {seed}: {wrong}")).collect()
+    play(seed, Keeps::Nothing).wrongs.into_iter().map(|wrong| format!("seed {seed}: {wrong}")).collect()
 }
 
 #[test]
 fn a_seed_played_twice_is_the_same_run() {
     for seed in TWICE {
-        let (first, again) = (play(seed, false), play(seed, false));
+        let (first, again) = (play(seed, Keeps::Hash), play(seed, Keeps::Hash));
         assert_eq!(first.trace_hash, again.trace_hash, "seed {seed}");
         assert_eq!(
             (first.operations, first.simulated_us),
@@ -30,12 +30,12 @@ fn a_seed_played_twice_is_the_same_run() {
 
 #[test]
 fn seeds_differ() {
-    assert_ne!(play(0, false).trace_hash, play(1, false).trace_hash);
+    assert_ne!(play(0, Keeps::Hash).trace_hash, play(1, Keeps::Hash).trace_hash);
 }
 
 #[test]
 fn a_trace_that_is_kept_is_the_one_that_is_hashed() {
-    let (kept, hashed) = (play(2, true), play(2, false));
+    let (kept, hashed) = (play(2, Keeps::Words), play(2, Keeps::Hash));
     assert_eq!(kept.trace_hash, hashed.trace_hash);
     assert!(kept.trace.len() as u64 > kept.operations, "each operation is asked and most are answered");
     assert!(hashed.trace.is_empty(), "words are kept only where somebody wants to read them");
@@ -45,7 +45,7 @@ fn a_trace_that_is_kept_is_the_one_that_is_hashed() {
 fn some_seeds_find_nothing_although_much_breaks() {
     let (mut succeeded, mut crashes, mut cuts, mut lost) = (0, 0, 0, 0);
     for seed in ONCE {
-        let outcome = play(seed, false);
+        let outcome = play(seed, Keeps::Nothing);
         assert!(outcome.wrongs.is_empty(), "seed {seed}: {:?}", outcome.wrongs);
         succeeded += outcome.succeeded;
         crashes += outcome.faults.crashes;

@@ -129,7 +129,8 @@ impl Lsm {
         let dir = dir.as_ref();
         std::fs::create_dir_all(dir).map_err(|error| StoreError::Unreadable(error.to_string()))?;
         // Before anything is looked at: whoever has it open writes to it.
-        let mark = Mark::open(&dir.join("mark"))?.ok_or_else(|| StoreError::Locked { dir: dir.to_path_buf() })?;
+        let mark =
+            Mark::open(&dir.join("mark"))?.ok_or_else(|| StoreError::Locked { dir: dir.to_path_buf() })?;
         let path = dir.join("rows");
         if !path.try_exists().map_err(|error| StoreError::Unreadable(error.to_string()))? {
             make(&dir.join("making"), &path, options)?;
@@ -324,10 +325,10 @@ fn recovered(builder: DatabaseBuilder<Database>) -> Result<fjall::Result<Databas
 /// Makes the engine's directory. What a kill has left of one that was being made is begun anew.
 fn make(making: &Path, path: &Path, options: LsmOptions) -> Result<(), StoreError> {
     match std::fs::remove_dir_all(making) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(unopened(error.into())),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(unopened(error)),
         _ => drop(open_engine(making, options)?),
     }
-    std::fs::rename(making, path).map_err(|error| unopened(error.into()))
+    std::fs::rename(making, path).map_err(unopened)
 }
 
 fn open_engine(path: &Path, options: LsmOptions) -> Result<(Database, Keyspace), StoreError> {
@@ -341,8 +342,13 @@ fn open_engine(path: &Path, options: LsmOptions) -> Result<(Database, Keyspace),
     Ok((db, rows))
 }
 
-fn unopened(error: fjall::Error) -> StoreError {
-    if is_full(&error) { StoreError::Full(error.to_string()) } else { StoreError::Unreadable(error.to_string()) }
+fn unopened(error: impl Into<fjall::Error>) -> StoreError {
+    let error = error.into();
+    if is_full(&error) {
+        StoreError::Full(error.to_string())
+    } else {
+        StoreError::Unreadable(error.to_string())
+    }
 }
 
 fn is_full(error: &fjall::Error) -> bool {
