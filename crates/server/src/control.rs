@@ -19,6 +19,8 @@ pub(crate) enum Control {
     Failed(String),
     /// Another process is this member, and began earlier.
     Twin,
+    /// This process has founded a cluster where a member of another one should be.
+    Usurped,
 }
 
 /// What a client may ask of the process.

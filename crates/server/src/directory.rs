@@ -27,6 +27,7 @@ const FORMAT_VERSION: u32 = 2;
 const IDENTITY_FILE: &str = "armilla.toml";
 const LAYOUT_FILE: &str = "layout";
 const BEGUN_FILE: &str = "begun";
+const USURPED_FILE: &str = "usurped";
 const LOCK_FILE: &str = "lock";
 
 /// Who lives in a directory.
@@ -140,6 +141,19 @@ impl Directory {
     /// Where the directory cannot be written.
     pub(crate) fn keep(&self, layout: &Layout) -> Result<(), StartError> {
         self.replace(LAYOUT_FILE, &layout.encode()).map_err(|error| self.unusable(error))
+    }
+
+    /// Whether the cluster that was founded here stands where a member of another one should be.
+    pub(crate) fn is_usurped(&self) -> bool {
+        self.path.join(USURPED_FILE).exists()
+    }
+
+    /// Notes that it does: nothing is served from here any more.
+    ///
+    /// # Errors
+    /// Where the directory cannot be written.
+    pub(crate) fn note_usurped(&self) -> Result<(), StartError> {
+        self.replace(USURPED_FILE, b"").map_err(|error| self.unusable(error))
     }
 
     /// Whether every shard's store was made.

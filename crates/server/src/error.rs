@@ -98,6 +98,18 @@ pub enum StartError {
          this one an --id and a directory of its own (a copied directory is the same member)"
     )]
     Twin(String),
+    /// A cluster was founded here in the place of a member of another one, whose directory was emptied.
+    #[error(
+        "other nodes take {id} for a member of their cluster, and this directory has lost it: a new cluster was begun in \
+         {dir}, so this node has stopped. Empty that directory and start with --join and an address of the cluster; or stop \
+         those nodes, empty it, and begin anew", dir = dir.display()
+    )]
+    Usurped {
+        /// The member.
+        id: String,
+        /// The node's directory.
+        dir: PathBuf,
+    },
     /// The disk failed while the server ran; it acknowledges nothing any more.
     #[error("storage failed, so this node has stopped: {0}")]
     Storage(String),

@@ -29,6 +29,7 @@ use wire::{Fault, Reply};
 
 use crate::config::is_unspecified;
 use crate::directory::Directory;
+use crate::error::StartError;
 use crate::host::Host;
 use crate::letter::Letter;
 
@@ -96,6 +97,13 @@ impl Register {
         }
         *self.held.lock().await = None;
         Ok(())
+    }
+
+    /// Why this process ends whose place in another cluster is known now. The next start will know it too.
+    pub(crate) fn usurped(&self) -> StartError {
+        let config = &self.host.config;
+        let noted = self.directory.note_usurped();
+        noted.err().unwrap_or_else(|| StartError::Usurped { id: config.id.clone(), dir: config.dir.clone() })
     }
 
     /// `ARMILLA.ADOPT`

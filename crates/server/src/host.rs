@@ -36,6 +36,8 @@ pub(crate) struct Host {
     pub(crate) disk: Disk,
     pub(crate) twins: Twins,
     pub(crate) strangers: Strangers,
+    /// Whether it has founded its cluster, and not found it in its directory.
+    pub(crate) has_founded: bool,
     /// When this process began, as others are told: milliseconds since 1970, and random bits below them.
     pub(crate) began: u64,
     /// What it does wrong, where it was started for that.
@@ -106,6 +108,7 @@ impl Host {
             disk: Disk::default(),
             twins: Twins::default(),
             strangers: Strangers::default(),
+            has_founded: false,
             began: began(),
             chaos: config.enable_chaos.then(Chaos::default),
             control,

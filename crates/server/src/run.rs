@@ -102,6 +102,7 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
     let clock = Clock::start();
     let me = member(&config)?;
     let directory = Directory::open(&config.dir)?;
+    let has_founded = directory.layout()?.is_none() && config.join.is_none();
     let shards = directory.admit(&config)?;
     if !(1..=SHARDS_MAX).contains(&shards) {
         return Err(StartError::Config(format!("{shards} shards: there are from 1 to {SHARDS_MAX}")));
@@ -121,7 +122,9 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
     directory.settle(&config, shards)?;
     directory.keep(&layout)?;
     let (control, controls) = mpsc::channel(CONTROLS_MAX);
-    let host = Arc::new(Host::new(config, clock, Arc::new(layout), control));
+    let mut host = Host::new(config, clock, Arc::new(layout), control);
+    host.has_founded = has_founded;
+    let host = Arc::new(host);
     host.disk.look(&host.config.dir, host.config.disk_reserve_bytes);
     let stores = stores::open_all(&host, directory.has_begun())?;
     directory.begin()?;
@@ -173,6 +176,9 @@ fn listen(what: &'static str, addr: SocketAddr) -> Result<TcpListener, StartErro
 /// The layout to go by: stored, that of a cluster to join, or that of a cluster founded here. With it, whether the
 /// cluster's other members may hold what this one has forgotten.
 async fn place(directory: &Directory, config: &Config, me: Member) -> Result<(Layout, Trust), StartError> {
+    if directory.is_usurped() {
+        return Err(StartError::Usurped { id: config.id.clone(), dir: config.dir.clone() });
+    }
     if let Some(layout) = directory.layout()? {
         return Ok((stored(layout, me)?, Trust::Whole));
     }
@@ -247,6 +253,7 @@ async fn serve(
             },
             Some(control) = controls.recv() => match control {
                 Control::Failed(reason) => break Err(StartError::Storage(reason)),
+                Control::Usurped => break Err(register.usurped()),
                 Control::Twin => break Err(StartError::Twin(host.config.id.clone())),
                 Control::Newer(layout) => {
                     if let Err(reason) = register.adopt(layout).await {
@@ -372,6 +379,10 @@ async fn greet(host: Arc<Host>, mut stream: TcpStream, addr: SocketAddr) {
     };
     let layout = host.layout();
     if greeting.cluster != layout.cluster() || greeting.to != host.me {
+        if greeting.to == host.me && host.has_founded && layout.members().len() == 1 {
+            // Where the queue is full the process is ending already.
+            let _ = host.control.try_send(Control::Usurped);
+        }
         tell_stranger(&host, &greeting, addr);
         return peers::refuse(stream, frame::STRANGER).await;
     }

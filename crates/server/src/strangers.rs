@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!   a member wiped and started without --join      founds a cluster of its own at its old address
-//!   the others ── greeting: their cluster, it ──▶ it ── one byte back ──▶ they say so in their logs, and it in its own
+//!   the others ── greeting: their cluster, it ──▶ it ── one byte back ──▶ they say so in their logs, and it ends
 //! ```
 //!
-//! Both try again for as long as they live, so each is told of once and then now and then.
+//! A node that has others in its cluster, or was there before, does not end for what a caller says. Then both try again for as
+//! long as they live, so each is told of once and then now and then.
 //!
 //! 1. Nobody is told of more often than once in [`TOLD_EVERY_MS`].
 
