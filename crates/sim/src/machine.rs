@@ -51,6 +51,11 @@ pub(crate) struct Running {
 }
 
 impl Machine {
+    /// Whether something is not on its disk yet.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.writing.is_some() || !running.queued.is_empty())
+    }
+
     /// A machine with an empty disk.
     pub(crate) fn new(id: NodeId) -> Self {
         Self {

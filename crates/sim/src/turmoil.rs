@@ -33,6 +33,7 @@ impl World {
         match turmoil {
             Turmoil::Wakes { machine } => self.wakes(machine),
             _ if !self.storming => {}
+            Turmoil::Falls { machine } => self.crash(machine),
             Turmoil::Pause => {
                 let (machine, longest) = (self.anybody(), self.unrest.rng.pick(&PAUSES_US_MAX));
                 let lasts = self.unrest.rng.between(1_000, longest);

@@ -3,6 +3,7 @@
 //!
 //! Everything here is drawn from a stream of its own, so that a seed without unrest is the same run as if there were none.
 
+use crate::provocation::Provocation;
 use crate::rng::Rng;
 use crate::weather::Weather;
 
@@ -20,6 +21,8 @@ pub(crate) enum Turmoil {
     Bridge,
     /// One begins to come and go.
     Flaps,
+    /// One crashes.
+    Falls { machine: usize },
     /// It goes once more, and so often again.
     Flap { machine: usize, left: u64 },
 }
@@ -50,6 +53,7 @@ pub(crate) struct Unrest {
     pub(crate) requests_max: usize,
     /// Whether a quorum alone is healed at the end of the storm, for a while.
     pub(crate) heals_quorum: bool,
+    pub(crate) provocation: Provocation,
 }
 
 impl Unrest {
@@ -66,6 +70,15 @@ impl Unrest {
         let requests_max = usize::try_from(some(100, 2, 10)).unwrap_or(0);
         let requests_max = if requests_max == 0 { 1_000 } else { requests_max };
         let heals_quorum = rng.chance(400);
-        Self { rng, pauses_every_us, bridges_every_us, flaps_every_us, requests_max, heals_quorum }
+        let provocation = Provocation::of(seed);
+        Self {
+            rng,
+            pauses_every_us,
+            bridges_every_us,
+            flaps_every_us,
+            requests_max,
+            heals_quorum,
+            provocation,
+        }
     }
 }

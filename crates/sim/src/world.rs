@@ -286,6 +286,7 @@ impl World {
         };
         self.watch_dots(envelope);
         self.watch.sent(self.now, (from, to), envelope);
+        self.provoke(from, to);
         if let Message::Ask { .. } = envelope.message {
             self.watch_passing(from, to, envelope.partition);
         }

@@ -57,6 +57,8 @@ const STEP_MS_MAX: u64 = 200;
 const LOOK_MS: u64 = 100;
 /// Something is said on every link so often, in milliseconds.
 const KEEP_ALIVE_MS: u64 = 1_000;
+/// The number of an answer to no probe.
+const UNASKED: u64 = 0;
 /// A linked member that was not heard for so long is silent, in milliseconds.
 const SILENT_MS: u64 = 3_000;
 
@@ -81,7 +83,8 @@ pub struct Sighting {
     pub member: NodeId,
     /// How it is taken to be.
     pub health: Health,
-    /// Whether this node has a link to it and has not heard it for long, although it is alive as others say.
+    /// Whether this node has a link to it and has not heard it for long, or is answered through others alone, although it is
+    /// alive as others say.
     pub is_silent: bool,
     /// Which of its words this goes by.
     pub incarnation: u64,
@@ -277,9 +280,13 @@ impl Membership {
                 self.say(member, Word::Probe { number, asker: from });
             }
             Word::ProbeFor { .. } => {}
+            Word::Answer { number: UNASKED, asker, .. } if asker == me => {}
             Word::Answer { number, asker, member } if asker == me => {
-                self.probe.take_if(|probe| (probe.number, probe.member) == (number, member));
-                self.roster.note_answered(member);
+                let was_open =
+                    self.probe.take_if(|probe| (probe.number, probe.member) == (number, member)).is_some();
+                if was_open || from == member {
+                    self.roster.note_answered(member, from != member);
+                }
             }
             Word::Answer { asker, .. } => {
                 self.say(asker, word);
@@ -292,7 +299,7 @@ impl Membership {
 
     /// Says how this node is, and how it takes the other to be, to one that has not asked.
     fn introduce(&mut self, to: NodeId) {
-        self.say(to, Word::Answer { number: 0, asker: to, member: self.roster.me() });
+        self.say(to, Word::Answer { number: UNASKED, asker: to, member: self.roster.me() });
     }
 
     /// The link to a member came up or went down.

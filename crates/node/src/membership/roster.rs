@@ -19,6 +19,9 @@ use wire::peer::gossip::{Health, Load, NEWS_MAX, News};
 /// it misses hears it from the one it is about.
 const TOLD_FACTOR: u32 = 3;
 
+/// A member that has answered so many probes in a row through others alone does not hear this node.
+const DETOURS_MAX: u32 = 2;
+
 /// A member.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Peer {
@@ -39,6 +42,8 @@ pub(super) struct Peer {
     is_silent: bool,
     /// Whether it has not answered the last probe.
     is_unanswered: bool,
+    /// How many probes in a row it has answered through others alone.
+    detours: u32,
     /// Of what whoever asked was told last, and since when it is so.
     shown: (Health, bool, bool),
     since_ms: u64,
@@ -136,9 +141,12 @@ impl Roster {
         self.get(member).is_some_and(|peer| peer.heard_at > since)
     }
 
-    /// It has answered a probe.
-    pub(super) fn note_answered(&mut self, member: NodeId) {
-        self.peers.get_mut(&member).into_iter().for_each(|peer| peer.is_unanswered = false);
+    /// It has answered a probe, by itself or through another.
+    pub(super) fn note_answered(&mut self, member: NodeId, is_detour: bool) {
+        if let Some(peer) = self.peers.get_mut(&member) {
+            peer.is_unanswered = false;
+            peer.detours = if is_detour { peer.detours.saturating_add(1) } else { 0 };
+        }
     }
 
     /// It has not; tells whether it had not the last time, either.
@@ -218,7 +226,7 @@ impl Roster {
         if let Some(peer) = self.peers.get_mut(&member) {
             (peer.is_linked, peer.is_silent) = (up, false);
             if up {
-                (peer.heard_at, peer.is_unanswered) = (awake_ms, false);
+                (peer.heard_at, peer.is_unanswered, peer.detours) = (awake_ms, false, 0);
             }
         }
     }
@@ -242,13 +250,14 @@ impl Roster {
         news
     }
 
-    /// The members that are not as they were shown last. Who was not heard since then, in awake time, is silent.
+    /// The members that are not as they were shown last. Who was not heard since then, in awake time, is silent, and so is
+    /// who answers through others alone.
     pub(super) fn changes(&mut self, now_ms: u64, silent_since: Option<u64>) -> Vec<Sighting> {
         let mut changes = Vec::new();
         for (id, peer) in self.peers.iter_mut().filter(|(id, _)| **id != self.me) {
             let is_alive = peer.health == Health::Alive;
-            peer.is_silent =
-                is_alive && peer.is_linked && silent_since.is_some_and(|since| peer.heard_at < since);
+            let is_unheard = silent_since.is_some_and(|since| peer.heard_at < since);
+            peer.is_silent = is_alive && peer.is_linked && (is_unheard || peer.detours >= DETOURS_MAX);
             let state = (peer.health, peer.is_silent, peer.load.says_error);
             if std::mem::replace(&mut peer.shown, state) != state {
                 peer.since_ms = now_ms;
