@@ -19,6 +19,7 @@ use crate::preference;
 use crate::repair::{self, Next, Start};
 use crate::replica::Replica;
 use crate::report;
+use crate::room::Room;
 use crate::rows::Shelf;
 use crate::shown::both;
 use crate::siblings;
@@ -338,12 +339,26 @@ fn fail(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose, faul
     }
 }
 
+/// Notes that a reader is answered with this, as far as a quorum holds it.
+fn show(node: &mut Node, turn: &Turn<'_>, read: &Read) {
+    let enough = if read.asks_all { repair::at_level(node, read) } else { read.need };
+    if read.sloppy.is_some() || 2 * enough <= node.layout.owners(read.task.partition).len() {
+        return;
+    }
+    let lately = turn.lately(&node.options);
+    let replica = node.replicas.entry(read.task.partition).or_default();
+    if read.is_plain() && (read.asks_all || node.room == Room::Gone) {
+        // It may come here later, by itself: it has been shown for all that.
+        read.held.dots().for_each(|dot| replica.note_come(lately, dot));
+    }
+    replica.show(&read.held);
+    read.held.iter().for_each(|entry| write::observe(node, turn, &entry.stamp));
+}
+
 /// All R hold the same: answer, or go on with what the read was for.
 fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
-    let Read { task, purpose, held, after, reports, same, cell, need, shown, sloppy, .. } = read;
-    let is_quorum = sloppy.is_none() && 2 * need > node.layout.owners(task.partition).len();
-    let replica = node.replicas.get_mut(&task.partition).filter(|_| is_quorum);
-    replica.into_iter().for_each(|replica| replica.show(&held));
+    show(node, turn, &read);
+    let Read { task, purpose, held, after, reports, same, cell, shown, .. } = read;
     let reply = match purpose {
         Purpose::Command { words, .. } => {
             evaluate::run(&words, string::value(&held).as_ref()).map(|(reply, _)| reply)

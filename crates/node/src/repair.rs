@@ -100,7 +100,7 @@ pub(crate) fn start(
 }
 
 /// How many owners must hold what is answered.
-fn at_level(node: &Node, read: &Read) -> usize {
+pub(crate) fn at_level(node: &Node, read: &Read) -> usize {
     read.task.level.read(node.layout.owners(read.task.partition).len())
 }
 
@@ -126,13 +126,9 @@ fn without_keeping(
     let same = read.same.iter().filter_map(|_| read.base.as_deref());
     let all: Vec<&Report> =
         std::iter::once(&mine).chain(same).chain(read.reports.iter().map(|(_, theirs)| theirs)).collect();
-    let agreed = if is_sloppy {
-        Some(merged(cell, &all))
-    } else if read.asks_all {
-        agreed(cell, &all, at_level(node, read))
-    } else {
-        None
-    };
+    let owners = node.layout.owners(read.task.partition).len();
+    let agreed =
+        if is_sloppy { Some(merged(cell, &all)) } else { agreed(cell, &all, at_level(node, read), owners) };
     let otherwise = is_full.then_some(Start::NoRoom);
     Ok(agreed.map_or(otherwise, |held| {
         read.held = held;
@@ -140,15 +136,15 @@ fn without_keeping(
     }))
 }
 
-/// What can be answered of all owners' reports as they are: what enough of them agree on, or what all show, whatever
+/// What can be answered of owners' reports as they are: what enough of them agree on, or what all owners show, whatever
 /// some of them know besides. An operation that is known to too few was neither acknowledged nor answered from, so it
 /// may take its place later: what it has removed is shown nowhere, and what it has put there is shown everywhere, or is
 /// gone again.
-fn agreed(cell: &Cell, all: &[&Report], enough: usize) -> Option<Entries> {
+fn agreed(cell: &Cell, all: &[&Report], enough: usize, owners: usize) -> Option<Entries> {
     let shows = |a: &Report, b: &Report| a.found.entries.dots().eq(b.found.entries.dots());
     let agrees = |a: &Report, b: &Report| View::of(a).agrees_with(&View::of(b), cell);
     let is_enough = |one: &&&Report| {
-        all.iter().all(|other| shows(one, other))
+        (all.len() == owners && all.iter().all(|other| shows(one, other)))
             || all.iter().filter(|other| agrees(one, other)).count() >= enough
     };
     all.iter().find(is_enough).map(|one| one.found.entries.clone())

@@ -48,6 +48,8 @@ pub(crate) struct Replica {
     learning: Option<Lessons>,
     /// How many operations were made here since the start, or since something was dropped.
     made: u64,
+    /// The commit of what was last learned without any row of a cell.
+    learned: Commit,
     /// How often it has lost something, or dropped what it kept for others.
     forgotten: u32,
     /// What the row of early sweeps holds: it is written when it changes, and not with every operation.
@@ -88,6 +90,11 @@ impl Replica {
     /// Whether a plain write was shown to a reader since it came here.
     pub(crate) fn shown(&self, dot: Dot) -> Shown {
         self.lately.of(dot)
+    }
+
+    /// Notes that a write has come, or was heard of.
+    pub(crate) fn note_come(&mut self, lately: While, dot: Dot) {
+        self.lately.note(lately, dot);
     }
 
     /// Notes that a reader is answered with what a cell holds.
@@ -158,7 +165,7 @@ impl Replica {
     /// its own, which may be on their way to the disk when that of the cell no longer is.
     pub(crate) fn known_after(&self, shelf: &Shelf<'_>) -> Commit {
         let is_early = !self.map.knowledge().early.is_empty();
-        if is_early { everything(shelf.store) } else { shelf.after }
+        if is_early { everything(shelf.store) } else { shelf.after.max(self.learned) }
     }
 
     /// Applies one operation and tells the commit that makes it durable; notes that it has come, where somebody may ask.
@@ -267,6 +274,7 @@ impl Replica {
         let changed = |cell: &&&Cell| before.early.taken_of(cell) != early.taken_of(cell);
         cells.iter().filter(changed).for_each(|cell| self.store_taken(cell, shelf));
         self.store_sums(own_actor, digest, shelf);
+        self.learned = everything(shelf.store);
         done
     }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `run` | one seed, from storm to verdict |
 //! | `world` | the agenda, the nodes and what passes between them |
-//! | `weather`, `storm`, `unrest`, `turmoil`, `provocation`, `disks`, `trouble` | what breaks |
+//! | `weather`, `storm`, `unrest`, `turmoil`, `disks`, `trouble` | what breaks |
 //! | `machine`, `limits`, `network` | what it breaks |
 //! | `client`, `lending`, `history` | what is asked, and what was told |
 //! | `check`, `dots`, `lookout`, `quorum` | what must hold |
@@ -26,7 +26,6 @@ mod limits;
 mod lookout;
 mod machine;
 mod network;
-mod provocation;
 mod quorum;
 mod rng;
 mod storm;

@@ -4,7 +4,7 @@
 //!    all of that at once, and later clocks.
 
 use crate::sometimes::Rare;
-use crate::unrest::{Turmoil, Unrest};
+use crate::unrest::{Provocation, Turmoil, Unrest};
 use crate::world::{Happening, World};
 use node::Event;
 use wire::peer::{Envelope, Message};
@@ -12,6 +12,11 @@ use wire::peer::{Envelope, Message};
 /// How long a pause lasts at most, in microseconds: mostly as long as a collector or a slow disk takes, sometimes as long
 /// as it takes somebody to type `fg`.
 const PAUSES_US_MAX: [u64; 6] = [20_000, 20_000, 200_000, 200_000, 2_000_000, 60_000_000];
+/// How long the one who was told goes on at most, in microseconds.
+const GOES_ON_US: [u64; 3] = [2_000, 20_000, 150_000];
+/// When somebody looks at most, in microseconds after that.
+const LOOKS_US: u64 = 100_000;
+
 impl World {
     /// Puts the first of each kind onto the agenda.
     pub(crate) fn plan_unrest(&mut self) {
@@ -157,6 +162,29 @@ impl World {
         if left > 1 {
             let after = self.unrest.rng.between(5_000, 150_000);
             self.plan(after, Happening::Unrest(Turmoil::Flap { machine, left: left - 1 }));
+        }
+    }
+
+    /// A node has sent something: perhaps it is the last that it did, and what it said rests on what it loses. The one that was
+    /// told goes on, perhaps as far as an answer, and crashes too.
+    pub(crate) fn provoke(&mut self, from: usize, to: usize) {
+        let is_provoked = self.storming && self.unrest.provocation.per_ten_thousand > 0;
+        if !is_provoked || !self.machines[from].is_writing() {
+            return;
+        }
+        let Provocation { rng, per_ten_thousand } = &mut self.unrest.provocation;
+        if rng.below(10_000) >= *per_ten_thousand {
+            return;
+        }
+        let longest = rng.pick(&GOES_ON_US);
+        let (falls, follows) = (rng.between(1, 300), rng.between(300, longest));
+        let looks = [(); 2].map(|()| follows + rng.between(1, LOOKS_US));
+        self.plan(falls, Happening::Unrest(Turmoil::Falls { machine: from }));
+        self.plan(follows, Happening::Unrest(Turmoil::Falls { machine: to }));
+        let waited_for = self.history.iter().rev().find(|operation| operation.told.is_none());
+        let Some(key) = waited_for.map(|operation| operation.key.clone()) else { return };
+        for look in looks {
+            self.plan(look, Happening::Look { key: key.clone() });
         }
     }
 }

@@ -3,7 +3,6 @@
 //!
 //! Everything here is drawn from a stream of its own, so that a seed without unrest is the same run as if there were none.
 
-use crate::provocation::Provocation;
 use crate::rng::Rng;
 use crate::weather::Weather;
 
@@ -40,6 +39,24 @@ pub(crate) enum Fate {
     Mute,
     /// They hear it, and it hears nothing.
     Deaf,
+}
+
+/// Crashes of a node that has just said something while its disk was at work, and of the one that was told.
+#[derive(Debug)]
+pub(crate) struct Provocation {
+    pub(crate) rng: Rng,
+    /// How often, of ten thousand messages that are sent meanwhile.
+    pub(crate) per_ten_thousand: u64,
+}
+
+impl Provocation {
+    /// That of a seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x0070_726f_766f_6b65);
+        let often = rng.between(1, 30);
+        let per_ten_thousand = if rng.chance(300) { often } else { 0 };
+        Self { rng, per_ten_thousand }
+    }
 }
 
 /// How often each kind comes in one seed, in microseconds on average; 0 for never. And what else is unusual.

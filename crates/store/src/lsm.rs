@@ -328,6 +328,9 @@ fn make(making: &Path, path: &Path, options: LsmOptions) -> Result<(), StoreErro
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(unopened(error)),
         _ => drop(open_engine(making, options)?),
     }
+    for dir in [&*making.join("keyspaces"), making] {
+        std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(unopened)?;
+    }
     std::fs::rename(making, path).map_err(unopened)
 }
 
@@ -336,7 +339,10 @@ fn open_engine(path: &Path, options: LsmOptions) -> Result<(Database, Keyspace),
         .cache_size(options.cache_bytes)
         .max_journaling_size(options.journal_bytes_max.max(64 << 20))
         .worker_threads(options.workers.max(1));
-    let db = recovered(builder)?.map_err(unopened)?;
+    let db = recovered(builder)?.map_err(|error| match error {
+        fjall::Error::Locked => StoreError::Locked { dir: path.to_path_buf() },
+        error => unopened(error),
+    })?;
     let keyspace = || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes);
     let rows = db.keyspace("rows", keyspace).map_err(unopened)?;
     Ok((db, rows))
