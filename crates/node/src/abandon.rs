@@ -47,7 +47,7 @@ impl Node {
                     let fault = if writes { fault.clone() } else { Fault::Storage };
                     refuse(self, &mut turn, read.task, fault);
                 }
-                Some(Work::Passed(passed)) => forward::give_up(self, &mut turn, *passed),
+                Some(Work::Passed(passed)) => forward::give_up(self, &mut turn, passed.placing),
                 None => {}
             }
         }

@@ -75,7 +75,11 @@ impl Node {
             Message::Ask { ticket, request } => {
                 request::accept(self, turn, Origin::Peer(from, ticket), partition, request);
             }
-            Message::Answer { ticket, reply } => forward::answered(self, turn, ticket, reply),
+            Message::Answer { ticket, reply } => {
+                if let Some(placing) = forward::answered(self, turn, ticket, reply) {
+                    request::place(self, turn, placing);
+                }
+            }
             Message::Exchange { ticket, step } => self.exchange(turn, from, partition, ticket, step),
             Message::Layout { .. } | Message::LayoutWanted | Message::Alive | Message::Gossip(_) => {}
         }
@@ -151,8 +155,8 @@ impl Node {
             match self.pending.take(ticket) {
                 Some(Work::Read(read)) => read::link_down(self, turn, ticket, read, peer),
                 Some(Work::Passed(passed)) => {
-                    if let Some(passed) = forward::link_down(self, turn, ticket, passed, peer) {
-                        request::place(self, turn, passed.task, passed.kind, passed.request);
+                    if let Some(placing) = forward::link_down(self, turn, ticket, passed, peer) {
+                        request::place(self, turn, placing);
                     }
                 }
                 Some(other @ Work::Write(_)) => self.pending.put_back(ticket, other),

@@ -1,51 +1,68 @@
-//! Passing a request on to an owner, once, and its answer back.
+//! Passing a request on to an owner, and its answer back.
 //!
 //! A read that gets no answer is asked again elsewhere. A write is never sent twice: whether it was carried out
-//! is unknown then, and the client is told so.
+//! is unknown then, and the client is told so. Who answers that it cannot, and that nothing was applied, may be alone in
+//! that: behind a cut that spares this node, with a clock or a disk of its own. So another is tried.
 
 use crate::preference;
 use crate::state::{Node, Turn};
 use crate::task::{finish, is_reachable, no_quorum, number, refuse};
-use crate::work::{Kind, Passed, Task, Work};
+use crate::work::{Kind, Passed, Placing, Work};
 use placement::NodeId;
 use store::Commit;
-use wire::peer::{Message, Request, Ticket};
+use wire::fault::Move;
+use wire::peer::{Message, Ticket};
 use wire::{Fault, Reply};
 
 /// Passes a request on to `to`.
-pub(crate) fn pass(
-    node: &mut Node,
-    turn: &mut Turn<'_>,
-    task: Task,
-    kind: Kind,
-    to: NodeId,
-    request: Request,
-) {
-    let ticket = node.pending.ticket();
-    turn.send(node, to, task.partition, Message::Ask { ticket, request: request.clone() });
+pub(crate) fn pass(node: &mut Node, turn: &mut Turn<'_>, placing: Placing, to: NodeId) {
+    let (ticket, request) = (node.pending.ticket(), placing.request.clone());
+    turn.send(node, to, placing.task.partition, Message::Ask { ticket, request });
     let now = turn.now.monotonic_ms;
-    let passed = Passed { task, kind, to, request };
+    let passed = Passed { placing, to };
     node.pending.insert(ticket, Work::Passed(Box::new(passed)), now + node.options.retry_ms);
 }
 
-/// The answer has come.
-pub(crate) fn answered(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, reply: Reply) {
+/// The answer has come. Gives a request back that was declined: it is to be placed elsewhere.
+#[must_use]
+pub(crate) fn answered(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    ticket: Ticket,
+    reply: Reply,
+) -> Option<Placing> {
     match node.pending.take(ticket) {
-        Some(Work::Passed(passed)) => finish(node, turn, Commit::default(), passed.task, reply),
+        Some(Work::Passed(passed)) => {
+            let Passed { mut placing, to } = *passed;
+            if turn.now.monotonic_ms < placing.task.deadline && is_declined(&reply) {
+                placing.declined.push(to);
+                placing.refusal = Some(reply);
+                return Some(placing);
+            }
+            finish(node, turn, Commit::default(), placing.task, reply);
+        }
         Some(other) => node.pending.put_back(ticket, other),
         None => {}
     }
+    None
+}
+
+/// Whether somebody could not do it, and another may. Who has too much to do is no reason to give others more.
+fn is_declined(reply: &Reply) -> bool {
+    let Reply::Error(fault) = reply else { return false };
+    fault.next_move() == Move::Retry && fault.code() != Fault::Busy.code()
 }
 
 /// No answer yet.
 pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, passed: Box<Passed>) {
     let now = turn.now.monotonic_ms;
-    if now >= passed.task.deadline {
-        return give_up(node, turn, *passed);
+    let Placing { task, kind, request, .. } = &passed.placing;
+    if now >= task.deadline {
+        return give_up(node, turn, passed.placing);
     }
-    if passed.kind == Kind::Read {
-        let message = Message::Ask { ticket, request: passed.request.clone() };
-        turn.send(node, passed.to, passed.task.partition, message);
+    if *kind == Kind::Read {
+        let message = Message::Ask { ticket, request: request.clone() };
+        turn.send(node, passed.to, task.partition, message);
     }
     node.pending.put_back(ticket, Work::Passed(passed));
     node.pending.visit_again(ticket, now + node.options.retry_ms);
@@ -59,15 +76,15 @@ pub(crate) fn link_down(
     ticket: Ticket,
     passed: Box<Passed>,
     peer: NodeId,
-) -> Option<Box<Passed>> {
+) -> Option<Placing> {
     if passed.to != peer {
         node.pending.put_back(ticket, Work::Passed(passed));
         return None;
     }
-    if passed.kind == Kind::Read {
-        return Some(passed);
+    if passed.placing.kind == Kind::Read {
+        return Some(passed.placing);
     }
-    give_up(node, turn, *passed);
+    give_up(node, turn, passed.placing);
     None
 }
 
@@ -79,24 +96,25 @@ pub(crate) fn suspected(
     ticket: Ticket,
     passed: Box<Passed>,
     peer: NodeId,
-) -> Option<Box<Passed>> {
-    let sloppy = preference::sloppy(node, passed.task.partition, passed.task.level);
-    let other = preference::askable(node, passed.task.partition, sloppy.as_deref()).next();
-    if passed.to == peer && passed.kind == Kind::Read && other.is_some_and(|other| is_reachable(node, other))
-    {
-        return Some(passed);
+) -> Option<Placing> {
+    let Placing { task, kind, declined, .. } = &passed.placing;
+    let sloppy = preference::sloppy(node, task.partition, task.level);
+    let other =
+        preference::askable(node, task.partition, sloppy.as_deref()).find(|other| !declined.contains(other));
+    if passed.to == peer && *kind == Kind::Read && other.is_some_and(|other| is_reachable(node, other)) {
+        return Some(passed.placing);
     }
     node.pending.put_back(ticket, Work::Passed(passed));
     None
 }
 
-pub(crate) fn give_up(node: &mut Node, turn: &mut Turn<'_>, passed: Passed) {
-    let fault = match passed.kind {
-        Kind::Read => no_quorum(node, &passed.task, passed.kind),
+pub(crate) fn give_up(node: &mut Node, turn: &mut Turn<'_>, Placing { task, kind, .. }: Placing) {
+    let fault = match kind {
+        Kind::Read => no_quorum(node, &task, kind),
         Kind::Write | Kind::Update => {
-            let owners = node.layout.owners(passed.task.partition).len();
-            Fault::Unknown { held: 0, needed: number(passed.task.level.write(owners)) }
+            let owners = node.layout.owners(task.partition).len();
+            Fault::Unknown { held: 0, needed: number(task.level.write(owners)) }
         }
     };
-    refuse(node, turn, passed.task, fault);
+    refuse(node, turn, task, fault);
 }

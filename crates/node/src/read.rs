@@ -36,11 +36,17 @@ use wire::{Fault, Level, Reply};
 
 /// Looks here and asks the others.
 pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose) {
-    ask(node, turn, task, purpose, false);
+    ask(node, turn, (task, purpose), false, Vec::new());
 }
 
-/// ... as many as are needed, or all of them.
-fn ask(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose, asks_all: bool) {
+/// ... as many as are needed, or all of them, and those last that have refused what they had missed.
+fn ask(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    (task, purpose): (Task, Purpose),
+    asks_all: bool,
+    refusers: Vec<NodeId>,
+) {
     let sloppy = preference::sloppy_at_work(node, task.partition, task.level);
     if sloppy.is_none() && node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
         // It may have waited since before something was lost here.
@@ -78,7 +84,8 @@ fn ask(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose, asks_
         _ => Shown::default(),
     };
     let nothing_yet = Read::new(task, purpose, need);
-    let mut read = Box::new(Read { cell, held, after, shown, asks_all, base, sloppy, ..nothing_yet });
+    let mut read =
+        Box::new(Read { cell, held, after, shown, asks_all, refusers, base, sloppy, ..nothing_yet });
     if need == 1 {
         return conclude(node, turn, *read);
     }
@@ -121,8 +128,9 @@ fn cell_of(task: &Task, purpose: &Purpose) -> Option<Cell> {
 /// Asks a live owner that was not asked yet; tells whether there was one.
 fn ask_another(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &mut Read) -> bool {
     let fresh = |owner: &NodeId| *owner != node.identity.node && !read.asked.contains(owner);
-    let mut askable = preference::askable(node, read.task.partition, read.sloppy.as_deref());
-    let Some(owner) = askable.find(fresh) else { return false };
+    let askable = || preference::askable(node, read.task.partition, read.sloppy.as_deref()).filter(fresh);
+    let willing = askable().find(|owner| !read.refusers.contains(owner));
+    let Some(owner) = willing.or_else(|| askable().next()) else { return false };
     read.asked.push(owner);
     fetch(node, turn, ticket, read, owner);
     true
@@ -212,6 +220,11 @@ pub(crate) fn repaired(
     match repair::heard(node, turn, &mut read, from, verdict) {
         Ok(Next::Wait) => node.pending.put_back(ticket, Work::Read(read)),
         Ok(Next::Conclude) => conclude(node, turn, *read),
+        Ok(Next::SendTo(owner)) => {
+            repair::send_to(node, turn, ticket, &read, owner);
+            node.pending.put_back(ticket, Work::Read(read));
+        }
+        Ok(Next::Elsewhere) => ask(node, turn, (read.task, read.purpose), false, read.refusers),
         Ok(Next::Again) if turn.now.monotonic_ms >= read.task.deadline => {
             let fault = Fault::NoQuorum { needed: number(read.need), reachable: number(read.answers()) };
             fail(node, turn, read.task, read.purpose, fault);
@@ -255,7 +268,7 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut re
         && node.layout.owners(read.task.partition).iter().all(|owner| is_live(node, *owner))
     {
         // Where none shows anything else nothing need be kept anywhere.
-        return ask(node, turn, read.task, read.purpose, true);
+        return ask(node, turn, (read.task, read.purpose), true, Vec::new());
     }
     if read.repair.is_some() {
         repair::send(node, turn, ticket, &read);
@@ -286,6 +299,7 @@ impl Read {
             rounds: 0,
             is_stuck: false,
             asks_all: false,
+            refusers: Vec::new(),
             base: None,
             sloppy: None,
         }

@@ -19,6 +19,7 @@ use crate::room::Room;
 use crate::rows::{RowError, Shelf};
 use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
+use crate::task::is_live;
 use crate::work::{Purpose, Read, Repair};
 use causal::{Cell, Delta, Entries, Entry, Payload};
 use placement::NodeId;
@@ -37,6 +38,10 @@ pub(crate) enum Next {
     Conclude,
     /// Compare once more.
     Again,
+    /// Send this one the cell.
+    SendTo(NodeId),
+    /// Ask others: one that was asked takes nothing.
+    Elsewhere,
 }
 
 /// What comes of comparing.
@@ -206,9 +211,15 @@ fn after_deltas(cell: &Cell, mut theirs: Report, deltas: &[Delta]) -> Report {
 
 /// Sends those that have not answered what they miss, under the read's ticket.
 pub(crate) fn send(node: &Node, turn: &mut Turn<'_>, own: Ticket, read: &Read) {
+    let waiting = read.repair.iter().flat_map(|repair| repair.tally.waiting());
+    waiting.for_each(|owner| send_to(node, turn, own, read, *owner));
+}
+
+/// Sends one of them what it misses.
+pub(crate) fn send_to(node: &Node, turn: &mut Turn<'_>, own: Ticket, read: &Read, to: NodeId) {
     let Some(repair) = &read.repair else { return };
     let own_asker = Some(repair.asker);
-    for (owner, message) in repair.sent.iter().filter(|(owner, _)| repair.tally.waiting().contains(owner)) {
+    for (owner, message) in repair.sent.iter().filter(|(owner, _)| *owner == to) {
         let message = match message.clone() {
             Message::Apply { deltas, .. } => Message::Apply { ticket: own, deltas, asker: own_asker },
             Message::Mend { cell, found, deltas, .. } => {
@@ -240,12 +251,7 @@ pub(crate) fn heard(
         Verdict::Held { report: Some(theirs) } => (**theirs).clone(),
         Verdict::Held { report: None } => repair.merged.clone(),
         Verdict::StampAhead { .. } | Verdict::Refused | Verdict::Learning => {
-            // One that refuses a single operation gets the cell, at the next visit.
-            for (_, sent) in repair.sent.iter_mut().filter(|(to, _)| *to == from) {
-                read.is_stuck |= matches!(sent, Message::Mend { .. });
-                *sent = mend(cell, &repair.merged);
-            }
-            return Ok(Next::Wait);
+            return Ok(refused(node, read, from));
         }
     };
     let lately = turn.lately(&node.options);
@@ -267,6 +273,25 @@ pub(crate) fn heard(
     read.held = theirs.found.entries.clone();
     repair.shown = Some(theirs.found.entries);
     Ok(if repair.tally.ack(from) == Standing::Met { Next::Conclude } else { Next::Wait })
+}
+
+/// An owner does not take what it has missed. One that refuses single operations gets the cell. One that refuses that, too,
+/// is left out, where there are enough others.
+fn refused(node: &Node, read: &mut Read, from: NodeId) -> Next {
+    let (Some(repair), Some(cell)) = (&mut read.repair, &read.cell) else { return Next::Wait };
+    let Some((_, sent)) = repair.sent.iter_mut().find(|(to, _)| *to == from) else { return Next::Wait };
+    if !matches!(sent, Message::Mend { .. }) {
+        *sent = mend(cell, &repair.merged);
+        return Next::SendTo(from);
+    }
+    read.is_stuck = true;
+    if read.refusers.contains(&from) {
+        return Next::Wait;
+    }
+    read.refusers.push(from);
+    let takes = |owner: &&NodeId| is_live(node, **owner) && !read.refusers.contains(owner);
+    let willing = node.layout.owners(read.task.partition).iter().filter(takes).count();
+    if willing >= read.need { Next::Elsewhere } else { Next::Wait }
 }
 
 impl Repair {

@@ -17,7 +17,7 @@ use crate::replica::Replica;
 use crate::siblings;
 use crate::state::{Node, Turn};
 use crate::task::{finish, is_reachable, no_quorum, refuse};
-use crate::work::{Kind, Origin, Plan, Purpose, Task};
+use crate::work::{Kind, Origin, Placing, Plan, Purpose, Task};
 use crate::write;
 use bytes::Bytes;
 use causal::{Cell, Key};
@@ -35,7 +35,7 @@ pub(crate) fn accept(
     partition: PartitionId,
     request: Request,
 ) {
-    let deadline = turn.now.monotonic_ms + node.options.request_timeout_ms;
+    let deadline = turn.now.monotonic_ms + patience_ms(node, origin);
     let task = Task { origin, partition, level: request.level, deadline, queued: None };
     let kind = match kind_of(&request.job) {
         Ok(kind) => kind,
@@ -48,13 +48,23 @@ pub(crate) fn accept(
     if let Err(fault) = admit(node, turn, partition, kind) {
         return refuse(node, turn, task, fault);
     }
-    place(node, turn, task, kind, request);
+    place(node, turn, Placing { task, kind, request, declined: Vec::new(), refusal: None });
+}
+
+/// How long a request is worked on. Who has passed it on waits as long as a client does: it is told before that what came of
+/// it, and has time left to try another.
+fn patience_ms(node: &Node, origin: Origin) -> u64 {
+    match origin {
+        Origin::Client(_) => node.options.request_timeout_ms,
+        Origin::Peer(..) => node.options.request_timeout_ms * 3 / 4,
+    }
 }
 
 /// Has somebody work on a request: this node, or one that it is passed on to. A read that got no answer there is placed
-/// once more.
-pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, task: Task, kind: Kind, request: Request) {
-    let (me, partition) = (node.identity.node, task.partition);
+/// once more, and so is anything that could not be done there.
+pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, placing: Placing) {
+    let Placing { task, kind, request, declined, .. } = &placing;
+    let (me, partition, kind) = (node.identity.node, task.partition, *kind);
     let owners = node.layout.owners(partition);
     let is_learning = node.replicas.get(&partition).is_some_and(Replica::is_learning);
     let is_client = matches!(task.origin, Origin::Client(_));
@@ -67,17 +77,19 @@ pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, task: Task, kind: Kind
     let acts = stands_in || (owners.contains(&me) && !is_learning);
     let place = |owner: &NodeId| owners.iter().position(|other| other == owner);
     let first_live = preference::askable(node, partition, sloppy.as_deref()).find(|other| match *other {
+        other if declined.contains(&other) => false,
         other if other == me => acts,
         // Only to one behind this one, where it was passed on because of a loss: so it goes round no circle.
         other => is_client || !is_learning || place(&other) > place(&me),
     });
     let is_at_home = kind != Kind::Update || !is_client || first_live == Some(me);
     match first_live {
-        _ if acts && is_at_home => coordinate(node, turn, task, kind, request.job),
-        Some(owner) => forward::pass(node, turn, task, kind, owner, request),
+        _ if acts && is_at_home => coordinate(node, turn, placing.task, kind, placing.request.job),
+        Some(owner) => forward::pass(node, turn, placing, owner),
         None => {
-            let fault = no_quorum(node, &task, kind);
-            refuse(node, turn, task, fault);
+            let refusal =
+                placing.refusal.unwrap_or_else(|| Reply::Error(no_quorum(node, &placing.task, kind)));
+            finish(node, turn, Commit::default(), placing.task, refusal);
         }
     }
 }

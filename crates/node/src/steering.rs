@@ -71,8 +71,8 @@ pub(crate) fn trust(node: &mut Node, turn: &mut Turn<'_>, peer: NodeId, is_trust
         match node.pending.take(ticket) {
             Some(Work::Read(read)) => read::suspected(node, turn, ticket, read, peer),
             Some(Work::Passed(passed)) => {
-                if let Some(passed) = forward::suspected(node, ticket, passed, peer) {
-                    request::place(node, turn, passed.task, passed.kind, passed.request);
+                if let Some(placing) = forward::suspected(node, ticket, passed, peer) {
+                    request::place(node, turn, placing);
                 }
             }
             Some(other @ Work::Write(_)) => node.pending.put_back(ticket, other),

@@ -56,10 +56,20 @@ pub(crate) enum Work {
 /// A request that was passed on.
 #[derive(Debug)]
 pub(crate) struct Passed {
+    pub(crate) placing: Placing,
+    pub(crate) to: NodeId,
+}
+
+/// A request for which somebody is looked for who can carry it out.
+#[derive(Debug)]
+pub(crate) struct Placing {
     pub(crate) task: Task,
     pub(crate) kind: Kind,
-    pub(crate) to: NodeId,
     pub(crate) request: Request,
+    /// Those that could not, and applied nothing.
+    pub(crate) declined: Vec<NodeId>,
+    /// What the last of them said.
+    pub(crate) refusal: Option<Reply>,
 }
 
 /// What an operation is to do.
@@ -149,6 +159,8 @@ pub(crate) struct Read {
     pub(crate) is_stuck: bool,
     /// Whether all owners are asked, because one of them was stuck.
     pub(crate) asks_all: bool,
+    /// Those that have refused what they had missed: others are asked before them.
+    pub(crate) refusers: Vec<NodeId>,
     /// What was held and known here when the others were asked, where some may have answered "the same" by the time
     /// that another differs.
     pub(crate) base: Option<Box<Report>>,

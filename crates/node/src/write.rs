@@ -274,10 +274,7 @@ pub(crate) fn applied(
         Standing::Open => node.pending.put_back(ticket, Work::Write(write)),
         Standing::Met if write.beside.is_some() => return Some(write),
         Standing::Met => finish_write(node, turn, *write),
-        Standing::Lost => {
-            node.ahead = write.ahead_ms.map(|ahead_ms| (turn.now.monotonic_ms + CLOCK_AHEAD_MS, ahead_ms));
-            give_up(node, turn, *write);
-        }
+        Standing::Lost => give_up(node, turn, *write),
     }
     None
 }
@@ -454,7 +451,11 @@ pub(crate) fn visit(
     None
 }
 
+/// Ends a write of which too few owners are known to hold it.
 pub(crate) fn give_up(node: &mut Node, turn: &mut Turn<'_>, write: Write) {
+    if let Some(ahead_ms) = write.ahead_ms {
+        node.ahead = Some((turn.now.monotonic_ms + CLOCK_AHEAD_MS, ahead_ms));
+    }
     unknown(node, turn, write.task, write.joined, &write.tally);
 }
 

@@ -51,7 +51,7 @@ scripts! {
     clock_behind clock_ahead
     increments increments_under_a_cut one_after_another joined
     deletes brought_along flush siblings hot_key
-    passed_on restart newer_layout shown_first
+    passed_on declined restart newer_layout shown_first
     disk_full disk_failed suspected
     explain keys
     handoff sloppy anti_entropy

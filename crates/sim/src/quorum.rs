@@ -13,7 +13,7 @@ use crate::client::Wish;
 use crate::history::{Ask, Told};
 use crate::sometimes::Rare;
 use crate::unrest::Fate;
-use crate::world::World;
+use crate::world::{Happening, World};
 use bytes::Bytes;
 use node::Event;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +23,8 @@ use wire::Level;
 const SERVES_US_MAX: u64 = 15_000_000;
 /// How often somebody looks whether an answer has come, in microseconds.
 const LOOK_US: u64 = 20_000;
+/// How long a link whose other end acknowledges nothing is kept, in microseconds.
+const GIVEN_UP_US: u64 = 5_000_000;
 /// How long those that stand still do so, in microseconds.
 const ASLEEP_US: u64 = 60_000_000;
 
@@ -67,7 +69,9 @@ impl World {
                 owners.iter().filter(|owner| !lost.contains(owner)).count() > owners.len() / 2
             });
             if is_enough && self.unrest.rng.chance(800) {
-                spared.insert(at, self.unrest.rng.pick(&fates));
+                let fate = self.unrest.rng.pick(&fates);
+                let is_astray = self.unrest.provocation.rng.chance(200);
+                spared.insert(at, if is_astray { Fate::Astray } else { fate });
             }
         }
         spared
@@ -76,22 +80,32 @@ impl World {
     fn leave(&mut self, machine: usize, fate: Fate) {
         match fate {
             Fate::Down => return self.crash(machine),
-            Fate::Asleep => return self.pause(machine, ASLEEP_US),
-            Fate::CutOff | Fate::Mute | Fate::Deaf => {}
+            Fate::Asleep => {
+                self.start(machine);
+                return self.pause(machine, ASLEEP_US);
+            }
+            Fate::CutOff | Fate::Mute | Fate::Deaf | Fate::Astray => {}
         }
-        for other in 0..self.machines.len() {
-            if self.outside.contains_key(&other) {
+        let healed: Vec<usize> =
+            (0..self.machines.len()).filter(|at| !self.outside.contains_key(at)).collect();
+        let spared = (fate == Fate::Astray).then(|| self.unrest.provocation.rng.pick(&healed));
+        for other in healed {
+            self.network.mend(machine, other);
+            if Some(other) == spared {
+                self.plan(0, Happening::Link { at: machine, peer: other, up: true });
+                self.plan(0, Happening::Link { at: other, peer: machine, up: true });
                 continue;
             }
-            self.network.mend(machine, other);
             if fate != Fate::Deaf {
                 self.network.cut(machine, other);
             }
             if fate != Fate::Mute {
                 self.network.cut(other, machine);
             }
-            self.notice(machine, other);
-            self.notice(other, machine);
+            for (at, peer) in [(machine, other), (other, machine)] {
+                self.notice(at, peer);
+                self.plan(GIVEN_UP_US, Happening::Link { at, peer, up: false });
+            }
         }
     }
 

@@ -39,6 +39,8 @@ pub(crate) enum Fate {
     Mute,
     /// They hear it, and it hears nothing.
     Deaf,
+    /// One of them alone and it hear each other: a cut that spares that one.
+    Astray,
 }
 
 /// Crashes of a node that has just said something while its disk was at work, and of the one that was told.
