@@ -119,8 +119,11 @@ pub fn merge(
 #[derive(Clone, Debug)]
 struct Session {
     brings: Context,
-    /// The peer's early removals of what was not applied here. Of what was, the cells that it holds differ, and are taken.
+    /// The peer's early removals of what was not applied here: they are taken over.
     early: Early,
+    /// What goes at the end: that, and what the peer has swept of what was applied here. The cells of such entries are
+    /// compared only where the peer knows the whole partition; one that stands in has swept what it was never told of.
+    gone: Early,
     waiting: Vec<Delta>,
     ahead: bool,
 }
@@ -197,9 +200,9 @@ impl Map {
         self.ahead = true;
     }
 
-    /// The early removals that the end of the open exchange takes over.
-    pub fn takes_over(&self) -> Option<&Early> {
-        self.session.as_ref().map(|session| &session.early)
+    /// The early removals by which the end of the open exchange takes entries out.
+    pub fn takes_out(&self) -> Option<&Early> {
+        self.session.as_ref().map(|session| &session.gone)
     }
 
     /// The operations that wait until the open exchange is over.
@@ -324,7 +327,9 @@ impl Map {
         let brings = theirs.context.without(self.context());
         let mut early = theirs.early.clone();
         early.prune(self.context());
-        self.session = Some(Session { brings, early, waiting: Vec::new(), ahead: false });
+        let mut gone = early.clone();
+        gone.unite(&theirs.early.swept_alone());
+        self.session = Some(Session { brings, early, gone, waiting: Vec::new(), ahead: false });
         Ok(())
     }
 
@@ -421,7 +426,7 @@ impl Map {
     /// of what waited is still to come.
     pub fn finish<R: Rows>(&mut self, theirs: &Knowledge, rows: &mut R) -> Result<(), R::Error> {
         let Some(session) = &self.session else { return Ok(()) };
-        let removed = removed_early(&session.early, rows)?;
+        let removed = removed_early(&session.gone, rows)?;
         removed.into_iter().for_each(|row| self.write(row, rows));
         let Some(session) = self.session.take() else { return Ok(()) };
         self.knowledge.early.unite(&session.early);

@@ -172,6 +172,22 @@ fn an_exchange_takes_over_early_removals_at_its_end() {
 }
 
 #[test]
+fn what_a_peer_has_swept_and_never_had_goes_with_the_sweep() {
+    let old = delta(1, 1, &[("a", &[])]);
+    let mut replica = Replica::with(std::slice::from_ref(&old));
+    let sweep = replica.map.sweep_of(Scope::All, &mut replica.rows).expect("memory");
+    let peer = Replica::with(&[Delta { edits: Vec::new(), sweep: Some(sweep), ..delta(2, 1, &[]) }]);
+    replica.map.begin(peer.map.knowledge(), &mut replica.rows).expect("memory");
+    assert!(!replica.held("a").is_empty(), "not before the sweep itself");
+    replica.map.finish(peer.map.knowledge(), &mut replica.rows).expect("memory");
+    assert!(
+        replica.held("a").is_empty(),
+        "the peer knows little of the partition: no cell of it was compared"
+    );
+    replica.map.check(&replica.rows.cells);
+}
+
+#[test]
 fn a_snapshot_that_was_ahead_itself_passes_that_on() {
     let source = Replica::with(&[delta(1, 1, &[("a", &[])])]);
     let mut peer = Replica::default();

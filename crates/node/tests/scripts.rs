@@ -54,5 +54,5 @@ scripts! {
     passed_on declined restart newer_layout shown_first
     disk_full disk_failed suspected
     explain keys
-    handoff sloppy anti_entropy
+    handoff handed_sweep sloppy anti_entropy
 }

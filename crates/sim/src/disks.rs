@@ -22,7 +22,7 @@ pub(crate) enum Trouble {
 }
 
 /// How often each kind comes in one seed, in microseconds on average; 0 for never.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Disks {
     pub(crate) rng: Rng,
     pub(crate) fails_every_us: u64,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use wire::Level;
 
 /// What one seed has of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Lending {
     rng: Rng,
     /// How many of a thousand wishes are sloppy ones.

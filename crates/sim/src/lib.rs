@@ -6,8 +6,8 @@
 //! | `world` | the agenda, the nodes and what passes between them |
 //! | `weather`, `storm`, `unrest`, `turmoil`, `disks`, `trouble` | what breaks |
 //! | `machine`, `limits`, `network` | what it breaks |
-//! | `client`, `lending`, `history` | what is asked, and what was told |
-//! | `check`, `dots`, `lookout`, `quorum` | what must hold |
+//! | `client`, `lending`, `asking`, `history` | what is asked, and what was told |
+//! | `check`, `dots`, `lookout`, `quorum`, `supposition` | what must hold |
 //! | `sometimes`, `watch` | what must have been there now and then |
 //!
 //! `cargo run --release -p sim -- --seeds 1000` plays seeds; `--seed N --trace` replays one and tells everything.
@@ -19,6 +19,7 @@ pub mod run;
 pub mod sometimes;
 pub mod tally;
 
+mod asking;
 mod client;
 mod disks;
 mod lending;
@@ -29,6 +30,7 @@ mod network;
 mod quorum;
 mod rng;
 mod storm;
+mod supposition;
 mod trace;
 mod trouble;
 mod turmoil;

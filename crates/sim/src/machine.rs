@@ -56,6 +56,20 @@ impl Machine {
         self.running.as_ref().is_some_and(|running| running.writing.is_some() || !running.queued.is_empty())
     }
 
+    /// What it would be if all that is plugged in lost power now: commits that were not synced survive as far as chance has it.
+    pub(crate) fn without_power(&self, rng: &mut Rng) -> Self {
+        let disk = Arc::new(self.disk.copy());
+        let mut machine = Self { disk, running: None, skew_ms: 0, room: Room::Enough, ..*self };
+        machine.crash(rng);
+        machine.disk.mend();
+        machine
+    }
+
+    /// Whether it runs and nobody is going to look at its clock.
+    pub(crate) fn is_unclocked(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.ticks_at.is_none())
+    }
+
     /// A machine with an empty disk.
     pub(crate) fn new(id: NodeId) -> Self {
         Self {

@@ -176,6 +176,7 @@ fn many(arguments: &Arguments) -> ExitCode {
         "disks       {} failed, {} filled, {} lost something",
         faults.disks_failed, faults.disks_filled, faults.disks_lost
     );
+    println!("supposed    {} power cuts, each right after an answer", faults.supposed);
     println!("violations  {violations}");
     let missed = seen.missed();
     if missed > 0 {

@@ -1,7 +1,7 @@
 //! The one source of chance: SplitMix64 (Steele, Lea and Flood, 2014), small and the same everywhere.
 
 /// A stream of numbers that its seed decides.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rng(u64);
 
 impl Rng {

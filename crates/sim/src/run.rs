@@ -68,7 +68,7 @@ pub fn play(seed: u64, keeps: Keeps) -> Outcome {
     }
 }
 
-fn is_success(told: &crate::history::Told) -> bool {
+pub(crate) fn is_success(told: &crate::history::Told) -> bool {
     use crate::history::Told;
     matches!(told, Told::Done | Told::NotDone | Told::Read(_) | Told::Values(_))
 }
@@ -115,7 +115,7 @@ fn be_scrubbed(world: &mut World) {
 }
 
 /// What keeps two owners of a partition from being equal.
-fn unequal(world: &World) -> Option<String> {
+pub(crate) fn unequal(world: &World) -> Option<String> {
     let learning = world.machines.iter().filter_map(|machine| machine.running.as_ref());
     if learning.into_iter().any(|running| running.node.sync().learning > 0) {
         return Some("somebody is learning what it has lost".into());
@@ -243,7 +243,8 @@ fn left_over(world: &mut World) -> Vec<String> {
     left
 }
 
-fn check_history(world: &mut World) {
+/// What clients were told must be possible.
+pub(crate) fn check_history(world: &mut World) {
     let owners = Owners(world.layout.replicas());
     let mut by_key: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
     let is_flush = |operation: &&Operation| operation.ask == Ask::Flush;

@@ -25,6 +25,8 @@ pub struct Faults {
     pub disks_lost: u64,
     /// Members that were gone for so long that another had to notice it.
     pub gone: u64,
+    /// Power cuts that were only supposed, after an answer.
+    pub supposed: u64,
 }
 
 impl AddAssign for Faults {
@@ -39,5 +41,6 @@ impl AddAssign for Faults {
         self.disks_filled += other.disks_filled;
         self.disks_lost += other.disks_lost;
         self.gone += other.gone;
+        self.supposed += other.supposed;
     }
 }

@@ -44,7 +44,7 @@ pub(crate) enum Fate {
 }
 
 /// Crashes of a node that has just said something while its disk was at work, and of the one that was told.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Provocation {
     pub(crate) rng: Rng,
     /// How often, of ten thousand messages that are sent meanwhile.
@@ -62,7 +62,7 @@ impl Provocation {
 }
 
 /// How often each kind comes in one seed, in microseconds on average; 0 for never. And what else is unusual.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Unrest {
     pub(crate) rng: Rng,
     pub(crate) pauses_every_us: u64,

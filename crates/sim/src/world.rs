@@ -11,19 +11,20 @@
 //! A run is a storm, in which clients work and things break, and then a calm, in which everything is mended and
 //! every key is read from all owners.
 
-use crate::client::{self, Tokens, Wish};
+use crate::client::Tokens;
 use crate::disks::{Disks, Trouble};
 use crate::dots::Dots;
-use crate::history::{Ask, Operation};
+use crate::history::Operation;
 use crate::lending::Lending;
 use crate::limits;
 use crate::lookout::Lookout;
 use crate::machine::Machine;
 use crate::network::Network;
 use crate::rng::Rng;
+use crate::supposition::Supposition;
 use crate::tally::Faults;
 use crate::trace::{Keeps, Trace};
-use crate::unrest::{Fate, PATIENCE_US, Turmoil, Unrest};
+use crate::unrest::{Fate, Turmoil, Unrest};
 use crate::watch::Watch;
 use crate::weather::Weather;
 use bytes::{Bytes, BytesMut};
@@ -33,12 +34,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::StoreError;
 use wire::peer::{Envelope, Message, Ticket};
-use wire::{Level, Reply};
-
-/// Where all clients want the same key, they want it at the multiples of this, in microseconds,
-const MOMENT_US: u64 = 20_000;
-/// or so long after.
-const MOMENT_LASTS_US: u64 = 300;
 
 /// What can happen.
 #[derive(Clone, Debug)]
@@ -114,8 +109,9 @@ pub(crate) struct World {
     pub(crate) watch: Watch,
     pub(crate) storming: bool,
     pub(crate) disks: Disks,
-    lending: Lending,
+    pub(crate) lending: Lending,
     pub(crate) unrest: Unrest,
+    pub(crate) supposition: Supposition,
     /// Machines that stand still, and until when.
     pub(crate) asleep: BTreeMap<usize, u64>,
     /// Requests that were passed on, and arrived.
@@ -123,11 +119,11 @@ pub(crate) struct World {
     /// Machines that are left as they are while others are healed.
     pub(crate) outside: BTreeMap<usize, Fate>,
     pub(crate) agenda: BTreeMap<(u64, u64), Happening>,
-    planned: u64,
+    pub(crate) planned: u64,
     /// The operation that a request stands for, the client that waits for it, and the machine that it was sent to.
-    open: BTreeMap<RequestId, (usize, Option<usize>, usize)>,
-    dots: Dots,
-    tokens: Tokens,
+    pub(crate) open: BTreeMap<RequestId, (usize, Option<usize>, usize)>,
+    pub(crate) dots: Dots,
+    pub(crate) tokens: Tokens,
 }
 
 impl World {
@@ -140,34 +136,9 @@ impl World {
         let unrest = Unrest::of(seed, &weather);
         let layout = Arc::new(weather.layout(&mut rng));
         let options = limits::options(&mut rng, &lending, &unrest);
-        let machines = layout.members().iter().map(|member| Machine::new(member.id)).collect();
-        let mut world = Self {
-            now: 0,
-            rng,
-            weather,
-            options,
-            layout,
-            machines,
-            network: Network::default(),
-            history: Vec::new(),
-            trace: Trace::new(keeps),
-            faults: Faults::default(),
-            wrongs: Vec::new(),
-            lookout: Lookout::default(),
-            watch: Watch::default(),
-            storming: true,
-            disks,
-            lending,
-            unrest,
-            asleep: BTreeMap::new(),
-            asked: BTreeSet::new(),
-            outside: BTreeMap::new(),
-            agenda: BTreeMap::new(),
-            planned: 0,
-            open: BTreeMap::new(),
-            dots: Dots::default(),
-            tokens: Tokens::default(),
-        };
+        let (trace, supposition) = (Trace::new(keeps), Supposition::of(seed));
+        let calm = Self::calm(rng, weather, layout, options);
+        let mut world = Self { trace, disks, lending, unrest, supposition, storming: true, ..calm };
         world.trace.line(0, format_args!("{weather:?}, {:?}, {:?}", world.disks, world.unrest));
         for machine in 0..world.machines.len() {
             world.skew(machine);
@@ -179,6 +150,38 @@ impl World {
         world.plan_faults();
         world.plan_disks();
         world
+    }
+
+    /// A world with empty disks in which nothing is planned.
+    pub(crate) fn calm(rng: Rng, weather: Weather, layout: Arc<Layout>, options: Options) -> Self {
+        Self {
+            now: 0,
+            rng,
+            weather,
+            options,
+            machines: layout.members().iter().map(|member| Machine::new(member.id)).collect(),
+            layout,
+            network: Network::default(),
+            history: Vec::new(),
+            trace: Trace::new(Keeps::Nothing),
+            faults: Faults::default(),
+            wrongs: Vec::new(),
+            lookout: Lookout::default(),
+            watch: Watch::default(),
+            storming: false,
+            disks: Disks::default(),
+            lending: Lending::default(),
+            unrest: Unrest::default(),
+            supposition: Supposition::default(),
+            asleep: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            outside: BTreeMap::new(),
+            agenda: BTreeMap::new(),
+            planned: 0,
+            open: BTreeMap::new(),
+            dots: Dots::default(),
+            tokens: Tokens::default(),
+        }
     }
 
     /// Puts something onto the agenda, `after_us` from now.
@@ -363,115 +366,10 @@ impl World {
         if up == reachable {
             let event = Event::Link { peer: self.machines[peer].id, up };
             self.handle(at, event);
+        } else if self.machines[at].is_unclocked() {
+            // Nothing comes to it that would have its clock looked at.
+            self.handle(at, Event::Tick);
         }
-    }
-
-    /// The next operation of a client, at whichever node chance has it connected to.
-    fn wish(&mut self, client: usize) {
-        if !self.storming {
-            return;
-        }
-        let running: Vec<usize> =
-            (0..self.machines.len()).filter(|at| self.machines[*at].running.is_some()).collect();
-        if running.is_empty() {
-            return self.plan(50_000, Happening::Wish { client });
-        }
-        let wish = client::wish(&self.weather, &self.tokens, self.planned, &mut self.rng);
-        let machine = self.rng.pick(&running);
-        let wish = self.lending.wish(self.planned).unwrap_or(wish);
-        self.ask(machine, Some(client), &wish);
-    }
-
-    /// Somebody looks whether what was promised of a key is true, at whichever node chance picks.
-    fn look(&mut self, key: String) {
-        let machine = self.rng.below(self.machines.len() as u64);
-        let machine = usize::try_from(machine).unwrap_or(0);
-        if self.machines[machine].running.is_some() {
-            let ask = client::look(&key);
-            self.ask(machine, None, &Wish::new(key, ask, Level::Quorum));
-        }
-    }
-
-    /// Sends a wish to a node.
-    pub(crate) fn ask(&mut self, machine: usize, client: Option<usize>, wish: &Wish) {
-        let owners = self.layout.replicas();
-        self.planned += 1;
-        let id = RequestId(self.planned);
-        self.open.insert(id, (self.history.len(), client, machine));
-        self.trace.line(self.now, format_args!("client asks {machine} for {wish:?}"));
-        self.history.push(Operation {
-            key: wish.key.clone(),
-            ask: wish.ask.clone(),
-            read: wish.level.read(owners),
-            write: wish.level.write(owners),
-            asked_at: self.now,
-            told: None,
-        });
-        let partition = self.partition_of(&wish.key);
-        if self.unrest.pauses_every_us > 0 {
-            self.plan(PATIENCE_US, Happening::Impatience { id });
-        }
-        self.deliver(machine, Event::Request { id, partition, request: client::request(wish) });
-    }
-
-    /// The partition of a key.
-    pub(crate) fn partition_of(&self, key: &str) -> PartitionId {
-        let keyspace = self.layout.keyspace();
-        keyspace.partition_of(keyspace.position(0, key.as_bytes()))
-    }
-
-    fn answered(&mut self, id: RequestId, reply: &Reply) {
-        let Some((at, client, machine)) = self.open.remove(&id) else {
-            return self.wrongs.push(format!("request {} was answered twice, with {reply:?}", id.0));
-        };
-        self.trace.line(self.now, format_args!("operation {at} is told {reply:?}"));
-        let operation = &mut self.history[at];
-        operation.told = Some((self.now, client::told(&operation.ask, reply)));
-        self.watch.told(operation, reply);
-        if operation.ask == Ask::Siblings {
-            self.tokens.keep(operation, reply);
-        }
-        if self.storming && self.rng.chance(self.weather.crash_after_answer) {
-            let after = self.rng.between(1, 1_000);
-            let key = self.history[at].key.clone();
-            self.plan(after, Happening::CrashAfterAnswer { machine, key });
-        }
-        self.wish_again(client);
-    }
-
-    pub(crate) fn wish_again(&mut self, client: Option<usize>) {
-        if let Some(client) = client {
-            let pause = if self.weather.is_hot {
-                MOMENT_US - self.now % MOMENT_US + self.rng.below(MOMENT_LASTS_US)
-            } else {
-                self.rng.between(100, 30_000)
-            };
-            self.plan(pause, Happening::Wish { client });
-        }
-    }
-
-    /// The connections to a node break: whoever waited there will never hear.
-    pub(crate) fn disconnect(&mut self, machine: usize) {
-        let broken: Vec<RequestId> =
-            self.open.iter().filter(|(_, (_, _, at))| *at == machine).map(|(id, _)| *id).collect();
-        broken.into_iter().for_each(|id| self.give_up(id));
-    }
-
-    /// Whoever has asked this will never hear.
-    pub(crate) fn give_up(&mut self, id: RequestId) {
-        if let Some((_, client, _)) = self.open.remove(&id) {
-            self.wish_again(client);
-        }
-    }
-
-    /// The operations that a client of this machine waits for.
-    pub(crate) fn waiting_at(&self, machine: usize) -> Vec<usize> {
-        self.open.values().filter(|(_, _, at)| *at == machine).map(|(operation, _, _)| *operation).collect()
-    }
-
-    /// The operations that a node still owes an answer for.
-    pub(crate) fn unanswered(&self) -> Vec<usize> {
-        self.open.values().map(|(at, _, _)| *at).collect()
     }
 
     /// Starts a node and has the links to and from it come up.

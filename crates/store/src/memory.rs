@@ -41,7 +41,7 @@ pub struct Memory {
 
 type Change = (Bytes, Option<Bytes>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Disk {
     rows: BTreeMap<Bytes, Bytes>,
     damaged: BTreeSet<Bytes>,
@@ -79,6 +79,11 @@ impl Memory {
         disk.poisoned = false;
         disk.faults.clear();
         lost
+    }
+
+    /// Another disk with the same on it, in the same state.
+    pub fn copy(&self) -> Self {
+        Self { disk: Mutex::new(self.disk().clone()) }
     }
 
     /// Between a crash and the next commit: the disk has lied, or its journal is damaged, and the last `commits` are gone

@@ -129,7 +129,7 @@ impl Replica {
 
     /// The same for the cells that a peer's early removals are about.
     fn keep_removed(&mut self, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
-        let early = self.map.takes_over().filter(|_| !self.snapshots.is_empty()).cloned();
+        let early = self.map.takes_out().filter(|_| !self.snapshots.is_empty()).cloned();
         let Some(early) = early else { return Ok(()) };
         for sweep in early.sweeps() {
             // Only what it takes out is kept: to give the snapshots up would have two that take from each other never end.
