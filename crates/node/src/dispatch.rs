@@ -119,7 +119,7 @@ impl Node {
             Step::Forgotten(context) if owns && others_own => {
                 compare::forgotten(self, turn, partition, &context);
             }
-            Step::Open(_) | Step::Descend(_) | Step::Take { .. } if others_own => {
+            Step::Open(_) | Step::Descend { .. } | Step::Take { .. } if others_own => {
                 source::asked(self, turn, from, partition, ticket, step);
             }
             Step::Close if others_own => {

@@ -54,9 +54,11 @@ pub(crate) fn accept(
 /// How long a request is worked on. Who has passed it on waits as long as a client does: it is told before that what came of
 /// it, and has time left to try another.
 fn patience_ms(node: &Node, origin: Origin) -> u64 {
+    let (timeout, retry) = (node.options.request_timeout_ms, node.options.retry_ms);
     match origin {
-        Origin::Client(_) => node.options.request_timeout_ms,
-        Origin::Peer(..) => node.options.request_timeout_ms * 3 / 4,
+        Origin::Client(_) => timeout,
+        // That its time is over is seen within a retry interval.
+        Origin::Peer(..) => (timeout * 3 / 4).saturating_sub(retry).max(timeout / 2),
     }
 }
 

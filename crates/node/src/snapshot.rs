@@ -11,6 +11,7 @@ use crate::leaves::Sums;
 use causal::map::Knowledge;
 use causal::{Cell, Context, Entries};
 use std::collections::BTreeMap;
+use wire::peer::Ticket;
 
 /// What one snapshot may cost, in bytes.
 const SNAPSHOT_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -18,6 +19,8 @@ const SNAPSHOT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
+    /// Its name.
+    pub(crate) name: Ticket,
     /// What was known.
     pub(crate) knowledge: Knowledge,
     /// What its taker had applied.
@@ -30,8 +33,8 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn new(knowledge: Knowledge, taker: Context, used_at: u64) -> Self {
-        Self { knowledge, taker, used_at, sums: BTreeMap::new(), cells: BTreeMap::new(), bytes: 0 }
+    pub(crate) fn new(name: Ticket, knowledge: Knowledge, taker: Context, used_at: u64) -> Self {
+        Self { name, knowledge, taker, used_at, sums: BTreeMap::new(), cells: BTreeMap::new(), bytes: 0 }
     }
 
     /// Keeps a cell that is about to change, and the sum of its leaf; tells whether there is room for it.

@@ -3,6 +3,8 @@
 //! Invariants:
 //! 1. Everything said of a snapshot is as it was when it was opened, and was durable here before it is said.
 //! 2. Nothing is remembered between two questions but the snapshot, so each may come twice.
+//! 3. A question about a snapshot is answered of that one or not at all. Who has started again since, having lost something
+//!    perhaps, may have opened another for the same taker: of that one it would be said what was taken out was removed.
 
 use crate::hints::Hints;
 use crate::leaf::{CHUNKS, FANOUT, LEAVES, Leaf};
@@ -36,10 +38,18 @@ pub(crate) fn asked(
         let step = Step::Gone;
         return turn.send(node, from, partition, Message::Exchange { ticket, step });
     }
+    let name = match &step {
+        Step::Descend { snapshot, .. } | Step::Take { snapshot, .. } => Some(*snapshot),
+        _ => None,
+    };
+    let now = turn.now.monotonic_ms;
+    let replica = node.replicas.entry(partition).or_default();
+    let is_there = |name| replica.snapshot(by, now).is_some_and(|snapshot| snapshot.name == name);
     let answer = match step {
+        _ if !name.is_none_or(is_there) => Ok(Step::Gone),
         Step::Open(taker) => open(node, turn, partition, by, taker),
-        Step::Descend(chunks) => descend(node, turn, partition, by, &chunks),
-        Step::Take { leaves, skip } => take(node, turn, partition, by, (&leaves, skip)),
+        Step::Descend { chunks, .. } => descend(node, turn, partition, by, &chunks),
+        Step::Take { leaves, skip, .. } => take(node, turn, partition, by, (&leaves, skip)),
         Step::Close => {
             node.replicas.entry(partition).or_default().close(by);
             return;
@@ -61,6 +71,7 @@ fn open(
     by: (NodeId, Ticket),
     taker: Context,
 ) -> Result<Step, RowError> {
+    let name = node.pending.ticket();
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     if replica.snapshot(by, turn.now.monotonic_ms).is_some() {
@@ -71,7 +82,7 @@ fn open(
         return Ok(Step::Gone);
     }
     if replica.hints().is_some() {
-        replica.open(by, taker, turn.now.monotonic_ms);
+        replica.open(by, name, taker, turn.now.monotonic_ms);
         node.sync.given.insert((partition, by.0), by.1);
         return opened(replica, by, &mut shelf, turn.now.monotonic_ms);
     }
@@ -84,7 +95,7 @@ fn open(
         return Ok(Step::Later);
     }
     replica.totals(&mut shelf)?;
-    replica.open(by, taker, turn.now.monotonic_ms);
+    replica.open(by, name, taker, turn.now.monotonic_ms);
     node.sync.given.insert((partition, by.0), by.1);
     opened(replica, by, &mut shelf, turn.now.monotonic_ms)
 }
@@ -97,7 +108,8 @@ fn opened(
 ) -> Result<Step, RowError> {
     if let Some(leaves) = replica.hints().map(Hints::leaves) {
         let Some(snapshot) = replica.snapshot(by, now_ms) else { return Ok(Step::Gone) };
-        return Ok(Step::Lent { knowledge: Box::new(snapshot.knowledge.clone()), leaves });
+        let (snapshot, knowledge) = (snapshot.name, Box::new(snapshot.knowledge.clone()));
+        return Ok(Step::Lent { snapshot, knowledge, leaves });
     }
     let mut chunks = Vec::with_capacity(FANOUT);
     for chunk in CHUNKS {
@@ -107,7 +119,8 @@ fn opened(
     }
     let is_learning = replica.is_learning();
     let Some(snapshot) = replica.snapshot(by, now_ms) else { return Ok(Step::Gone) };
-    Ok(Step::Opened { knowledge: Box::new(snapshot.knowledge.clone()), chunks, is_learning })
+    let (snapshot, knowledge) = (snapshot.name, Box::new(snapshot.knowledge.clone()));
+    Ok(Step::Opened { snapshot, knowledge, chunks, is_learning })
 }
 
 fn descend(

@@ -58,6 +58,8 @@ pub struct SyncFigures {
 /// An exchange under way.
 #[derive(Debug)]
 pub(crate) struct Take {
+    /// What the source calls the snapshot that it keeps, once it has said so.
+    pub(crate) snapshot: Option<Ticket>,
     pub(crate) source: NodeId,
     pub(crate) ticket: Ticket,
     /// What the snapshot knows; nothing until it is open.

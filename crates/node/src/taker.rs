@@ -61,6 +61,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId
     let take = Take {
         source,
         ticket,
+        snapshot: None,
         knowledge: None,
         is_learning: false,
         question: Some(Step::Open(context)),
@@ -123,14 +124,17 @@ pub(crate) fn answered(
         return abandon(node, turn, partition);
     }
     let went = match (step, take.question.take()) {
-        (Step::Opened { knowledge, chunks, is_learning }, Some(Step::Open(_))) => {
-            take.is_learning = is_learning;
+        (Step::Opened { snapshot, knowledge, chunks, is_learning }, Some(Step::Open(_))) => {
+            (take.snapshot, take.is_learning) = (Some(snapshot), is_learning);
             opened(node, turn, partition, knowledge, &chunks)
         }
-        (Step::Lent { knowledge, leaves }, Some(Step::Open(_))) => {
+        (Step::Lent { snapshot, knowledge, leaves }, Some(Step::Open(_))) => {
+            take.snapshot = Some(snapshot);
             lent(node, turn, partition, knowledge, leaves)
         }
-        (Step::Leaves(chunks), Some(Step::Descend(asked))) => leaves(node, turn, partition, &asked, &chunks),
+        (Step::Leaves(chunks), Some(Step::Descend { chunks: asked, .. })) => {
+            leaves(node, turn, partition, &asked, &chunks)
+        }
         (Step::Cells { leaves, more }, Some(Step::Take { .. })) => cells(node, turn, partition, leaves, more),
         (Step::Gone, _) => return abandon(node, turn, partition),
         (_, question) => {
@@ -319,11 +323,14 @@ fn next_question(
     turn: &mut Turn<'_>,
     partition: PartitionId,
 ) -> Result<Option<Step>, RowError> {
+    let Some(snapshot) = node.sync.takes.get(&partition).and_then(|take| take.snapshot) else {
+        return Ok(None);
+    };
     let replica = node.replicas.entry(partition).or_default();
     let Some(awaited) = replica.awaited() else { return Ok(None) };
     if !awaited.leaves.is_empty() {
         let leaves = awaited.leaves.iter().copied().take(LEAVES_AT_ONCE).collect();
-        return Ok(Some(Step::Take { leaves, skip: awaited.skip }));
+        return Ok(Some(Step::Take { snapshot, leaves, skip: awaited.skip }));
     }
     let chunks: Vec<u8> = awaited.chunks.iter().copied().take(CHUNKS_AT_ONCE).collect();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
@@ -332,7 +339,7 @@ fn next_question(
         asked.push((chunk, groups(&replica.sums(chunk, &mut shelf)?)));
     }
     node.sync.read += shelf.scanned;
-    Ok((!asked.is_empty()).then_some(Step::Descend(asked)))
+    Ok((!asked.is_empty()).then_some(Step::Descend { snapshot, chunks: asked }))
 }
 
 /// Every leaf that differed was taken.

@@ -1,6 +1,6 @@
 //! One seed, from storm to verdict.
 
-use crate::check::{self, Owners};
+use crate::check::{self, Terms};
 use crate::client::{self, Wish};
 use crate::history::{Ask, Operation};
 use crate::machine::Machine;
@@ -53,7 +53,7 @@ pub fn play(seed: u64, keeps: Keeps) -> Outcome {
     check_nodes(&mut world, false);
     check_agreement(&mut world);
     check_handed_over(&mut world);
-    check_history(&mut world);
+    check_history(&mut world, 0);
     (0..world.machines.len()).for_each(|machine| world.watch_end(machine));
     let done = |operation: &&Operation| matches!(operation.told, Some((_, ref told)) if is_success(told));
     Outcome {
@@ -243,9 +243,9 @@ fn left_over(world: &mut World) -> Vec<String> {
     left
 }
 
-/// What clients were told must be possible.
-pub(crate) fn check_history(world: &mut World) {
-    let owners = Owners(world.layout.replicas());
+/// What clients were told must be possible, what they have read since some time.
+pub(crate) fn check_history(world: &mut World, since: u64) {
+    let terms = Terms { since, ..Terms::of(world.layout.replicas()) };
     let mut by_key: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
     let is_flush = |operation: &&Operation| operation.ask == Ask::Flush;
     for operation in world.history.iter().filter(|operation| !is_flush(operation)) {
@@ -267,7 +267,7 @@ pub(crate) fn check_history(world: &mut World) {
         let checked = match key.split('-').next() {
             Some("lent") => check::lent(key, &operations, may_be_lost),
             Some("owed") => check::owed(key, &operations, may_be_lost),
-            _ => check(key, &operations, owners),
+            _ => check(key, &operations, terms),
         };
         wrongs.extend(checked.err());
     }

@@ -104,6 +104,7 @@ impl World {
         let running: Vec<usize> =
             (0..self.machines.len()).filter(|at| self.machines[*at].running.is_some()).collect();
         let level = if is_sloppy { Level::All } else { Level::Quorum };
+        let since = self.now;
         for _ in 0..READ_TRIES_MAX {
             let at = self.history.len();
             self.ask(rng.pick(&running), None, &Wish::new(key.to_owned(), client::look(key), level));
@@ -113,7 +114,7 @@ impl World {
             }
             if matches!(&self.history[at].told, Some((_, told)) if is_success(told)) {
                 self.wrongs.clear();
-                return check_history(self);
+                return check_history(self, since);
             }
         }
         self.wrongs = vec![format!("nobody answers {:?}", self.history.last())];

@@ -125,7 +125,7 @@ impl Watch {
         step: &Step,
     ) {
         match step {
-            Step::Open(_) | Step::Descend(_) | Step::Take { .. } => {
+            Step::Open(_) | Step::Descend { .. } | Step::Take { .. } => {
                 self.see_if(
                     matches!(step, Step::Open(_)) && !self.asked.contains_key(&(from, ticket)),
                     Rare::ExchangeOpened,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use causal::{Actor, Cell, Delta, Dot, Edit, Key, Payload, Stamp};
 use placement::PartitionId;
-use sim::check::{Owners, counter, number, register, siblings};
+use sim::check::{Terms, counter, number, register, siblings};
 use sim::dots::Dots;
 use sim::history::{Ask, Operation, Token, Told};
 
@@ -29,19 +29,19 @@ impl History {
     }
 
     fn register(&self) -> Result<(), String> {
-        register("key", &self.0.iter().collect::<Vec<_>>(), Owners(3))
+        register("key", &self.0.iter().collect::<Vec<_>>(), Terms::of(3))
     }
 
     fn counter(&self) -> Result<(), String> {
-        counter("key", &self.0.iter().collect::<Vec<_>>(), Owners(3))
+        counter("key", &self.0.iter().collect::<Vec<_>>(), Terms::of(3))
     }
 
     fn number(&self) -> Result<(), String> {
-        number("key", &self.0.iter().collect::<Vec<_>>(), Owners(3))
+        number("key", &self.0.iter().collect::<Vec<_>>(), Terms::of(3))
     }
 
     fn siblings(&self) -> Result<(), String> {
-        siblings("key", &self.0.iter().collect::<Vec<_>>(), Owners(3))
+        siblings("key", &self.0.iter().collect::<Vec<_>>(), Terms::of(3))
     }
 }
 

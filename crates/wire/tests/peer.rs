@@ -206,10 +206,24 @@ fn exchanges() -> Vec<(&'static str, Message)> {
         ("differs", said(Step::Differs(Box::new(state)))),
         ("forgotten", said(Step::Forgotten(context()))),
         ("open", said(Step::Open(context()))),
-        ("opened", said(Step::Opened { knowledge: knowledge(), chunks: sums(), is_learning: true })),
-        ("descend", said(Step::Descend(vec![(0, [u64::MAX; GROUPS]), (63, [1, 0, 0, 0, 0, 0, 0, 2])]))),
+        (
+            "opened",
+            said(Step::Opened {
+                snapshot: Ticket(7),
+                knowledge: knowledge(),
+                chunks: sums(),
+                is_learning: true,
+            }),
+        ),
+        (
+            "descend",
+            said(Step::Descend {
+                snapshot: Ticket(u64::MAX),
+                chunks: vec![(0, [u64::MAX; GROUPS]), (63, [1, 0, 0, 0, 0, 0, 0, 2])],
+            }),
+        ),
         ("leaves", said(Step::Leaves(vec![chunk(0, 0xff, sums()), chunk(63, 0b1000_0001, few())]))),
-        ("take", said(Step::Take { leaves: vec![0, 4095], skip: u32::MAX })),
+        ("take", said(Step::Take { snapshot: Ticket(0), leaves: vec![0, 4095], skip: u32::MAX })),
         ("cells", said(Step::Cells { leaves: vec![whole], more: None })),
         ("cells-more", said(Step::Cells { leaves: vec![rest], more: Some(300) })),
         ("close", said(Step::Close)),
@@ -217,7 +231,10 @@ fn exchanges() -> Vec<(&'static str, Message)> {
         ("later", said(Step::Later)),
         ("offer", said(Step::Offer(context()))),
         ("had", said(Step::Had)),
-        ("lent", said(Step::Lent { knowledge: knowledge(), leaves: (0..300).collect() })),
+        (
+            "lent",
+            said(Step::Lent { snapshot: Ticket(8), knowledge: knowledge(), leaves: (0..300).collect() }),
+        ),
     ]
 }
 
@@ -228,11 +245,11 @@ fn exchanges_that_name_more_than_there_is_are_refused() {
         envelope(Message::Exchange { ticket: TICKET, step }).encode(&mut bytes);
         Envelope::decode(bytes.freeze())
     };
-    let take = |count| Step::Take { leaves: vec![0; count], skip: 0 };
-    let descend = |count| Step::Descend(vec![(0, [0; GROUPS]); count]);
+    let take = |count| Step::Take { snapshot: Ticket(1), leaves: vec![0; count], skip: 0 };
+    let descend = |count| Step::Descend { snapshot: Ticket(1), chunks: vec![(0, [0; GROUPS]); count] };
     let chunk = ChunkSums { chunk: 0, asked: 0, groups: 0, sums: vec![0; LEAVES_MAX] };
     let leaves = |count| Step::Leaves(vec![chunk.clone(); count]);
-    let lent = |count| Step::Lent { knowledge: Box::default(), leaves: vec![0; count] };
+    let lent = |count| Step::Lent { snapshot: Ticket(1), knowledge: Box::default(), leaves: vec![0; count] };
     for step in
         [take(TAKEN_LEAVES_MAX), descend(LEAVES_MAX), leaves(LEAVES_MAX), lent(LEAVES_MAX * LEAVES_MAX)]
     {

@@ -48,10 +48,10 @@ fn step(step: &Step) -> String {
         Step::Forgotten(seen) => format!("you had applied {}", context(seen)),
         Step::Open(applied) => format!("I take from you, and have applied {}", context(applied)),
         Step::Opened { knowledge, .. } => format!("a snapshot that {}", self::knowledge(knowledge)),
-        Step::Descend(chunks) => format!("the leaves of {} chunks?", chunks.len()),
+        Step::Descend { chunks, .. } => format!("the leaves of {} chunks?", chunks.len()),
         Step::Leaves(chunks) => format!("the leaves of {} chunks", chunks.len()),
-        Step::Take { leaves, skip: 0 } => format!("the cells of {} leaves?", leaves.len()),
-        Step::Take { leaves, skip } => format!("the cells of {} leaves, but for {skip}?", leaves.len()),
+        Step::Take { leaves, skip: 0, .. } => format!("the cells of {} leaves?", leaves.len()),
+        Step::Take { leaves, skip, .. } => format!("the cells of {} leaves, but for {skip}?", leaves.len()),
         Step::Cells { leaves, more } => {
             let cells = leaves.iter().flat_map(|leaf| &leaf.cells);
             let cells: Vec<String> =
@@ -64,7 +64,7 @@ fn step(step: &Step) -> String {
         Step::Later => "not now".into(),
         Step::Offer(seen) => format!("I keep {} for you", context(seen)),
         Step::Had => "I have all of that".into(),
-        Step::Lent { knowledge, leaves } => {
+        Step::Lent { knowledge, leaves, .. } => {
             format!("a snapshot of {} leaves that {}", leaves.len(), self::knowledge(knowledge))
         }
     }

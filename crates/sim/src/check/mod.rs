@@ -25,9 +25,26 @@ pub use sloppy::{lent, owed};
 use crate::history::{Ask, Operation, Told};
 use bytes::Bytes;
 
-/// The number of owners of every key.
+/// What a history is checked by.
 #[derive(Clone, Copy, Debug)]
-pub struct Owners(pub usize);
+pub struct Terms {
+    /// The number of owners of every key.
+    pub owners: usize,
+    /// What was read before this time was checked already, in microseconds.
+    pub since: u64,
+}
+
+impl Terms {
+    /// Those by which everything that was read is checked.
+    pub fn of(owners: usize) -> Self {
+        Self { owners, since: 0 }
+    }
+
+    /// What was not checked yet.
+    fn fresh<'a>(self, operations: &'a [&'a Operation]) -> impl Iterator<Item = &'a Operation> {
+        operations.iter().copied().filter(move |operation| operation.asked_at >= self.since)
+    }
+}
 
 /// What the values that are put on a number are multiples of. What is added to it stays below.
 pub const NUMBER_UNIT: i64 = 1_000_000;
@@ -37,7 +54,7 @@ pub const NUMBER_UNIT: i64 = 1_000_000;
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub fn number(key: &str, operations: &[&Operation], owners: Owners) -> Result<(), String> {
+pub fn number(key: &str, operations: &[&Operation], terms: Terms) -> Result<(), String> {
     let (mut bases, mut sums) = (Vec::new(), Vec::new());
     for operation in operations {
         let (mut base, mut sum) = ((*operation).clone(), (*operation).clone());
@@ -49,8 +66,8 @@ pub fn number(key: &str, operations: &[&Operation], owners: Owners) -> Result<()
         bases.push(base);
         sums.push(sum);
     }
-    register(key, &bases.iter().collect::<Vec<_>>(), owners)?;
-    counter(key, &sums.iter().collect::<Vec<_>>(), owners)
+    register(key, &bases.iter().collect::<Vec<_>>(), terms)?;
+    counter(key, &sums.iter().collect::<Vec<_>>(), terms)
 }
 
 /// What was put, and what was added to it.

@@ -18,7 +18,7 @@
 //! until a write that need not have seen the older one takes its place: at level one, a `SET` and then a `DEL` remove
 //! what was shown, and not what lies beneath it at other owners.
 
-use super::{Owners, read_of, written};
+use super::{Terms, read_of, written};
 use crate::history::{Ask, Operation};
 use bytes::Bytes;
 
@@ -54,11 +54,11 @@ struct Known {
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub fn register(key: &str, operations: &[&Operation], owners: Owners) -> Result<(), String> {
-    let writes = writes(operations, owners);
-    for operation in operations {
+pub fn register(key: &str, operations: &[&Operation], terms: Terms) -> Result<(), String> {
+    let writes = writes(operations, terms);
+    for operation in terms.fresh(operations) {
         let Some((read_at, value)) = read_of(operation) else { continue };
-        let is_other = |write: &&Written<'_>| !write.by.is_some_and(|by| std::ptr::eq(by, *operation));
+        let is_other = |write: &&Written<'_>| !write.by.is_some_and(|by| std::ptr::eq(by, operation));
         let candidates = writes.iter().filter(|write| write.value == value && write.began <= read_at);
         let mut candidates = candidates.filter(is_other).peekable();
         if candidates.peek().is_none() {
@@ -71,14 +71,15 @@ pub fn register(key: &str, operations: &[&Operation], owners: Owners) -> Result<
             };
             let others =
                 writes.iter().filter(|write| !std::ptr::eq(*write, newer) && !std::ptr::eq(*write, older));
-            others.into_iter().any(|write| may(write) && write.sees + older.held <= owners.0)
+            others.into_iter().any(|write| may(write) && write.sees + older.held <= terms.owners)
         };
         let newer_than = |older: &Written<'_>| {
             writes.iter().find(|newer| {
                 let met = |known: &Known| {
-                    let is_read = known.from < operation.asked_at && known.held + operation.read > owners.0;
+                    let is_read =
+                        known.from < operation.asked_at && known.held + operation.read > terms.owners;
                     let is_there = !known.is_shown || !is_replaced(newer, older);
-                    is_read && older.held_before(newer.began) + known.sees > owners.0 && is_there
+                    is_read && older.held_before(newer.began) + known.sees > terms.owners && is_there
                 };
                 newer.known.iter().any(met)
             })
@@ -99,9 +100,9 @@ impl Written<'_> {
     }
 }
 
-fn writes<'a>(operations: &[&'a Operation], owners: Owners) -> Vec<Written<'a>> {
-    let always = Known { from: 0, held: owners.0, sees: owners.0, is_shown: false };
-    let (held, sees, known) = (owners.0, owners.0, vec![always]);
+fn writes<'a>(operations: &[&'a Operation], terms: Terms) -> Vec<Written<'a>> {
+    let always = Known { from: 0, held: terms.owners, sees: terms.owners, is_shown: false };
+    let (held, sees, known) = (terms.owners, terms.owners, vec![always]);
     let mut writes = vec![Written { value: None, began: 0, ended: Some(0), held, sees, known, by: None }];
     for operation in operations.iter().copied().filter(|operation| operation.may_be_applied()) {
         let (Some(sees), held, value) = (operation.sees(), operation.write, written(operation)) else {
@@ -111,7 +112,7 @@ fn writes<'a>(operations: &[&'a Operation], owners: Owners) -> Vec<Written<'a>> 
         let mut known: Vec<Known> =
             ended.iter().map(|at| Known { from: *at, held, sees, is_shown: false }).collect();
         if value.is_some() {
-            let quorum = owners.0 / 2 + 1;
+            let quorum = terms.owners / 2 + 1;
             let gets = operations.iter().filter(|read| read.ask == Ask::Get && read.read >= quorum);
             let shown = gets.filter_map(|read| read_of(read).filter(|(_, shown)| *shown == value));
             let shown = shown.map(|(from, _)| Known { from, held: quorum, sees: quorum, is_shown: true });

@@ -13,7 +13,7 @@
 //! A `GET` gives one of the values, so it is held to 1 and 3, and to 2 where it gives none. And a token of another key is
 //! refused. Overlapping owners are asked for everywhere, as elsewhere.
 
-use super::{Owners, read_of, written};
+use super::{Terms, read_of, written};
 use crate::history::{Ask, Operation, Token, Told};
 use bytes::Bytes;
 
@@ -21,7 +21,7 @@ use bytes::Bytes;
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub fn siblings(key: &str, operations: &[&Operation], owners: Owners) -> Result<(), String> {
+pub fn siblings(key: &str, operations: &[&Operation], terms: Terms) -> Result<(), String> {
     let foreign = |operation: &Operation| matches!(&operation.ask, Ask::Resolve(_, token) if token.of != key);
     if let Some(wrong) =
         operations.iter().find(|operation| foreign(operation) && operation.done_at().is_some())
@@ -31,8 +31,8 @@ pub fn siblings(key: &str, operations: &[&Operation], owners: Owners) -> Result<
     let applied =
         operations.iter().copied().filter(|operation| operation.may_be_applied() && !foreign(operation));
     let applied: Vec<&Operation> = applied.collect();
-    let history = History { key, operations, applied, owners };
-    operations.iter().try_for_each(|read| match values(read) {
+    let history = History { key, operations, applied, terms };
+    terms.fresh(operations).try_for_each(|read| match values(read) {
         Some((read_at, values)) => history.check(read, read_at, &values),
         None => Ok(()),
     })
@@ -51,7 +51,7 @@ struct History<'a> {
     operations: &'a [&'a Operation],
     /// Operations that may have written something.
     applied: Vec<&'a Operation>,
-    owners: Owners,
+    terms: Terms,
 }
 
 impl History<'_> {
@@ -79,12 +79,12 @@ impl History<'_> {
     }
 
     fn meets(&self, write: usize, read: usize) -> bool {
-        write + read > self.owners.0
+        write + read > self.terms.owners
     }
 
     /// Whether the value of a write is known to be on owners that a read asks.
     fn is_known(&self, write: &Operation, value: &Bytes, read: &Operation) -> bool {
-        let quorum = self.owners.0 / 2 + 1;
+        let quorum = self.terms.owners / 2 + 1;
         let gave = |earlier: &Operation| {
             let is_read = matches!(earlier.ask, Ask::Get | Ask::Siblings) && earlier.read >= quorum;
             let given =

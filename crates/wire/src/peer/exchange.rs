@@ -24,8 +24,10 @@
 //! ```
 //!
 //! Each question is asked again until it is answered, and each answer says which question it answers, so both may be
-//! lost and repeated.
+//! lost and repeated. A snapshot has a name that its source gives to no other, before or after a restart: what the taker was
+//! told of one must not be heard as said of the next.
 
+use super::Ticket;
 use bytes::{BufMut, BytesMut};
 use causal::codec::{Malformed, Reader, put_varint};
 use causal::map::Knowledge;
@@ -86,19 +88,28 @@ pub enum Step {
     Open(Context),
     /// It is kept.
     Opened {
-        /// What the snapshot knows.
+        /// Which snapshot.
+        snapshot: Ticket,
+        /// What it knows.
         knowledge: Box<Knowledge>,
         /// The sum of each chunk.
         chunks: Vec<u64>,
         /// Whether the source has lost something itself.
         is_learning: bool,
     },
-    /// The sums of the leaves of these chunks, where they are not these for their groups?
-    Descend(Vec<(u8, [u64; GROUPS])>),
+    /// The sums of leaves?
+    Descend {
+        /// Of which snapshot.
+        snapshot: Ticket,
+        /// Of the leaves of these chunks, where they are not these for their groups.
+        chunks: Vec<(u8, [u64; GROUPS])>,
+    },
     /// They are these.
     Leaves(Vec<ChunkSums>),
     /// The cells of these leaves? Of the first of them the cells from this number on.
     Take {
+        /// Of which snapshot.
+        snapshot: Ticket,
         /// The leaves, ascending.
         leaves: Vec<u16>,
         /// How many cells of the first leaf have come already.
@@ -123,7 +134,9 @@ pub enum Step {
     Had,
     /// A snapshot is kept, by one that stands in: it has been told nothing of any other leaf.
     Lent {
-        /// What the snapshot knows.
+        /// Which snapshot.
+        snapshot: Ticket,
+        /// What it knows.
         knowledge: Box<Knowledge>,
         /// The leaves, ascending.
         leaves: Vec<u16>,
@@ -223,13 +236,14 @@ impl Step {
                 out.put_u8(5);
                 context.encode(out);
             }
-            Self::Opened { knowledge, chunks, is_learning } => {
+            Self::Opened { snapshot, knowledge, chunks, is_learning } => {
                 out.put_slice(&[6, u8::from(*is_learning)]);
+                out.put_u64(snapshot.0);
                 put_knowledge(knowledge, out);
                 put_sparse(chunks, out);
             }
-            Self::Descend(chunks) => {
-                out.put_u8(7);
+            Self::Descend { snapshot, chunks } => {
+                put_named(7, *snapshot, out);
                 put_varint(out, chunks.len() as u64);
                 chunks.iter().for_each(|(chunk, groups)| put_groups(*chunk, groups, out));
             }
@@ -238,8 +252,8 @@ impl Step {
                 put_varint(out, chunks.len() as u64);
                 chunks.iter().for_each(|chunk| chunk.encode(out));
             }
-            Self::Take { leaves, skip } => {
-                out.put_u8(9);
+            Self::Take { snapshot, leaves, skip } => {
+                put_named(9, *snapshot, out);
                 put_leaves(leaves, out);
                 put_varint(out, u64::from(*skip));
             }
@@ -257,8 +271,8 @@ impl Step {
                 context.encode(out);
             }
             Self::Had => out.put_u8(15),
-            Self::Lent { knowledge, leaves } => {
-                out.put_u8(16);
+            Self::Lent { snapshot, knowledge, leaves } => {
+                put_named(16, *snapshot, out);
                 put_knowledge(knowledge, out);
                 put_leaves(leaves, out);
             }
@@ -273,21 +287,24 @@ impl Step {
             4 => Self::Forgotten(Context::decode(reader)?),
             5 => Self::Open(Context::decode(reader)?),
             6 => {
-                let is_learning = reader.u8()? != 0;
+                let (is_learning, snapshot) = (reader.u8()? != 0, Ticket(reader.u64()?));
                 let knowledge = knowledge(reader)?;
-                Self::Opened { knowledge, chunks: sparse(reader, LEAVES_MAX)?, is_learning }
+                Self::Opened { snapshot, knowledge, chunks: sparse(reader, LEAVES_MAX)?, is_learning }
             }
             7 => {
+                let snapshot = Ticket(reader.u64()?);
                 let count = few(reader, 2, LEAVES_MAX)?;
-                Self::Descend((0..count).map(|_| groups(reader)).collect::<Result<_, _>>()?)
+                let chunks = (0..count).map(|_| groups(reader)).collect::<Result<_, _>>()?;
+                Self::Descend { snapshot, chunks }
             }
             8 => {
                 let count = few(reader, 11, LEAVES_MAX)?;
                 Self::Leaves((0..count).map(|_| ChunkSums::decode(reader)).collect::<Result<_, _>>()?)
             }
             9 => {
+                let snapshot = Ticket(reader.u64()?);
                 let leaves = leaves(reader, TAKEN_LEAVES_MAX)?;
-                Self::Take { leaves, skip: small(reader)? }
+                Self::Take { snapshot, leaves, skip: small(reader)? }
             }
             10 => {
                 let more = if reader.u8()? == 0 { None } else { Some(small(reader)?) };
@@ -301,12 +318,18 @@ impl Step {
             14 => Self::Offer(Context::decode(reader)?),
             15 => Self::Had,
             16 => {
-                let knowledge = knowledge(reader)?;
-                Self::Lent { knowledge, leaves: leaves(reader, LEAVES_MAX * LEAVES_MAX)? }
+                let (snapshot, knowledge) = (Ticket(reader.u64()?), knowledge(reader)?);
+                Self::Lent { snapshot, knowledge, leaves: leaves(reader, LEAVES_MAX * LEAVES_MAX)? }
             }
             _ => return Err(reader.malformed()),
         })
     }
+}
+
+/// The number of a step, and the snapshot that it is about.
+fn put_named(step: u8, snapshot: Ticket, out: &mut BytesMut) {
+    out.put_u8(step);
+    out.put_u64(snapshot.0);
 }
 
 fn put_knowledge(knowledge: &Knowledge, out: &mut BytesMut) {
