@@ -9,6 +9,7 @@
 //! 2. What is stored is what is in memory: a batch holds a row's change, its actor's context and what is early together.
 
 use crate::hints::Hints;
+use crate::leaf::CHUNKS;
 use crate::leaves::{Awaited, Leaves, Sums};
 use crate::lessons::Lessons;
 use crate::meta::{Condition, META_VERSION, Share, encode_context, encode_sweeps, encode_taken};
@@ -340,6 +341,15 @@ impl Replica {
             let keys = rows.iter().filter(|(cell, _)| cell.key.database == database).count();
             assert_eq!(i64::try_from(keys), Ok(self.keys(database)), "keys of database {database}");
         }
+    }
+
+    /// Invariants 1 and 2 of `leaves`.
+    pub(crate) fn check_sums(&self, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
+        let mut leaves = self.leaves.clone();
+        for chunk in CHUNKS {
+            assert!(leaves.verify(chunk, shelf)?, "the sums of chunk {chunk} are not those of its rows");
+        }
+        Ok(())
     }
 
     /// The rows of the removals that waited for this operation.

@@ -265,4 +265,15 @@ impl Node {
         }
         Ok(())
     }
+
+    /// Whether the sums that are kept of rows are those of the rows.
+    ///
+    /// # Errors
+    /// Where a row cannot be read.
+    pub fn check_sums(&self, store: &mut Storage) -> Result<(), RowError> {
+        for (partition, replica) in &self.replicas {
+            replica.check_sums(&mut Shelf::new(store, self.layout.keyspace(), *partition))?;
+        }
+        Ok(())
+    }
 }

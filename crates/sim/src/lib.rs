@@ -4,10 +4,10 @@
 //! |---|---|
 //! | `run` | one seed, from storm to verdict |
 //! | `world` | the agenda, the nodes and what passes between them |
-//! | `weather`, `storm`, `unrest`, `turmoil`, `disks`, `trouble` | what breaks |
+//! | `weather`, `storm`, `peace`, `unrest`, `turmoil`, `disks`, `trouble` | what breaks |
 //! | `machine`, `limits`, `network` | what it breaks |
 //! | `client`, `lending`, `asking`, `history` | what is asked, and what was told |
-//! | `check`, `dots`, `lookout`, `quorum`, `supposition` | what must hold |
+//! | `check`, `dots`, `lookout`, `quorum`, `supposition`, `power_cut`, `handover` | what must hold |
 //! | `sometimes`, `watch` | what must have been there now and then |
 //!
 //! `cargo run --release -p sim -- --seeds 1000` plays seeds; `--seed N --trace` replays one and tells everything.
@@ -22,11 +22,14 @@ pub mod tally;
 mod asking;
 mod client;
 mod disks;
+mod handover;
 mod lending;
 mod limits;
 mod lookout;
 mod machine;
 mod network;
+mod peace;
+mod power_cut;
 mod quorum;
 mod rng;
 mod storm;

@@ -4,8 +4,9 @@
 //! what happened before a crash between the two may or may not be there afterwards.
 
 use crate::rng::Rng;
-use causal::Actor;
-use node::{Action, Event, Identity, Node, Now, Options, Outbox, Room, Storage, Trust};
+use causal::map::Knowledge;
+use causal::{Actor, Cell, Entries};
+use node::{Action, Event, Identity, Node, Now, Options, Outbox, Room, RowError, Storage, Trust};
 use placement::{Layout, NodeId, PartitionId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,9 +57,13 @@ impl Machine {
         self.running.as_ref().is_some_and(|running| running.writing.is_some() || !running.queued.is_empty())
     }
 
-    /// What it would be if all that is plugged in lost power now: commits that were not synced survive as far as chance has it.
+    /// What it would be if all that is plugged in lost power now: mostly nothing survives that was not synced, sometimes as
+    /// much as chance has it.
     pub(crate) fn without_power(&self, rng: &mut Rng) -> Self {
         let disk = Arc::new(self.disk.copy());
+        if rng.chance(700) {
+            disk.crash(0);
+        }
         let mut machine = Self { disk, running: None, skew_ms: 0, room: Room::Enough, ..*self };
         machine.crash(rng);
         machine.disk.mend();
@@ -142,6 +147,31 @@ impl Machine {
     pub(crate) fn waiting(&self, partition: PartitionId) -> usize {
         let mut replicas = self.running.iter().flat_map(|running| running.node.replicas());
         replicas.find(|(at, _)| *at == partition).map_or(0, |(_, map)| map.waiting().len())
+    }
+
+    /// Whether the sums that its node keeps are those of the rows on its disk.
+    ///
+    /// # Errors
+    /// Where a row cannot be read.
+    pub(crate) fn check_sums(&mut self) -> Result<(), RowError> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        running.node.check_sums(&mut running.store)
+    }
+
+    /// What the disk holds of a partition, as a node finds it that is started on a copy of it after a power cut.
+    pub(crate) fn durable(
+        &self,
+        layout: &Arc<Layout>,
+        options: Options,
+        partition: PartitionId,
+        rng: &mut Rng,
+    ) -> Option<(Vec<(Cell, Entries)>, Knowledge)> {
+        let mut machine = self.without_power(rng);
+        machine.start(layout, options, 0, rng).ok()?;
+        let mut running = machine.running?;
+        let rows = running.node.rows(partition, &mut running.store).ok()?;
+        let map = running.node.replicas().find(|(at, _)| *at == partition).map(|(_, map)| map);
+        Some((rows, map.map(|map| map.knowledge().clone()).unwrap_or_default()))
     }
 
     /// Its disk.

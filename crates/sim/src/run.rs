@@ -179,7 +179,11 @@ fn check_nodes(world: &mut World, may_be_damaged: bool) {
     for machine in &mut world.machines {
         if let Some(running) = &mut machine.running {
             running.store.check();
-            if let Err(error) = running.node.check(&mut running.store)
+            let mut checked = running.node.check(&mut running.store);
+            if !may_be_damaged {
+                checked = checked.and_then(|()| running.node.check_sums(&mut running.store));
+            }
+            if let Err(error) = checked
                 && !may_be_damaged
             {
                 world.wrongs.push(format!("a row cannot be read: {error}"));
@@ -270,6 +274,9 @@ pub(crate) fn check_history(world: &mut World, since: u64) {
             _ => check(key, &operations, terms),
         };
         wrongs.extend(checked.err());
+        if world.is_peace {
+            wrongs.extend(check::serial(key, &operations).err());
+        }
     }
     world.wrongs.append(&mut wrongs);
 }

@@ -1,39 +1,14 @@
-//! What if the power failed now? Asked of a copy of all disks, now and then when somebody has just been told something, beside
-//! the run itself, which goes on as if nobody had asked.
+//! How often it is asked what would be, had something happened: asked of a copy, beside the run that goes on.
 //!
-//! ```text
-//! an answer ─▶ every disk as a power cut leaves it ─▶ all nodes start on those, but for a minority of the key's owners
-//!           ─▶ somebody reads the key ─▶ what clients were told must be possible, that read with it
-//! ```
-//!
-//! A crash in the run itself asks this too, and then it is another run: here it can be asked of many answers of one.
-//!
-//! Not of disks that lie: where one has lost something more has been lost than a power cut takes.
+//! Not what is asked (`power_cut`). Drawn from a stream of its own.
 
-use crate::client::{self, Wish};
-use crate::history::{Ask, Operation};
 use crate::rng::Rng;
-use crate::run::{check_history, is_success, unequal};
-use crate::world::World;
-use placement::PartitionId;
-use std::sync::Arc;
-use wire::Level;
-
-/// How long it takes until the nodes are linked, in microseconds.
-const LINKED_US: u64 = 10_000;
-/// How long a read may take, in microseconds, and how often it is looked whether it is done.
-const READ_US_MAX: u64 = 2_000_000;
-const READ_LOOK_US: u64 = 1_000;
-/// How often a read is tried.
-const READ_TRIES_MAX: usize = 3;
-/// How long owners may take until they hold the same, in microseconds.
-const WHOLE_US_MAX: u64 = 120_000_000;
 
 /// How often it is asked, of a thousand answers.
 #[derive(Debug, Default)]
 pub(crate) struct Supposition {
-    rng: Rng,
-    per_mille: u64,
+    pub(crate) rng: Rng,
+    pub(crate) per_mille: u64,
 }
 
 impl Supposition {
@@ -43,80 +18,5 @@ impl Supposition {
         let often = rng.between(1, 100);
         let per_mille = if rng.chance(300) { often } else { 0 };
         Self { rng, per_mille }
-    }
-}
-
-impl World {
-    /// An operation was answered.
-    pub(crate) fn suppose_power_cut(&mut self, at: usize) {
-        let Some((_, told)) = &self.history[at].told else { return };
-        let may_be_asked = self.storming && self.faults.disks_lost == 0 && is_success(told);
-        if !may_be_asked || !self.supposition.rng.chance(self.supposition.per_mille) {
-            return;
-        }
-        let mut rng = Rng::new(self.supposition.rng.bits());
-        let key = self.history[at].key.clone();
-        self.faults.supposed += 1;
-        let mut after = self.without_power(&key, &mut rng);
-        let is_sloppy = key.starts_with("lent") || key.starts_with("owed");
-        after.start_enough(self.partition_of(&key), is_sloppy, &mut rng);
-        after.read_after(&key, is_sloppy, &mut rng);
-        let wrongs = after.wrongs.into_iter();
-        self.wrongs.extend(wrongs.map(|wrong| format!("had the power failed at {}: {wrong}", self.now)));
-    }
-
-    /// The same cluster when all of it has lost power, with what was done to one key.
-    fn without_power(&self, key: &str, rng: &mut Rng) -> World {
-        let machines = self.machines.iter().map(|machine| machine.without_power(rng)).collect();
-        let partition = self.partition_of(key);
-        let is_about = |operation: &&Operation| {
-            operation.key == key
-                || (operation.ask == Ask::Flush && self.partition_of(&operation.key) == partition)
-        };
-        let history = self.history.iter().filter(is_about).cloned().collect();
-        let calm = World::calm(Rng::new(rng.bits()), self.weather, Arc::clone(&self.layout), self.options);
-        let mut world = World { now: self.now, history, machines, ..calm };
-        world.network.calm();
-        world
-    }
-
-    /// Starts all nodes, or as many as leave a quorum of the owners of a partition.
-    fn start_enough(&mut self, partition: PartitionId, all: bool, rng: &mut Rng) {
-        let owners = self.layout.owners(partition).to_vec();
-        let mut spare = if all { 0 } else { (owners.len() - 1) / 2 };
-        for machine in 0..self.machines.len() {
-            let owns = owners.contains(&self.machines[machine].id);
-            if spare > 0 && rng.chance(500) {
-                spare -= usize::from(owns);
-            } else {
-                self.start(machine);
-            }
-        }
-        self.run_until(self.now + LINKED_US);
-    }
-
-    /// Reads a key, and checks what comes of it. What was written at the level sloppy is read when all have it.
-    fn read_after(&mut self, key: &str, is_sloppy: bool, rng: &mut Rng) {
-        let until = self.now + WHOLE_US_MAX;
-        while is_sloppy && self.now < until && unequal(self).is_some() {
-            self.run_until(self.now + LINKED_US);
-        }
-        let running: Vec<usize> =
-            (0..self.machines.len()).filter(|at| self.machines[*at].running.is_some()).collect();
-        let level = if is_sloppy { Level::All } else { Level::Quorum };
-        let since = self.now;
-        for _ in 0..READ_TRIES_MAX {
-            let at = self.history.len();
-            self.ask(rng.pick(&running), None, &Wish::new(key.to_owned(), client::look(key), level));
-            let until = self.now + READ_US_MAX;
-            while self.history[at].told.is_none() && self.now < until {
-                self.run_until(self.now + READ_LOOK_US);
-            }
-            if matches!(&self.history[at].told, Some((_, told)) if is_success(told)) {
-                self.wrongs.clear();
-                return check_history(self, since);
-            }
-        }
-        self.wrongs = vec![format!("nobody answers {:?}", self.history.last())];
     }
 }

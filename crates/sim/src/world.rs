@@ -20,6 +20,7 @@ use crate::limits;
 use crate::lookout::Lookout;
 use crate::machine::Machine;
 use crate::network::Network;
+use crate::peace;
 use crate::rng::Rng;
 use crate::supposition::Supposition;
 use crate::tally::Faults;
@@ -112,6 +113,7 @@ pub(crate) struct World {
     pub(crate) lending: Lending,
     pub(crate) unrest: Unrest,
     pub(crate) supposition: Supposition,
+    pub(crate) is_peace: bool,
     /// Machines that stand still, and until when.
     pub(crate) asleep: BTreeMap<usize, u64>,
     /// Requests that were passed on, and arrived.
@@ -137,8 +139,14 @@ impl World {
         let layout = Arc::new(weather.layout(&mut rng));
         let options = limits::options(&mut rng, &lending, &unrest);
         let (trace, supposition) = (Trace::new(keeps), Supposition::of(seed));
-        let calm = Self::calm(rng, weather, layout, options);
-        let mut world = Self { trace, disks, lending, unrest, supposition, storming: true, ..calm };
+        let is_peace = peace::is_due(seed);
+        let mut world = if is_peace {
+            let calm = Self::calm(rng, peace::weather(weather), layout, peace::options(options));
+            Self { disks: peace::disks(), unrest: peace::unrest(unrest), ..calm }
+        } else {
+            Self { disks, lending, unrest, ..Self::calm(rng, weather, layout, options) }
+        };
+        world = Self { is_peace, trace, supposition, storming: true, ..world };
         world.trace.line(0, format_args!("{weather:?}, {:?}, {:?}", world.disks, world.unrest));
         for machine in 0..world.machines.len() {
             world.skew(machine);
@@ -173,6 +181,7 @@ impl World {
             lending: Lending::default(),
             unrest: Unrest::default(),
             supposition: Supposition::default(),
+            is_peace: false,
             asleep: BTreeMap::new(),
             asked: BTreeSet::new(),
             outside: BTreeMap::new(),
@@ -354,7 +363,9 @@ impl World {
                 self.watch.arrived(from, &envelope.message);
                 let (partition, before) = (envelope.partition, self.machines[to].waiting(envelope.partition));
                 let is_mend = matches!(envelope.message, Message::Mend { .. });
+                let kept = self.kept(to, &envelope);
                 self.handle(to, Event::Message { from: sender, envelope });
+                self.check_dropped(to, partition, &kept);
                 self.watch.waits(is_mend, before, self.machines[to].waiting(partition));
             }
             Err(error) => self.wrongs.push(format!("{error} from node {from}")),
@@ -364,6 +375,10 @@ impl World {
     fn link(&mut self, at: usize, peer: usize, up: bool) {
         let reachable = self.machines[peer].running.is_some() && self.network.reaches(at, peer);
         if up == reachable {
+            if up {
+                // Whoever greets is there, as far as the other can tell.
+                self.lookout.heard(self.now, at, peer);
+            }
             let event = Event::Link { peer: self.machines[peer].id, up };
             self.handle(at, event);
         } else if self.machines[at].is_unclocked() {
@@ -387,6 +402,7 @@ impl World {
             self.wrongs.push(format!("node {machine} does not start: {error}"));
         }
         self.trace.line(self.now, format_args!("node {machine} starts"));
+        self.check_start(machine);
         self.look_out();
         for peer in (0..self.machines.len()).filter(|peer| *peer != machine) {
             let (there, back) = (self.rng.between(10, 5_000), self.rng.between(10, 5_000));

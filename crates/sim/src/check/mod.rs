@@ -6,6 +6,7 @@
 //! | `counter` | keys that are added to, and what removes them |
 //! | `siblings` | keys whose conflicts clients settle themselves |
 //! | `sloppy` | keys that are written at the level `sloppy` |
+//! | `serial` | any keys, where nothing breaks |
 //!
 //! All of them lean on the same promise. With N owners, a write acknowledged by W of them before a read of R of them
 //! began is seen by it if W + R > N. Deleting is writing "absent"; so is a flush, to every key of its partition.
@@ -14,11 +15,13 @@
 
 mod counter;
 mod register;
+mod serial;
 mod siblings;
 mod sloppy;
 
 pub use counter::counter;
 pub use register::register;
+pub use serial::serial;
 pub use siblings::siblings;
 pub use sloppy::{lent, owed};
 

@@ -228,14 +228,8 @@ impl Step {
                 out.put_u8(3);
                 state.encode(out);
             }
-            Self::Forgotten(context) => {
-                out.put_u8(4);
-                context.encode(out);
-            }
-            Self::Open(context) => {
-                out.put_u8(5);
-                context.encode(out);
-            }
+            Self::Forgotten(context) => put_context(4, context, out),
+            Self::Open(context) => put_context(5, context, out),
             Self::Opened { snapshot, knowledge, chunks, is_learning } => {
                 out.put_slice(&[6, u8::from(*is_learning)]);
                 out.put_u64(snapshot.0);
@@ -266,10 +260,7 @@ impl Step {
             Self::Close => out.put_u8(11),
             Self::Gone => out.put_u8(12),
             Self::Later => out.put_u8(13),
-            Self::Offer(context) => {
-                out.put_u8(14);
-                context.encode(out);
-            }
+            Self::Offer(context) => put_context(14, context, out),
             Self::Had => out.put_u8(15),
             Self::Lent { snapshot, knowledge, leaves } => {
                 put_named(16, *snapshot, out);
@@ -324,6 +315,11 @@ impl Step {
             _ => return Err(reader.malformed()),
         })
     }
+}
+
+fn put_context(step: u8, context: &Context, out: &mut BytesMut) {
+    out.put_u8(step);
+    context.encode(out);
 }
 
 /// The number of a step, and the snapshot that it is about.

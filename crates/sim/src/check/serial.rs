@@ -1,0 +1,72 @@
+//! What holds where nothing breaks: whatever is asked is done, and updates of a key come one after another.
+//!
+//! 1. Nothing is refused and nothing is unknown, once all nodes have greeted each other.
+//! 2. What `INCRBY` gives on a key that is only added to is a chain: each sum is the one before it and its own amount, and one
+//!    that had ended before another began comes before it.
+//! 3. Of all `SETNX` of a key that nobody removes one alone has set it.
+
+use crate::history::{Ask, Operation, Told};
+use bytes::Bytes;
+
+/// By when all nodes have greeted each other, in microseconds.
+const GREETED_US: u64 = 20_000;
+
+/// Checks the history of one key.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn serial(key: &str, operations: &[&Operation]) -> Result<(), String> {
+    let is_vain = |operation: &&&Operation| {
+        let is_late = operation.asked_at > GREETED_US;
+        // Somebody else's token, or one that was used before, is no fault of the cluster's.
+        let is_resolve = matches!(operation.ask, Ask::Resolve(..));
+        is_late && !is_resolve && matches!(operation.told, None | Some((_, Told::Refused | Told::Unknown)))
+    };
+    if let Some(operation) = operations.iter().find(is_vain) {
+        return Err(format!("{key}: nothing has broken, and {operation:?} was not done"));
+    }
+    match key.split('-').next() {
+        Some("counter") => chain(key, operations),
+        Some("absent") => one_alone(key, operations),
+        _ => Ok(()),
+    }
+}
+
+fn chain(key: &str, operations: &[&Operation]) -> Result<(), String> {
+    let mut sums: Vec<(i64, i64, &Operation)> = operations
+        .iter()
+        .filter_map(|operation| Some((sum(operation)?, amount(operation)?, *operation)))
+        .collect();
+    sums.sort_by_key(|(sum, _, _)| *sum);
+    let (mut before, mut began) = (0, 0);
+    for (sum, by, operation) in sums {
+        if before + by != sum {
+            return Err(format!("{key}: {operation:?} gives {sum} after {before}"));
+        }
+        if operation.done_at().is_some_and(|ended| ended < began) {
+            return Err(format!("{key}: {operation:?} had ended before one that comes before it began"));
+        }
+        (before, began) = (sum, began.max(operation.asked_at));
+    }
+    Ok(())
+}
+
+fn sum(operation: &Operation) -> Option<i64> {
+    let Some((_, Told::Read(Some(sum)))) = &operation.told else { return None };
+    std::str::from_utf8(sum).ok()?.parse().ok()
+}
+
+fn amount(operation: &Operation) -> Option<i64> {
+    if let Ask::Add(by) = operation.ask { Some(by) } else { None }
+}
+
+fn one_alone(key: &str, operations: &[&Operation]) -> Result<(), String> {
+    let value = |operation: &&Operation| -> Option<Bytes> {
+        match &operation.ask {
+            Ask::PutAbsent(value) => operation.done_at().map(|_| value.clone()),
+            _ => None,
+        }
+    };
+    let set: Vec<Bytes> = operations.iter().filter_map(value).collect();
+    if set.len() > 1 { Err(format!("{key}: set where it was absent, by {set:?}")) } else { Ok(()) }
+}

@@ -1,0 +1,58 @@
+//! Whether what a node kept for others is with them when it is dropped: on their disks, as a power cut would leave those.
+//!
+//! It looks at what the one that kept it had, and at the disks of the owners; and at nothing that they have said.
+//!
+//! Not where disks have lost something: an owner had it then, and lost it.
+
+use crate::rng::Rng;
+use crate::world::World;
+use causal::{Cell, Entries};
+use placement::PartitionId;
+use wire::peer::exchange::Step;
+use wire::peer::{Envelope, Message};
+
+impl World {
+    /// What a node keeps for others of a partition, where a message may have it dropped.
+    pub(crate) fn kept(&mut self, machine: usize, envelope: &Envelope) -> Vec<(Cell, Entries)> {
+        let may_drop = matches!(envelope.message, Message::Exchange { step: Step::Had | Step::Close, .. });
+        let owns = self.layout.owners(envelope.partition).contains(&self.machines[machine].id);
+        if !may_drop || owns || self.faults.disks_lost > 0 {
+            return Vec::new();
+        }
+        self.rows_of(machine, envelope.partition)
+    }
+
+    fn rows_of(&mut self, machine: usize, partition: PartitionId) -> Vec<(Cell, Entries)> {
+        let Some(running) = &mut self.machines[machine].running else { return Vec::new() };
+        running.node.rows(partition, &mut running.store).unwrap_or_default()
+    }
+
+    /// The message has been heard. Where all that was kept goes now, all owners have it.
+    pub(crate) fn check_dropped(&mut self, machine: usize, partition: PartitionId, kept: &[(Cell, Entries)]) {
+        let claims = |running: &crate::machine::Running| {
+            let mut replicas = running.node.replicas();
+            replicas.any(|(at, map)| at == partition && !map.context().is_empty())
+        };
+        if kept.is_empty() || self.machines[machine].running.as_ref().is_none_or(claims) {
+            return;
+        }
+        let mut rng = Rng::new(self.now);
+        for owner in self.layout.owners(partition) {
+            let owner = self.machines.iter().find(|machine| machine.id == *owner);
+            let found =
+                owner.and_then(|owner| owner.durable(&self.layout, self.options, partition, &mut rng));
+            let Some((rows, knowledge)) = found else { continue };
+            let has = |cell: &Cell, dot| {
+                let row = rows.iter().find(|(at, _)| at == cell);
+                row.is_some_and(|(_, entries)| entries.get(dot).is_some()) || knowledge.covers(cell, dot)
+            };
+            let lacks = kept.iter().find(|(cell, entries)| entries.dots().any(|dot| !has(cell, dot)));
+            self.wrongs.extend(lacks.map(|(cell, entries)| {
+                let owner = owner.map(|owner| owner.id);
+                format!(
+                    "{machine} drops what it kept of {partition}, and {owner:?} lacks {cell:?} {entries:?}"
+                )
+            }));
+        }
+    }
+}
