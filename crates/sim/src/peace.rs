@@ -13,6 +13,8 @@ use node::Options;
 const PER_MILLE: u64 = 30;
 /// The longest that a message and a sync take, in microseconds: far less than anybody waits.
 const TAKES_US: u64 = 1_000;
+/// More requests than there are clients.
+const REQUESTS_MAX: usize = 1_000;
 /// How long anybody waits, in milliseconds.
 const TIMEOUT_MS: u64 = 5_000;
 
@@ -48,11 +50,10 @@ pub(crate) fn disks() -> Disks {
 
 /// No unrest.
 pub(crate) fn unrest(storm: Unrest) -> Unrest {
-    let rng = storm.rng;
-    Unrest { rng, requests_max: storm.requests_max.max(1_000), ..Unrest::default() }
+    Unrest { rng: storm.rng, ..Unrest::default() }
 }
 
 /// Limits that nobody reaches.
 pub(crate) fn options(options: Options) -> Options {
-    Options { request_timeout_ms: TIMEOUT_MS, ..options }
+    Options { request_timeout_ms: TIMEOUT_MS, requests_max: REQUESTS_MAX, ..options }
 }
