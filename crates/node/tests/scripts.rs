@@ -54,5 +54,6 @@ scripts! {
     passed_on declined restart newer_layout shown_first
     disk_full disk_failed suspected
     explain keys
-    handoff handed_sweep sloppy anti_entropy
+    handoff handed_sweep sloppy anti_entropy snapshot
+    durable_first siblings_meanwhile replaced_meanwhile
 }

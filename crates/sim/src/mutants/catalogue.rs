@@ -20,6 +20,8 @@ pub(crate) struct Catalogue {
     seeds: Option<u64>,
     /// and by whom.
     pub player: Option<String>,
+    /// The command that is to fail where no seed finds anything.
+    pub otherwise: Option<String>,
     /// How long a command may take; one that takes longer has failed.
     pub seconds: u64,
     /// The mutants.

@@ -74,7 +74,13 @@ fn try_out(tree: &Tree, catalogue: &Catalogue, mutant: &Mutant) -> Result<Verdic
         return Ok(Verdict::Not(format!("it does not build: {}", tail(&built.said))));
     }
     match catalogue.catcher(mutant)? {
-        Catcher::Seeds(seeds) => play(tree, catalogue, mutant, seeds),
+        Catcher::Seeds(seeds) => match (play(tree, catalogue, mutant, seeds)?, &catalogue.otherwise) {
+            (Verdict::Not(why), Some(command)) if tree.run(command, catalogue.seconds)?.passes => {
+                Ok(Verdict::Not(why))
+            }
+            (Verdict::Not(_), Some(command)) => Ok(Verdict::Caught(format!("`{command}`"))),
+            (verdict, _) => Ok(verdict),
+        },
         Catcher::Command(command) if tree.run(&command, catalogue.seconds)?.passes => {
             Ok(Verdict::Not(mutant.breaks.clone()))
         }
@@ -136,6 +142,7 @@ fn check_unbroken(tree: &Tree, catalogue: &Catalogue) -> Result<()> {
             }
         }
     }
+    commands.extend(catalogue.otherwise.clone());
     for command in commands {
         let ran = tree.run(&command, catalogue.seconds)?;
         ensure!(ran.passes, "the unbroken tree fails `{command}`: {}", tail(&ran.said));
