@@ -29,8 +29,6 @@ use wire::peer::{Message, Ticket};
 const HURRY: u64 = 16;
 /// Beyond so many missing operations nothing of it is merely under way.
 const UNDER_WAY_MAX: u64 = 1_000;
-/// How often quiet leaves are stored, in milliseconds.
-const SETTLE_MS: u64 = 15_000;
 /// A snapshot that nobody has asked for during this time is closed, in milliseconds.
 const SNAPSHOT_UNUSED_MS: u64 = 10_000;
 
@@ -52,7 +50,7 @@ pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
         node.sync.compare_at = now + AGAIN_MS;
         return;
     }
-    if now >= node.sync.settled_at + SETTLE_MS {
+    if now >= node.sync.settled_at + node.options.settle_every_ms {
         settle(node, turn);
     }
     let mine = node.mine.len();

@@ -37,6 +37,8 @@ pub struct Options {
     pub requests_max: usize,
     /// How often each partition is compared with each of its other owners; never at `u64::MAX`.
     pub compare_every_ms: u64,
+    /// How often the sums of leaves are stored in which nothing has changed since the last time.
+    pub settle_every_ms: u64,
     /// How many partitions may take from other owners at once.
     pub exchanges_max: usize,
     /// How many bytes may be taken from other owners each second, about.
@@ -60,6 +62,7 @@ impl Default for Options {
             retry_ms: 250,
             requests_max: 100_000,
             compare_every_ms: 10_000,
+            settle_every_ms: 15_000,
             exchanges_max: 32,
             exchange_bytes_per_second: 32 * 1024 * 1024,
             handoff_bytes_max: 1024 * 1024 * 1024,

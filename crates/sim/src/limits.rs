@@ -12,6 +12,7 @@ pub(crate) fn options(rng: &mut Rng, lending: &Lending, unrest: &Unrest) -> Opti
         retry_ms: rng.between(20, 100),
         requests_max: unrest.requests_max,
         compare_every_ms: rng.between(20, 3_000),
+        settle_every_ms: unrest.settle_every_ms,
         exchanges_max: 1 + usize::try_from(rng.below(4)).unwrap_or(0),
         exchange_bytes_per_second: 1 << rng.between(12, 24),
         handoff_bytes_max: lending.bytes_max,

@@ -68,6 +68,8 @@ pub(crate) struct Unrest {
     pub(crate) pauses_every_us: u64,
     pub(crate) bridges_every_us: u64,
     pub(crate) flaps_every_us: u64,
+    /// How often sums that nothing has changed are stored, in milliseconds.
+    pub(crate) settle_every_ms: u64,
     /// How many requests a node works on at once.
     pub(crate) requests_max: usize,
     /// Whether a quorum alone is healed at the end of the storm, for a while.
@@ -90,11 +92,13 @@ impl Unrest {
         let requests_max = if requests_max == 0 { 1_000 } else { requests_max };
         let heals_quorum = rng.chance(400);
         let provocation = Provocation::of(seed);
+        let settle_every_ms = Rng::new(seed ^ 0x0073_6574_746c_6573).pick(&[20, 200, 2_000, 15_000]);
         Self {
             rng,
             pauses_every_us,
             bridges_every_us,
             flaps_every_us,
+            settle_every_ms,
             requests_max,
             heals_quorum,
             provocation,
