@@ -121,8 +121,7 @@ struct Session {
     brings: Context,
     /// The peer's early removals of what was not applied here: they are taken over.
     early: Early,
-    /// What goes at the end: that, and what the peer has swept of what was applied here. The cells of such entries are
-    /// compared only where the peer knows the whole partition; one that stands in has swept what it was never told of.
+    /// What goes at the end: that, and what the peer has swept and was perhaps never told of, so that its cell was not taken.
     gone: Early,
     waiting: Vec<Delta>,
     ahead: bool,
@@ -327,8 +326,9 @@ impl Map {
         let brings = theirs.context.without(self.context());
         let mut early = theirs.early.clone();
         early.prune(self.context());
+        let swept = if brings.is_empty() { Early::default() } else { theirs.early.swept_alone() };
         let mut gone = early.clone();
-        gone.unite(&theirs.early.swept_alone());
+        gone.unite(&swept);
         self.session = Some(Session { brings, early, gone, waiting: Vec::new(), ahead: false });
         Ok(())
     }

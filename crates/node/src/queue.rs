@@ -1,13 +1,13 @@
 //! One read-modify-write at a time for each key: the others wait in the order in which they came.
 //!
 //! This is what makes `INCR` and `SETNX` serial while the cluster is whole and all of them come to the key's
-//! home. Under a network cut two nodes may each take themselves for the home; increments still add up then, and
-//! of two `SETNX` both may win.
+//! home. Under a network cut two nodes may each take themselves for the home; and while the home's disk is full or its
+//! clock ahead, what it declines is done by the next owner. Increments still add up then, and of two `SETNX` both may win.
 
 use crate::queues::Entered;
 use crate::read;
 use crate::state::{Node, Turn};
-use crate::task::refuse;
+use crate::task::{patience_ms, refuse};
 use crate::work::{Purpose, Task};
 use bytes::Bytes;
 use causal::Key;
@@ -32,7 +32,7 @@ pub(crate) fn enter(node: &mut Node, turn: &mut Turn<'_>, task: Task, key: Key, 
 /// Begins those whose turn has come. A loop, because beginning one may end it and make the next ready.
 pub(crate) fn run_ready(node: &mut Node, turn: &mut Turn<'_>) {
     while let Some((task, words)) = node.queues.next_ready() {
-        let time = node.options.request_timeout_ms / TIME_PART;
+        let time = patience_ms(node, task.origin) / TIME_PART;
         if turn.now.monotonic_ms + time > task.deadline {
             refuse(node, turn, task, Fault::Busy);
         } else {

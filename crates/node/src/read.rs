@@ -24,7 +24,7 @@ use crate::rows::Shelf;
 use crate::shown::both;
 use crate::siblings;
 use crate::state::{Node, Turn};
-use crate::task::{finish, is_live, is_reachable, no_quorum, number, refuse};
+use crate::task::{finish, is_live, is_reachable, no_quorum, number, patience_ms, refuse};
 use crate::work::{Kind, Plan, Purpose, Read, Task, Work};
 use crate::write;
 use bytes::Bytes;
@@ -243,7 +243,7 @@ pub(crate) fn repaired(
 /// Some have not answered yet: they are asked again, and one more with them.
 pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut read: Box<Read>) {
     let now = turn.now.monotonic_ms;
-    let halftime = read.task.deadline.saturating_sub(node.options.request_timeout_ms / 2);
+    let halftime = read.task.deadline.saturating_sub(patience_ms(node, read.task.origin) / 2);
     if now >= halftime && matches!(read.purpose, Purpose::Explain(_)) {
         // Who does not answer is what the client wants to know, and a node that passed the question on waits for
         // the whole time only.

@@ -16,7 +16,7 @@ use crate::read;
 use crate::replica::Replica;
 use crate::siblings;
 use crate::state::{Node, Turn};
-use crate::task::{finish, is_reachable, no_quorum, refuse};
+use crate::task::{finish, is_reachable, no_quorum, patience_ms, refuse};
 use crate::work::{Kind, Origin, Placing, Plan, Purpose, Task};
 use crate::write;
 use bytes::Bytes;
@@ -51,17 +51,6 @@ pub(crate) fn accept(
     place(node, turn, Placing { task, kind, request, declined: Vec::new(), refusal: None });
 }
 
-/// How long a request is worked on. Who has passed it on waits as long as a client does: it is told before that what came of
-/// it, and has time left to try another.
-fn patience_ms(node: &Node, origin: Origin) -> u64 {
-    let (timeout, retry) = (node.options.request_timeout_ms, node.options.retry_ms);
-    match origin {
-        Origin::Client(_) => timeout,
-        // That its time is over is seen within a retry interval.
-        Origin::Peer(..) => (timeout * 3 / 4).saturating_sub(retry).max(timeout / 2),
-    }
-}
-
 /// Has somebody work on a request: this node, or one that it is passed on to. A read that got no answer there is placed
 /// once more, and so is anything that could not be done there.
 pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, placing: Placing) {
@@ -78,8 +67,10 @@ pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, placing: Placing) {
     let stands_in = sloppy.as_ref().is_some_and(|healthy| healthy.contains(&me) || !is_client);
     let acts = stands_in || (owners.contains(&me) && !is_learning);
     let place = |owner: &NodeId| owners.iter().position(|other| other == owner);
+    // What was refused for certain is not made unknown by somebody who may not answer.
+    let is_risky = |other: &NodeId| !declined.is_empty() && kind != Kind::Read && !is_reachable(node, *other);
     let first_live = preference::askable(node, partition, sloppy.as_deref()).find(|other| match *other {
-        other if declined.contains(&other) => false,
+        other if declined.contains(&other) || is_risky(&other) => false,
         other if other == me => acts,
         // Only to one behind this one, where it was passed on because of a loss: so it goes round no circle.
         other => is_client || !is_learning || place(&other) > place(&me),

@@ -23,6 +23,8 @@ pub(crate) struct Snapshot {
     pub(crate) name: Ticket,
     /// What was known.
     pub(crate) knowledge: Knowledge,
+    /// Whether the replica had lost something, and was not whole again.
+    pub(crate) is_learning: bool,
     /// What its taker had applied.
     pub(crate) taker: Context,
     /// When it was asked for last, in milliseconds.
@@ -33,8 +35,22 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn new(name: Ticket, knowledge: Knowledge, taker: Context, used_at: u64) -> Self {
-        Self { name, knowledge, taker, used_at, sums: BTreeMap::new(), cells: BTreeMap::new(), bytes: 0 }
+    pub(crate) fn new(
+        name: Ticket,
+        (knowledge, is_learning): (Knowledge, bool),
+        taker: Context,
+        used_at: u64,
+    ) -> Self {
+        Self {
+            name,
+            knowledge,
+            is_learning,
+            taker,
+            used_at,
+            sums: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            bytes: 0,
+        }
     }
 
     /// Keeps a cell that is about to change, and the sum of its leaf; tells whether there is room for it.

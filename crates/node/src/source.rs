@@ -117,10 +117,9 @@ fn opened(
         let Some(snapshot) = replica.snapshot(by, now_ms) else { return Ok(Step::Gone) };
         chunks.push(snapshot.sums(chunk, now).iter().fold(0u64, |total, sum| total.wrapping_add(*sum)));
     }
-    let is_learning = replica.is_learning();
     let Some(snapshot) = replica.snapshot(by, now_ms) else { return Ok(Step::Gone) };
-    let (snapshot, knowledge) = (snapshot.name, Box::new(snapshot.knowledge.clone()));
-    Ok(Step::Opened { snapshot, knowledge, chunks, is_learning })
+    let (knowledge, is_learning) = (Box::new(snapshot.knowledge.clone()), snapshot.is_learning);
+    Ok(Step::Opened { snapshot: snapshot.name, knowledge, chunks, is_learning })
 }
 
 fn descend(

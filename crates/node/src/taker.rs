@@ -18,7 +18,7 @@
 //! 2. An exchange is of one snapshot; if that is gone, it is given up.
 
 use crate::leaf::{FANOUT, LEAVES, Leaf};
-use crate::leaves::{Sums, group_of, groups};
+use crate::leaves::{Awaited, Sums, group_of, groups};
 use crate::replica::Replica;
 use crate::room::Room;
 use crate::rows::{RowError, Shelf};
@@ -248,7 +248,11 @@ fn cells(
     let last = parts.last().map(|part| part.leaf);
     let mut bytes = 0;
     for part in parts {
-        if replica.awaited().is_none_or(|awaited| awaited.leaves.front() != Some(&part.leaf)) {
+        // The first part of a leaf has its fingerprints; later ones, and they alone, were asked for with a skip.
+        let is_awaited = |awaited: &mut Awaited| {
+            awaited.leaves.front() == Some(&part.leaf) && part.fingerprints.is_some() == (awaited.skip == 0)
+        };
+        if !replica.awaited().is_some_and(is_awaited) {
             // An answer to the question before, come late.
             break;
         }

@@ -19,6 +19,17 @@ pub(crate) fn is_reachable(node: &Node, peer: NodeId) -> bool {
     is_live(node, peer) && !node.suspected.contains(&peer)
 }
 
+/// How long a request is worked on. Who has passed it on waits as long as a client does: it is told before that what came of
+/// it, and has time left to try another.
+pub(crate) fn patience_ms(node: &Node, origin: Origin) -> u64 {
+    let (timeout, retry) = (node.options.request_timeout_ms, node.options.retry_ms);
+    match origin {
+        Origin::Client(_) => timeout,
+        // That its time is over is seen within a retry interval.
+        Origin::Peer(..) => (timeout * 3 / 4).saturating_sub(retry).max(timeout / 2),
+    }
+}
+
 /// The refusal for a request of which too few owners can be reached; of those that are learning, as far as this node
 /// knows, none counts.
 pub(crate) fn no_quorum(node: &Node, task: &Task, kind: Kind) -> Fault {

@@ -92,7 +92,8 @@ impl Replica {
     /// Keeps a snapshot for a taker, in the place of an earlier one of the same.
     pub(crate) fn open(&mut self, by: (NodeId, Ticket), name: Ticket, taker: Context, now_ms: u64) {
         self.snapshots.retain(|(node, _), _| *node != by.0);
-        self.snapshots.insert(by, Snapshot::new(name, self.map.knowledge().clone(), taker, now_ms));
+        let held = (self.map.knowledge().clone(), self.is_learning());
+        self.snapshots.insert(by, Snapshot::new(name, held, taker, now_ms));
     }
 
     /// The snapshot of a taker.
