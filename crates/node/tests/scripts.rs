@@ -55,5 +55,5 @@ scripts! {
     disk_full disk_failed suspected
     explain keys
     handoff handed_sweep sloppy anti_entropy snapshot
-    durable_first siblings_meanwhile replaced_meanwhile
+    durable_first siblings_meanwhile replaced_meanwhile outranked_meanwhile
 }

@@ -29,14 +29,10 @@ impl World {
 
     /// The message has been heard. Where all that was kept goes now, all owners have it.
     pub(crate) fn check_dropped(&mut self, machine: usize, partition: PartitionId, kept: &[(Cell, Entries)]) {
-        let claims = |running: &crate::machine::Running| {
-            let mut replicas = running.node.replicas();
-            replicas.any(|(at, map)| at == partition && !map.context().is_empty())
-        };
-        if kept.is_empty() || self.machines[machine].running.as_ref().is_none_or(claims) {
+        if kept.is_empty() || self.rows_of(machine, partition).len() == kept.len() {
             return;
         }
-        let mut rng = Rng::new(self.now);
+        let (now, mut rng) = (self.now, Rng::new(self.now));
         for owner in self.layout.owners(partition) {
             let owner = self.machines.iter().find(|machine| machine.id == *owner);
             let found =
@@ -50,7 +46,7 @@ impl World {
             self.wrongs.extend(lacks.map(|(cell, entries)| {
                 let owner = owner.map(|owner| owner.id);
                 format!(
-                    "{machine} drops what it kept of {partition}, and {owner:?} lacks {cell:?} {entries:?}"
+                    "{now}: {machine} drops what it kept of {partition}, and {owner:?} lacks {cell:?} {entries:?}"
                 )
             }));
         }

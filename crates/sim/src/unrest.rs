@@ -92,7 +92,7 @@ impl Unrest {
         let requests_max = if requests_max == 0 { 1_000 } else { requests_max };
         let heals_quorum = rng.chance(400);
         let provocation = Provocation::of(seed);
-        let settle_every_ms = Rng::new(seed ^ 0x0073_6574_746c_6573).pick(&[20, 200, 2_000, 15_000]);
+        let settle_every_ms = Rng::new(seed ^ 0x0073_6574_746c_6573).pick(&[250, 1_000, 4_000, 15_000]);
         Self {
             rng,
             pauses_every_us,
