@@ -260,7 +260,12 @@ impl World {
 
     fn perform(&mut self, machine: usize, actions: Result<Vec<Action>, StoreError>) {
         match actions {
-            Ok(actions) => actions.into_iter().for_each(|action| self.act(machine, action)),
+            Ok(actions) => {
+                // Whoever is told something by the same event is told before the store is put aside.
+                let (last, first): (Vec<_>, Vec<_>) =
+                    actions.into_iter().partition(|action| matches!(action, Action::Renew));
+                first.into_iter().chain(last).for_each(|action| self.act(machine, action));
+            }
             Err(error) => return self.disk_failed(machine, &error),
         }
         let starts = self.machines[machine].starts;
