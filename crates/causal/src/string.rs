@@ -88,6 +88,12 @@ pub fn added(entries: &Entries, write: &Entry, others: &BTreeSet<Dot>) -> Option
     increments.map(|entry| (entry.stamp < write.stamp).then_some(entry.dot)).collect()
 }
 
+/// Whether the value that is seen is one of `others`, or one of those adds to it.
+pub fn gives(entries: &Entries, others: &BTreeSet<Dot>) -> bool {
+    let adds = |dot: &Dot| entries.get(*dot).is_some_and(|entry| !is_plain(entry));
+    seen(entries).is_some_and(|seen| others.contains(&seen.dot)) || others.iter().any(adds)
+}
+
 /// The plain entry whose value is seen.
 pub fn seen(entries: &Entries) -> Option<&Entry> {
     entries.iter().filter(|entry| is_plain(entry)).max_by_key(|entry| entry.stamp)

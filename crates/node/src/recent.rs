@@ -48,16 +48,6 @@ impl Recent {
         }
     }
 
-    /// Whether the maker of an entry has put it above what `seers` have seen: later it has removed that, and put nothing in its
-    /// place. If it still held the entry then: a delete would have removed that too.
-    pub(crate) fn is_above(&self, cell: &Cell, entry: Dot, seers: &BTreeSet<Dot>) -> bool {
-        let only_removes = |edit: &Edit| edit.cell == *cell && edit.add.is_none();
-        self.0.iter().any(|delta| {
-            let is_later = delta.dot.actor == entry.actor && delta.dot.n > entry.n;
-            is_later && seers.contains(&delta.dot) && delta.edits.iter().any(only_removes)
-        })
-    }
-
     /// Those that touch `cell` and that a replica with `context` has missed, oldest first.
     pub(crate) fn missed<'a>(
         &'a self,

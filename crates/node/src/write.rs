@@ -332,8 +332,8 @@ fn bring_along(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write, 
 ///   beside it ranks higher     cannot remove the write in turn, which ranks below it: so one of the two stays
 /// it is not there any more     what replaced it has seen it. Done, if what is seen now is no older than the write
 /// ... but it was shown before  it is in its place, and what was reported came later
-/// ... and what is seen may be  it waits, up to its deadline, until those others have settled what is between them; but
-///   older                      where its maker has put it above this one, having seen both, it did so before this is done
+/// ... and what is seen may be  it waits, up to its deadline, until those others have settled what is between them
+///   older
 /// ```
 ///
 /// Nothing is written again: a value that was replaced never comes back, whoever has read it meanwhile. Gives the write
@@ -357,20 +357,11 @@ pub(crate) fn settled(
     let owners = node.layout.owners(write.task.partition).len();
     let removes = match held.get(write.delta.dot) {
         Some(entry) => string::above(held, entry, &may_be_older),
-        None => match string::seen(held).filter(|seen| may_be_older.contains(&seen.dot)) {
-            Some(seen)
-                if !replica.is_some_and(|replica| replica.recent().is_above(&cell, seen.dot, &seers)) =>
-            {
-                wait(node, turn, write);
-                return None;
-            }
-            Some(_) if !write.asks_all && write.tally.need() < owners => {
-                write.asks_all = true;
-                return Some(write);
-            }
-            // Its maker was asked with the others, and holds it: so it held it when it removed this one for it.
-            _ => Vec::new(),
-        },
+        None if string::gives(held, &may_be_older) => {
+            wait(node, turn, write);
+            return None;
+        }
+        None => Vec::new(),
     };
     match shown {
         _ if removes.is_empty() => finish_write(node, turn, *write),
