@@ -77,10 +77,11 @@ impl Lookout {
     fn missed(&mut self, now: u64, span: u64, at: usize, of: usize, since: u64) -> Option<String> {
         let runs = self.runs.get(&at).copied().filter(|_| at != of)?;
         let awake = self.awake.get(&at).copied()?;
-        // An old word that comes late may have it trusted once more, or for some time longer.
-        let last = |of_pair: &BTreeMap<_, u64>| of_pair.get(&(at, of)).copied().unwrap_or(0);
-        let trusted = last(&self.trusted);
-        let from = since.max(awake).max(trusted).max(last(&self.heard));
+        // An old word that comes late may have it trusted once more, or for some time longer; also one that another has heard,
+        // and passes on.
+        let trusted = self.trusted.get(&(at, of)).copied().unwrap_or(0);
+        let heard = self.heard.iter().filter(|((_, said_by), _)| *said_by == of).map(|(_, when)| *when).max();
+        let from = since.max(awake).max(trusted).max(heard.unwrap_or(0));
         if now - from < span {
             return None;
         }
