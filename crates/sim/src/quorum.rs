@@ -120,6 +120,7 @@ impl World {
         }
         for at in healed {
             for peer in healed.iter().filter(|peer| *peer != at) {
+                self.lookout.heard(self.now, *at, *peer);
                 let event = Event::Link { peer: self.machines[*peer].id, up: true };
                 self.deliver(*at, event);
             }
