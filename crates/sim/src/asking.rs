@@ -16,6 +16,10 @@ const MOMENT_US: u64 = 20_000;
 /// or so long after.
 const MOMENT_LASTS_US: u64 = 300;
 
+/// How long somebody waits for an answer who does nothing else, in microseconds, and how often it is looked whether it is there.
+const ANSWER_US_MAX: u64 = 2_000_000;
+const LOOK_US: u64 = 20_000;
+
 impl World {
     /// The next operation of a client, at whichever node chance has it connected to.
     pub(crate) fn wish(&mut self, client: usize) {
@@ -63,6 +67,16 @@ impl World {
             self.plan(PATIENCE_US, Happening::Impatience { id });
         }
         self.deliver(machine, Event::Request { id, partition, request: client::request(wish) });
+    }
+
+    /// Sends a wish to a node, and waits for an answer; tells whether it was told what it asked for.
+    pub(crate) fn ask_and_wait(&mut self, machine: usize, wish: &Wish) -> bool {
+        let (at, until) = (self.history.len(), self.now + ANSWER_US_MAX);
+        self.ask(machine, None, wish);
+        while self.history[at].told.is_none() && self.now < until {
+            self.run_until(self.now + LOOK_US);
+        }
+        self.history[at].is_answered()
     }
 
     /// The partition of a key.

@@ -36,13 +36,9 @@ impl Disks {
     /// The disks of a seed, and what that means for the rest of its weather.
     pub(crate) fn of(seed: u64, weather: &mut Weather) -> Self {
         let mut rng = Rng::new(seed ^ 0x6469_736b_7321);
-        let mut some = |per_mille: u64, low: u64, high: u64| {
-            let value = rng.between(low, high);
-            if rng.chance(per_mille) { value } else { 0 }
-        };
-        let fails_every_us = some(250, 300_000, 3_000_000);
-        let fills_every_us = some(250, 500_000, 4_000_000);
-        let loses_every_us = some(250, 1_000_000, 5_000_000);
+        let fails_every_us = rng.some(250, 300_000, 3_000_000);
+        let fills_every_us = rng.some(250, 500_000, 4_000_000);
+        let loses_every_us = rng.some(250, 1_000_000, 5_000_000);
         let losers = (weather.nodes.min(u64::from(weather.replicas)) - 1) / 2;
         let loses_every_us = if losers > 0 { loses_every_us } else { 0 };
         // What a single owner was told to keep may have been on a disk that loses it.

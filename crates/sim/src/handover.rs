@@ -37,7 +37,8 @@ impl World {
             let owner = self.machines.iter().find(|machine| machine.id == *owner);
             let found =
                 owner.and_then(|owner| owner.durable(&self.layout, self.options, partition, &mut rng));
-            let Some((rows, knowledge)) = found else { continue };
+            // Whose disk cannot be read has nothing.
+            let (rows, knowledge) = found.unwrap_or_default();
             let has = |cell: &Cell, dot| {
                 let row = rows.iter().find(|(at, _)| at == cell);
                 row.is_some_and(|(_, entries)| entries.get(dot).is_some()) || knowledge.covers(cell, dot)

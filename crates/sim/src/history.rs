@@ -85,6 +85,11 @@ impl Operation {
         }
     }
 
+    /// Whether it was told what it asked for.
+    pub fn is_answered(&self) -> bool {
+        matches!(self.told, Some((_, Told::Done | Told::NotDone | Told::Read(_) | Told::Values(_))))
+    }
+
     /// Whether something may have been written.
     pub fn may_be_applied(&self) -> bool {
         let writes = !matches!(self.ask, Ask::Get | Ask::Siblings);

@@ -3,9 +3,7 @@
 //!
 //! Drawn from a stream of its own.
 
-use crate::disks::Disks;
 use crate::rng::Rng;
-use crate::unrest::Unrest;
 use crate::weather::Weather;
 use node::Options;
 
@@ -41,16 +39,6 @@ pub(crate) fn weather(storm: Weather) -> Weather {
         levels: false,
         ..storm
     }
-}
-
-/// Disks that do as they are told.
-pub(crate) fn disks() -> Disks {
-    Disks::default()
-}
-
-/// No unrest.
-pub(crate) fn unrest(storm: Unrest) -> Unrest {
-    Unrest { rng: storm.rng, ..Unrest::default() }
 }
 
 /// Limits that nobody reaches.

@@ -13,7 +13,7 @@
 use crate::client::{self, Wish};
 use crate::history::{Ask, Operation};
 use crate::rng::Rng;
-use crate::run::{check_history, is_success, unequal};
+use crate::run::{become_whole, check_history};
 use crate::world::World;
 use placement::PartitionId;
 use std::sync::Arc;
@@ -23,19 +23,13 @@ use wire::Level;
 const STARTS_CHECKED: u64 = 150;
 /// How long it takes until the nodes are linked, in microseconds.
 const LINKED_US: u64 = 10_000;
-/// How long a read may take, in microseconds, and how often it is looked whether it is done.
-const READ_US_MAX: u64 = 2_000_000;
-const READ_LOOK_US: u64 = 1_000;
 /// How often a read is tried.
 const READ_TRIES_MAX: usize = 3;
-/// How long owners may take until they hold the same, in microseconds.
-const WHOLE_US_MAX: u64 = 120_000_000;
 
 impl World {
     /// An operation was answered.
     pub(crate) fn suppose_power_cut(&mut self, at: usize) {
-        let Some((_, told)) = &self.history[at].told else { return };
-        let may_be_asked = self.storming && self.faults.disks_lost == 0 && is_success(told);
+        let may_be_asked = self.storming && self.faults.disks_lost == 0 && self.history[at].is_answered();
         if !may_be_asked || !self.supposition.rng.chance(self.supposition.per_mille) {
             return;
         }
@@ -93,26 +87,19 @@ impl World {
 
     /// Reads a key, and checks what comes of it. What was written at the level sloppy is read when all have it.
     fn read_after(&mut self, key: &str, is_sloppy: bool, rng: &mut Rng) {
-        let until = self.now + WHOLE_US_MAX;
-        while is_sloppy && self.now < until && unequal(self).is_some() {
-            self.run_until(self.now + LINKED_US);
+        if is_sloppy {
+            become_whole(self);
         }
         let running: Vec<usize> =
             (0..self.machines.len()).filter(|at| self.machines[*at].running.is_some()).collect();
         let level = if is_sloppy { Level::All } else { Level::Quorum };
         let since = self.now;
         for _ in 0..READ_TRIES_MAX {
-            let at = self.history.len();
-            self.ask(rng.pick(&running), None, &Wish::new(key.to_owned(), client::look(key), level));
-            let until = self.now + READ_US_MAX;
-            while self.history[at].told.is_none() && self.now < until {
-                self.run_until(self.now + READ_LOOK_US);
-            }
-            if matches!(&self.history[at].told, Some((_, told)) if is_success(told)) {
-                self.wrongs.clear();
+            let wish = Wish::new(key.to_owned(), client::look(key), level);
+            if self.ask_and_wait(rng.pick(&running), &wish) {
                 return check_history(self, since);
             }
         }
-        self.wrongs = vec![format!("nobody answers {:?}", self.history.last())];
+        self.wrongs.push(format!("nobody answers {:?}", self.history.last()));
     }
 }

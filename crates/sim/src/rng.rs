@@ -34,6 +34,12 @@ impl Rng {
         self.below(1000) < per_mille
     }
 
+    /// A number from `low` to `high`, so many times in a thousand; 0 otherwise.
+    pub(crate) fn some(&mut self, per_mille: u64, low: u64, high: u64) -> u64 {
+        let value = self.between(low, high);
+        if self.chance(per_mille) { value } else { 0 }
+    }
+
     /// One of these.
     pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         let at = usize::try_from(self.below(of.len() as u64)).unwrap_or(0);

@@ -55,7 +55,7 @@ pub fn play(seed: u64, keeps: Keeps) -> Outcome {
     check_handed_over(&mut world);
     check_history(&mut world, 0);
     (0..world.machines.len()).for_each(|machine| world.watch_end(machine));
-    let done = |operation: &&Operation| matches!(operation.told, Some((_, ref told)) if is_success(told));
+    let done = |operation: &&Operation| operation.is_answered();
     Outcome {
         operations: world.history.len() as u64,
         succeeded: world.history.iter().filter(done).count() as u64,
@@ -68,17 +68,12 @@ pub fn play(seed: u64, keeps: Keeps) -> Outcome {
     }
 }
 
-pub(crate) fn is_success(told: &crate::history::Told) -> bool {
-    use crate::history::Told;
-    matches!(told, Told::Done | Told::NotDone | Told::Read(_) | Told::Values(_))
-}
-
 /// How long the owners of every partition may take, in the calm, until they hold the same by the same operations, in
 /// microseconds.
 const WHOLE_US_MAX: u64 = 120_000_000;
 
 /// Waits until nobody lacks anything that another owner has.
-fn become_whole(world: &mut World) {
+pub(crate) fn become_whole(world: &mut World) {
     let until = world.now + WHOLE_US_MAX;
     while let Some(unequal) = unequal(world) {
         if world.now >= until {
@@ -115,7 +110,7 @@ fn be_scrubbed(world: &mut World) {
 }
 
 /// What keeps two owners of a partition from being equal.
-pub(crate) fn unequal(world: &World) -> Option<String> {
+fn unequal(world: &World) -> Option<String> {
     let learning = world.machines.iter().filter_map(|machine| machine.running.as_ref());
     if learning.into_iter().any(|running| running.node.sync().learning > 0) {
         return Some("somebody is learning what it has lost".into());
@@ -141,10 +136,6 @@ pub(crate) fn unequal(world: &World) -> Option<String> {
     })
 }
 
-/// How long an answer may take in the calm, in microseconds.
-const READ_US_MAX: u64 = 2_000_000;
-/// How often it is looked whether it is there, in microseconds.
-const READ_LOOK_US: u64 = 20_000;
 /// How often a key is read in the calm until it is answered, where disks have lost something.
 const READ_TRIES_MAX: usize = 3;
 
@@ -155,13 +146,7 @@ fn read_everything(world: &mut World) {
         let mut is_read = false;
         for _ in 0..if world.faults.disks_lost > 0 { READ_TRIES_MAX } else { 1 } {
             let machine = usize::try_from(world.rng.below(world.machines.len() as u64)).unwrap_or(0);
-            let at = world.history.len();
-            world.ask(machine, None, &Wish::new(key.clone(), client::look(&key), Level::All));
-            let until = world.now + READ_US_MAX;
-            while world.history[at].told.is_none() && world.now < until {
-                world.run_until(world.now + READ_LOOK_US);
-            }
-            is_read = matches!(&world.history[at].told, Some((_, told)) if is_success(told));
+            is_read = world.ask_and_wait(machine, &Wish::new(key.clone(), client::look(&key), Level::All));
             if is_read {
                 break;
             }

@@ -15,8 +15,7 @@ impl Supposition {
     /// That of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x0073_7570_706f_7365);
-        let often = rng.between(1, 100);
-        let per_mille = if rng.chance(300) { often } else { 0 };
+        let per_mille = rng.some(300, 1, 100);
         Self { rng, per_mille }
     }
 }

@@ -55,8 +55,7 @@ impl Provocation {
     /// That of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x0070_726f_766f_6b65);
-        let often = rng.between(1, 30);
-        let per_ten_thousand = if rng.chance(300) { often } else { 0 };
+        let per_ten_thousand = rng.some(300, 1, 30);
         Self { rng, per_ten_thousand }
     }
 }
@@ -81,14 +80,10 @@ impl Unrest {
     /// The unrest of a seed.
     pub(crate) fn of(seed: u64, weather: &Weather) -> Self {
         let mut rng = Rng::new(seed ^ 0x756e_7265_7374);
-        let mut some = |per_mille: u64, low: u64, high: u64| {
-            let value = rng.between(low, high);
-            if rng.chance(per_mille) { value } else { 0 }
-        };
-        let pauses_every_us = some(250, 500_000, 4_000_000);
-        let bridges_every_us = if weather.nodes < 3 { 0 } else { some(250, 500_000, 4_000_000) };
-        let flaps_every_us = some(200, 1_000_000, 6_000_000);
-        let requests_max = usize::try_from(some(100, 2, 10)).unwrap_or(0);
+        let pauses_every_us = rng.some(250, 500_000, 4_000_000);
+        let bridges_every_us = if weather.nodes < 3 { 0 } else { rng.some(250, 500_000, 4_000_000) };
+        let flaps_every_us = rng.some(200, 1_000_000, 6_000_000);
+        let requests_max = usize::try_from(rng.some(100, 2, 10)).unwrap_or(0);
         let requests_max = if requests_max == 0 { 1_000 } else { requests_max };
         let heals_quorum = rng.chance(400);
         let provocation = Provocation::of(seed);

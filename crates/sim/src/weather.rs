@@ -62,18 +62,14 @@ pub(crate) struct Weather {
 impl Weather {
     /// The weather of a seed.
     pub(crate) fn of(rng: &mut Rng) -> Self {
-        let mut some = |per_mille: u64, low: u64, high: u64| {
-            let value = rng.between(low, high);
-            if rng.chance(per_mille) { value } else { 0 }
-        };
         Self {
-            loss: some(400, 1, 150),
-            duplication: some(400, 1, 150),
-            late: some(300, 1, 20),
-            cut_every_us: some(500, 200_000, 2_000_000),
-            crash_every_us: some(500, 300_000, 3_000_000),
-            crash_after_answer: some(400, 1, 20),
-            skew_ms: some(500, 1, 2_500),
+            loss: rng.some(400, 1, 150),
+            duplication: rng.some(400, 1, 150),
+            late: rng.some(300, 1, 20),
+            cut_every_us: rng.some(500, 200_000, 2_000_000),
+            crash_every_us: rng.some(500, 300_000, 3_000_000),
+            crash_after_answer: rng.some(400, 1, 20),
+            skew_ms: rng.some(500, 1, 2_500),
             reorders: rng.chance(500),
             one_way: rng.chance(500),
             all_at_once: rng.chance(400),

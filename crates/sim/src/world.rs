@@ -141,8 +141,7 @@ impl World {
         let (trace, supposition) = (Trace::new(keeps), Supposition::of(seed));
         let is_peace = peace::is_due(seed);
         let mut world = if is_peace {
-            let calm = Self::calm(rng, peace::weather(weather), layout, peace::options(options));
-            Self { disks: peace::disks(), unrest: peace::unrest(unrest), ..calm }
+            Self::calm(rng, peace::weather(weather), layout, peace::options(options))
         } else {
             Self { disks, lending, unrest, ..Self::calm(rng, weather, layout, options) }
         };

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use causal::{Actor, Cell, Delta, Dot, Edit, Key, Payload, Stamp};
 use placement::PartitionId;
-use sim::check::{Terms, counter, number, register, siblings};
+use sim::check::{Terms, counter, number, register, serial, siblings};
 use sim::dots::Dots;
 use sim::history::{Ask, Operation, Token, Told};
 
@@ -38,6 +38,10 @@ impl History {
 
     fn number(&self) -> Result<(), String> {
         number("key", &self.0.iter().collect::<Vec<_>>(), Terms::of(3))
+    }
+
+    fn serial(&self, key: &str) -> Result<(), String> {
+        serial(key, &self.0.iter().collect::<Vec<_>>())
     }
 
     fn siblings(&self) -> Result<(), String> {
@@ -435,4 +439,47 @@ fn a_dot_that_is_made_twice_is_seen() {
     assert_eq!(dots.see(PartitionId(1), &delta("a")), Ok(()), "sent again");
     assert_eq!(dots.see(PartitionId(2), &delta("b")), Ok(()), "another partition counts for itself");
     assert!(dots.see(PartitionId(1), &delta("b")).is_err());
+}
+
+/// When all nodes have greeted each other, in microseconds.
+const PEACE: u64 = 1_000_000;
+
+#[test]
+fn in_peace_whatever_is_asked_is_done() {
+    let asked = |told| History::default().quorum(PEACE, PEACE + 1, Ask::Get, told);
+    assert!(asked(Told::Refused).serial("register-0").is_err());
+    assert!(asked(Told::Unknown).serial("register-0").is_err());
+    assert!(History::default().silent(PEACE, Ask::Take).serial("register-0").is_err());
+    asked(ABSENT).serial("register-0").expect("it was done");
+    let early = History::default().quorum(1, 2, Ask::Get, Told::Refused);
+    early.serial("register-0").expect("nobody had greeted anybody");
+    let meets = History::default().quorum(PEACE, PEACE + 1, put("a"), Told::Unknown);
+    meets.serial("register-0").expect("which of two came first may be unknown");
+}
+
+#[test]
+fn in_peace_sums_are_a_chain() {
+    let add = |history: History, from, by, sum| {
+        history.quorum(PEACE + from, PEACE + from + 5, Ask::Add(by), value(sum))
+    };
+    let two = add(add(History::default(), 0, 2, "2"), 10, 3, "5");
+    two.serial("counter-0").expect("one after the other");
+    assert!(add(two, 20, 1, "5").serial("counter-0").is_err(), "the same sum twice");
+    assert!(
+        add(add(History::default(), 0, 2, "2"), 10, 3, "3").serial("counter-0").is_err(),
+        "one is missing"
+    );
+    let backwards = add(add(History::default(), 0, 3, "5"), 10, 2, "2");
+    assert!(backwards.serial("counter-0").is_err(), "the later one is counted first");
+    let at_once = add(add(History::default(), 2, 3, "5"), 0, 2, "2");
+    at_once.serial("counter-0").expect("either may be first");
+}
+
+#[test]
+fn in_peace_one_alone_sets_what_is_absent() {
+    let one = History::default().quorum(PEACE, PEACE + 5, put_absent("a"), Told::Done);
+    let other = one.quorum(PEACE + 1, PEACE + 6, put_absent("b"), Told::NotDone);
+    other.serial("absent-0").expect("one has set it");
+    let both = other.quorum(PEACE + 2, PEACE + 7, put_absent("c"), Told::Done);
+    assert!(both.serial("absent-0").is_err());
 }
