@@ -156,6 +156,19 @@ fn concurrent_writes_may_end_either_way() {
 }
 
 #[test]
+fn what_a_delete_at_one_owner_uncovers_is_no_wrong() {
+    let overwritten = |level| {
+        let history = History::default().quorum(1, 2, put("a"), Told::Done).quorum(3, 4, put("b"), Told::Done);
+        let deleted = history.level(level, 5, 6, Ask::Delete, Told::Done);
+        deleted.level((3, 3), 7, 8, Ask::Get, value("a")).register()
+    };
+    overwritten((1, 1)).expect("the one owner may have held b alone");
+    assert!(overwritten((2, 2)).is_err(), "two of three have seen both");
+    let kept = History::default().quorum(1, 2, put("a"), Told::Done).quorum(3, 4, put("b"), Told::Done);
+    assert!(kept.quorum(5, 6, Ask::Get, value("a")).register().is_err(), "nothing has removed b");
+}
+
+#[test]
 fn a_level_that_promises_less_is_held_to_less() {
     let read_one = |level| {
         History::default()

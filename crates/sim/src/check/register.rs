@@ -14,9 +14,9 @@
 //!
 //! A write is known to be there once it was acknowledged, or once a `GET` at a quorum has given its value: the
 //! second is what keeps reads from going back in time. What a `GETSET` or an `INCRBY` tells of what was there before is
-//! a read, but no such promise: it may have been under way at one owner. And what was shown keeps an older value away only
-//! until a write that need not have seen the older one takes its place: at level one, a `SET` and then a `DEL` remove
-//! what was shown, and not what lies beneath it at other owners.
+//! a read, but no such promise: it may have been under way at one owner. And what is known to be there keeps an older value
+//! away only until a write that need not have seen the older one takes its place: at level one, a `DEL` removes
+//! the newer value, and not what lies beneath it at other owners.
 
 use super::{Terms, read_of, written};
 use crate::history::{Ask, Operation};
@@ -46,8 +46,6 @@ struct Known {
     held: usize,
     /// Of how many owners it has seen, by then, what they held.
     sees: usize,
-    /// Whether that is so because it was shown to a reader.
-    is_shown: bool,
 }
 
 /// Checks the history of one key that is a register.
@@ -78,10 +76,9 @@ pub fn register(key: &str, operations: &[&Operation], terms: Terms) -> Result<()
                 let met = |known: &Known| {
                     let is_read =
                         known.from < operation.asked_at && known.held + operation.read > terms.owners;
-                    let is_there = !known.is_shown || !is_replaced(newer, older);
-                    is_read && older.held_before(newer.began) + known.sees > terms.owners && is_there
+                    is_read && older.held_before(newer.began) + known.sees > terms.owners
                 };
-                newer.known.iter().any(met)
+                newer.known.iter().any(met) && !is_replaced(newer, older)
             })
         };
         let newer: Vec<Option<&Written<'_>>> = candidates.map(newer_than).collect();
@@ -101,7 +98,7 @@ impl Written<'_> {
 }
 
 fn writes<'a>(operations: &[&'a Operation], terms: Terms) -> Vec<Written<'a>> {
-    let always = Known { from: 0, held: terms.owners, sees: terms.owners, is_shown: false };
+    let always = Known { from: 0, held: terms.owners, sees: terms.owners };
     let (held, sees, known) = (terms.owners, terms.owners, vec![always]);
     let mut writes = vec![Written { value: None, began: 0, ended: Some(0), held, sees, known, by: None }];
     for operation in operations.iter().copied().filter(|operation| operation.may_be_applied()) {
@@ -110,12 +107,12 @@ fn writes<'a>(operations: &[&'a Operation], terms: Terms) -> Vec<Written<'a>> {
         };
         let ended = operation.done_at();
         let mut known: Vec<Known> =
-            ended.iter().map(|at| Known { from: *at, held, sees, is_shown: false }).collect();
+            ended.iter().map(|at| Known { from: *at, held, sees }).collect();
         if value.is_some() {
             let quorum = terms.owners / 2 + 1;
             let gets = operations.iter().filter(|read| read.ask == Ask::Get && read.read >= quorum);
             let shown = gets.filter_map(|read| read_of(read).filter(|(_, shown)| *shown == value));
-            let shown = shown.map(|(from, _)| Known { from, held: quorum, sees: quorum, is_shown: true });
+            let shown = shown.map(|(from, _)| Known { from, held: quorum, sees: quorum });
             known.extend(shown);
         }
         writes.push(Written {
