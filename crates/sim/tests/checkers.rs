@@ -158,7 +158,8 @@ fn concurrent_writes_may_end_either_way() {
 #[test]
 fn what_a_delete_at_one_owner_uncovers_is_no_wrong() {
     let overwritten = |level| {
-        let history = History::default().quorum(1, 2, put("a"), Told::Done).quorum(3, 4, put("b"), Told::Done);
+        let history =
+            History::default().quorum(1, 2, put("a"), Told::Done).quorum(3, 4, put("b"), Told::Done);
         let deleted = history.level(level, 5, 6, Ask::Delete, Told::Done);
         deleted.level((3, 3), 7, 8, Ask::Get, value("a")).register()
     };

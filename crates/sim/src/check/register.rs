@@ -106,8 +106,7 @@ fn writes<'a>(operations: &[&'a Operation], terms: Terms) -> Vec<Written<'a>> {
             continue;
         };
         let ended = operation.done_at();
-        let mut known: Vec<Known> =
-            ended.iter().map(|at| Known { from: *at, held, sees }).collect();
+        let mut known: Vec<Known> = ended.iter().map(|at| Known { from: *at, held, sees }).collect();
         if value.is_some() {
             let quorum = terms.owners / 2 + 1;
             let gets = operations.iter().filter(|read| read.ask == Ask::Get && read.read >= quorum);
