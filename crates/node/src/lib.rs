@@ -34,6 +34,8 @@
 //!
 //! What this crate does not know: bytes on a wire, connections, files, how long an fsync takes.
 
+pub mod caspaxos;
+
 mod abandon;
 mod compare;
 mod debts;
