@@ -8,6 +8,9 @@
 //!           it has forgotten what it had ─▶ tell it
 //! ```
 //!
+//! What another had is known from what it last said of itself, from having held the same, and from the writes that it has
+//! acknowledged here since. An old copy of a directory that is put back says less.
+//!
 //! Operations that are under way look like a difference for a moment. So nothing is taken before it was missing twice.
 //!
 //! Invariant: what one compares, or takes, changes nothing but by the merge of the map.
@@ -18,15 +21,17 @@ use crate::room::Room;
 use crate::rows::{Shelf, everything};
 use crate::scrub;
 use crate::state::{Node, Turn};
-use crate::sync::{AGAIN_MS, SyncFigures, View};
+use crate::sync::{AGAIN_MS, Lag, SyncFigures, View};
 use crate::taker;
 use causal::Context;
 use placement::{NodeId, PartitionId};
 use wire::peer::exchange::{Hashes, State, Step};
 use wire::peer::{Message, Ticket};
 
-/// How many times as often a node compares that has lost something, or has a new link.
+/// How many times as often a node compares that has lost something.
 const HURRY: u64 = 16;
+/// How many times as often one that has a new link: whoever is there may have come back with less than it had, and votes.
+const HURRY_LINKED: u64 = 128;
 /// Beyond so many missing operations nothing of it is merely under way.
 const UNDER_WAY_MAX: u64 = 1_000;
 /// A snapshot that nobody has asked for during this time is closed, in milliseconds.
@@ -60,8 +65,12 @@ pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
     }
     scrub::step(node, turn);
     // Who has lost something makes haste: until it is whole, one loss more is one too many.
-    let hurries = node.sync.hurried > 0 || node.replicas.values().any(Replica::is_learning);
-    let every_ms = (node.options.compare_every_ms / if hurries { HURRY } else { 1 }).max(1);
+    let haste = match node.sync.hurried {
+        0 if node.replicas.values().any(Replica::is_learning) => HURRY,
+        0 => 1,
+        _ => HURRY_LINKED,
+    };
+    let every_ms = (node.options.compare_every_ms / haste).max(1);
     // Turns come when they come: as many as have become due since the last one.
     let due = now.saturating_sub(node.sync.compared_at).saturating_mul(mine as u64) / every_ms;
     let at_once = usize::try_from(due).unwrap_or(mine).clamp(1, mine);
@@ -144,6 +153,9 @@ pub(crate) fn same(
     let has_learned = replica.has_learned_from(from, true);
     // An answer that comes late is about something else.
     let is_still = view.asked == Some((ticket, hashes_of(replica)));
+    if is_still {
+        view.context = replica.map().context().clone();
+    }
     if is_still && !replica.is_learning() {
         let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
         replica.agreed(false, &mut shelf);
@@ -218,22 +230,45 @@ impl Node {
             bytes: self.sync.bytes,
             read: self.sync.read,
             scrubs: self.scrub.rounds,
+            scrubbed_percent: self.scrub.percent(self.mine.len()),
             damaged: self.scrub.damaged,
+            quarantines: self.sync.quarantines,
             ..SyncFigures::default()
         };
         for partition in &self.mine {
-            let others = self.layout.owners(*partition).iter().filter(|owner| **owner != self.identity.node);
-            let views: Vec<Option<&View>> =
-                others.map(|owner| self.sync.views.get(&(*partition, *owner))).collect();
-            if views.is_empty() {
+            if self.layout.owners(*partition).len() == 1 {
                 continue;
             }
             figures.partitions += 1;
-            figures.unequal += u64::from(!views.iter().all(|view| view.is_some_and(|view| view.is_same)));
-            figures.behind += views.iter().flatten().map(|view| view.missing.len()).max().unwrap_or(0);
-            let is_learning = self.replicas.get(partition).is_some_and(Replica::is_learning);
-            figures.learning += u64::from(is_learning);
+            let lag = self.lag(*partition);
+            figures.unequal += u64::from(lag.is_unequal);
+            figures.behind += lag.behind;
+            figures.learning += u64::from(lag.is_learning);
         }
         figures
+    }
+
+    /// Those partitions of this node that do not hold, as far as it knows, what their other owners hold.
+    pub fn lagging(&self) -> Vec<Lag> {
+        let lags = self.mine.iter().filter(|at| self.layout.owners(**at).len() > 1).map(|at| self.lag(*at));
+        lags.filter(|lag| lag.is_unequal || lag.is_learning || lag.behind > 0).collect()
+    }
+
+    fn lag(&self, partition: PartitionId) -> Lag {
+        let others = self.layout.owners(partition).iter().filter(|owner| **owner != self.identity.node);
+        let views: Vec<Option<&View>> =
+            others.map(|owner| self.sync.views.get(&(partition, *owner))).collect();
+        let replica = self.replicas.get(&partition);
+        // What was missing when they were compared may have come since.
+        let lacks = |view: &&View| match replica {
+            Some(replica) if !view.missing.is_empty() => view.missing.without(replica.map().context()).len(),
+            _ => view.missing.len(),
+        };
+        Lag {
+            partition,
+            behind: views.iter().flatten().map(lacks).max().unwrap_or(0),
+            is_unequal: !views.iter().all(|view| view.is_some_and(|view| view.is_same)),
+            is_learning: replica.is_some_and(Replica::is_learning),
+        }
     }
 }

@@ -12,7 +12,8 @@ use wire::peer::exchange::Hashes;
 pub struct HandoffFigures {
     /// Bytes of operations that are kept, about.
     pub bytes: u64,
-    /// Operations that were not kept because there was no room for them: owners get those from each other.
+    /// Operations that were not kept because there was no room for them, since anything is kept: owners get those from each
+    /// other, unless whoever asked was refused.
     pub refused: u64,
     /// Partitions whose owners have all of it by now.
     pub handed: u64,

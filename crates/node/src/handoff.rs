@@ -113,6 +113,9 @@ fn retire(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
         Ok(true) => {
             node.debts.bytes = node.debts.bytes.saturating_sub(bytes);
             node.debts.handed += 1;
+            if node.debts.bytes == 0 {
+                node.debts.refused = 0;
+            }
             node.debts.settle(partition);
         }
         Ok(false) => {

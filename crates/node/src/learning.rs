@@ -53,6 +53,7 @@ pub(crate) fn forget(
 ) -> Result<(), RowError> {
     let mut shelf = Shelf::new(store, node.layout.keyspace(), partition);
     let replica = node.replicas.entry(partition).or_default();
+    node.sync.quarantines += 1;
     if !node.layout.owners(partition).contains(&node.identity.node) {
         replica.stand_in(0);
     }

@@ -91,5 +91,5 @@ pub use membership::{Sighting, Speaker};
 pub use room::Room;
 pub use rows::{RowError, Storage};
 pub use state::{Identity, Node, Options, Trust};
-pub use sync::SyncFigures;
+pub use sync::{Lag, SyncFigures};
 pub use tally::{Standing, Tally};

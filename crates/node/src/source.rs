@@ -20,8 +20,6 @@ use wire::peer::{Message, Ticket};
 
 /// About how many bytes of cells one answer has.
 const CELLS_BYTES_MAX: usize = 256 * 1024;
-/// How many chunks are scanned for one question, where their sums are not known; then it is to be asked again.
-const SCANNED_CHUNKS_MAX: usize = 8;
 
 /// Answers a taker.
 pub(crate) fn asked(
@@ -86,14 +84,15 @@ fn open(
         node.sync.given.insert((partition, by.0), by.1);
         return opened(replica, by, &mut shelf, turn.now.monotonic_ms);
     }
-    let unknown = replica.leaves().unknown(&mut shelf);
-    for chunk in unknown.iter().take(SCANNED_CHUNKS_MAX) {
-        replica.leaves().sums(*chunk, &mut shelf)?;
+    for chunk in replica.leaves().unknown(&mut shelf) {
+        if shelf.scanned > node.options.scan_cells_max {
+            // It is to be asked again.
+            node.sync.read += shelf.scanned;
+            return Ok(Step::Later);
+        }
+        replica.leaves().sums(chunk, &mut shelf)?;
     }
     node.sync.read += shelf.scanned;
-    if unknown.len() > SCANNED_CHUNKS_MAX {
-        return Ok(Step::Later);
-    }
     replica.totals(&mut shelf)?;
     replica.open(by, name, taker, turn.now.monotonic_ms);
     node.sync.given.insert((partition, by.0), by.1);

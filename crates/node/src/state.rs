@@ -43,6 +43,8 @@ pub struct Options {
     pub exchanges_max: usize,
     /// How many bytes may be taken from other owners each second, about.
     pub exchange_bytes_per_second: u64,
+    /// About how many cells are read for one question of another owner, where sums are not known.
+    pub scan_cells_max: u64,
     /// How many bytes of operations may be kept for owners that are down, about.
     pub handoff_bytes_max: u64,
     /// How many rows are dropped at a time once their owners have them.
@@ -65,6 +67,7 @@ impl Default for Options {
             settle_every_ms: 15_000,
             exchanges_max: 32,
             exchange_bytes_per_second: 32 * 1024 * 1024,
+            scan_cells_max: 4_096,
             handoff_bytes_max: 1024 * 1024 * 1024,
             handoff_drops_rows: 1024,
             scrub_chunk_ms: 100,

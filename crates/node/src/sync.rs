@@ -1,8 +1,9 @@
 //! Anti-entropy: what a node knows of how its co-owners stand, and what it takes from them. Data alone; `compare` tells
 //! when owners are compared, `taker` and `source` how the difference is closed.
 
-use causal::Context;
+use crate::leaf::CHUNKS;
 use causal::map::Knowledge;
+use causal::{Context, Dot};
 use placement::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use wire::peer::Ticket;
@@ -14,7 +15,7 @@ pub(crate) const AGAIN_MS: u64 = 500;
 /// How another owner of a partition stood when it was compared last.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct View {
-    /// What it had applied.
+    /// What it had applied, as far as it has said so since.
     pub(crate) context: Context,
     /// What of that is missing here.
     pub(crate) missing: Context,
@@ -51,8 +52,25 @@ pub struct SyncFigures {
     pub read: u64,
     /// How often everything stored was read and checked.
     pub scrubs: u64,
+    /// How much of it is read for the next time, in percent.
+    pub scrubbed_percent: u64,
     /// Partitions that were found damaged by that.
     pub damaged: u64,
+    /// How often a partition was found to have lost something, and began to learn.
+    pub quarantines: u64,
+}
+
+/// How far a partition is from holding what its other owners hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// Which.
+    pub partition: PartitionId,
+    /// Operations that another owner had applied when they were compared last, and that have not come here since.
+    pub behind: u64,
+    /// Whether some other owner did not hold the same when it was compared last, or was never compared.
+    pub is_unequal: bool,
+    /// Whether it has lost something, and counts for no quorum yet.
+    pub is_learning: bool,
 }
 
 /// An exchange under way.
@@ -83,6 +101,14 @@ pub(crate) struct Scrub {
     pub(crate) damaged: u64,
 }
 
+impl Scrub {
+    /// How much of so many partitions was read, in percent.
+    pub(crate) fn percent(&self, partitions: usize) -> u64 {
+        let chunks = |partitions: usize| partitions as u64 * (u64::from(*CHUNKS.end()) + 1);
+        (chunks(self.at) + u64::from(self.chunk)) * 100 / chunks(partitions).max(1)
+    }
+}
+
 /// See the head of this file.
 #[derive(Debug, Default)]
 pub(crate) struct Sync {
@@ -110,9 +136,17 @@ pub(crate) struct Sync {
     pub(crate) cells: u64,
     pub(crate) bytes: u64,
     pub(crate) read: u64,
+    pub(crate) quarantines: u64,
 }
 
 impl Sync {
+    /// Notes that another owner holds an operation: should it not have it one day, it has forgotten something.
+    pub(crate) fn acknowledged(&mut self, partition: PartitionId, by: NodeId, dot: Dot) {
+        if let Some(view) = self.views.get_mut(&(partition, by)) {
+            view.context.insert(dot);
+        }
+    }
+
     /// Has a partition compared again at a time, before its turn comes.
     pub(crate) fn look_again(&mut self, at: u64, partition: PartitionId) {
         if self.again.iter().all(|(planned, known)| *known != partition || *planned > at) {

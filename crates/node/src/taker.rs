@@ -137,6 +137,11 @@ pub(crate) fn answered(
         }
         (Step::Cells { leaves, more }, Some(Step::Take { .. })) => cells(node, turn, partition, leaves, more),
         (Step::Gone, _) => return abandon(node, turn, partition),
+        (Step::Later, question) => {
+            // It has done a part of what it has to, and has others to answer.
+            (take.question, take.ask_at) = (question, now + node.options.retry_ms);
+            return;
+        }
         (_, question) => {
             take.question = question;
             return;

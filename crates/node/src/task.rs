@@ -42,7 +42,8 @@ pub(crate) fn no_quorum(node: &Node, task: &Task, kind: Kind) -> Fault {
         Kind::Write => write,
         Kind::Update => read.max(write),
     };
-    Fault::NoQuorum { needed: number(needed), reachable: number(reachable) }
+    // Of those that seemed to be there some did not answer, or do not count: or it would not have come to this.
+    Fault::NoQuorum { needed: number(needed), reachable: number(reachable.min(needed.saturating_sub(1))) }
 }
 
 /// Whether an owner has lost something of a partition, as far as this node knows.

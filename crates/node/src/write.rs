@@ -246,6 +246,9 @@ pub(crate) fn applied(
     from: NodeId,
     verdict: &Verdict,
 ) -> Option<Box<Write>> {
+    if let Verdict::Held { .. } = verdict {
+        node.sync.acknowledged(write.task.partition, from, write.delta.dot);
+    }
     let standing = match verdict {
         Verdict::Held { report: Some(report) } if write.plain => {
             note_report(node, turn, &mut write, report);

@@ -17,6 +17,7 @@
 //! | `link a b down`, `link a b up` | a link breaks or comes back, what was under way is lost, and both notice |
 //! | `suspect a b`, `trust a b` | a takes b for one that does not answer, or no more |
 //! | `disk a slow`, `settle a`, `settle all` | a's disk syncs only when it is told to; it syncs |
+//! | `disk a copied`, `disk a put back` | a copy of a's disk is made; it is put in the place of the disk, while a does not run |
 //! | `crash a`, `restart a` | a is gone with all that its disk has not synced; a starts again on its disk |
 //! | `wait 300` | so many milliseconds pass |
 //! | `clock a 300 behind`, `clock a 2000 ahead`, `clock a right` | how far a's clock is off |
@@ -52,7 +53,7 @@ scripts! {
     increments increments_under_a_cut one_after_another joined
     deletes brought_along flush siblings hot_key
     passed_on declined restart newer_layout shown_first
-    disk_full disk_failed suspected
+    disk_full disk_failed gone_back suspected
     explain keys
     handoff handed_sweep sloppy anti_entropy snapshot
     durable_first siblings_meanwhile replaced_meanwhile outranked_meanwhile

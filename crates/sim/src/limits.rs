@@ -15,6 +15,7 @@ pub(crate) fn options(rng: &mut Rng, lending: &Lending, unrest: &Unrest) -> Opti
         settle_every_ms: unrest.settle_every_ms,
         exchanges_max: 1 + usize::try_from(rng.below(4)).unwrap_or(0),
         exchange_bytes_per_second: 1 << rng.between(12, 24),
+        scan_cells_max: unrest.scan_cells_max,
         handoff_bytes_max: lending.bytes_max,
         handoff_drops_rows: lending.drops_rows,
         scrub_chunk_ms: rng.between(20, 500),

@@ -69,6 +69,8 @@ pub(crate) struct Unrest {
     pub(crate) flaps_every_us: u64,
     /// How often sums that nothing has changed are stored, in milliseconds.
     pub(crate) settle_every_ms: u64,
+    /// About how many cells a node reads for one question of another.
+    pub(crate) scan_cells_max: u64,
     /// How many requests a node works on at once.
     pub(crate) requests_max: usize,
     /// Whether a quorum alone is healed at the end of the storm, for a while.
@@ -87,13 +89,16 @@ impl Unrest {
         let requests_max = if requests_max == 0 { 1_000 } else { requests_max };
         let heals_quorum = rng.chance(400);
         let provocation = Provocation::of(seed);
-        let settle_every_ms = Rng::new(seed ^ 0x0073_6574_746c_6573).pick(&[250, 1_000, 4_000, 15_000]);
+        let mut sums = Rng::new(seed ^ 0x0073_6574_746c_6573);
+        let settle_every_ms = sums.pick(&[250, 1_000, 4_000, 15_000]);
+        let scan_cells_max = sums.pick(&[0, 1, 4, 4_096]);
         Self {
             rng,
             pauses_every_us,
             bridges_every_us,
             flaps_every_us,
             settle_every_ms,
+            scan_cells_max,
             requests_max,
             heals_quorum,
             provocation,

@@ -306,6 +306,19 @@ impl Cluster {
         self.link_all(at, false)
     }
 
+    /// Keeps a copy of a disk as it is.
+    pub(crate) fn copy_disk(&mut self, name: char) -> Output<()> {
+        let at = self.at(name)?;
+        self.machines[at].copy_disk();
+        Ok(())
+    }
+
+    /// Puts the copy in the place of a disk, of a node that does not run.
+    pub(crate) fn put_back(&mut self, name: char) -> Output<()> {
+        let at = self.at(name)?;
+        self.machines[at].put_back()
+    }
+
     /// A disk has so much room from now on.
     pub(crate) fn room(&mut self, name: char, room: Room) -> Output<()> {
         let at = self.at(name)?;

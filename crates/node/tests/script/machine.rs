@@ -22,6 +22,8 @@ pub(crate) struct Machine {
     pub(crate) running: Option<Running>,
     starts: u64,
     disk: Arc<Memory>,
+    /// The disk as it was once.
+    copy: Option<Memory>,
 }
 
 /// A node with its storage, and what waits for the disk.
@@ -47,6 +49,7 @@ impl Machine {
             running: None,
             starts: 0,
             disk,
+            copy: None,
         }
     }
 
@@ -65,6 +68,20 @@ impl Machine {
         )?;
         self.starts += 1;
         self.running = Some(Running { node, store, sealed: Vec::new(), held_back: VecDeque::new() });
+        Ok(())
+    }
+
+    /// Keeps a copy of the disk as it is.
+    pub(crate) fn copy_disk(&mut self) {
+        self.copy = Some(self.disk.copy());
+    }
+
+    /// Puts the copy in the place of the disk.
+    pub(crate) fn put_back(&mut self) -> Result<(), Box<dyn Error>> {
+        if self.running.is_some() {
+            return Err("it runs".into());
+        }
+        self.disk = Arc::new(self.copy.take().ok_or("no copy was made")?);
         Ok(())
     }
 

@@ -66,6 +66,8 @@ impl Script {
             ("join", [name]) => self.cluster.join(node(name)?),
             ("disk", [name, "slow"]) => self.cluster.slow(node(name)?),
             ("disk", [name, "fails"]) => self.cluster.fail(node(name)?),
+            ("disk", [name, "copied"]) => self.cluster.copy_disk(node(name)?),
+            ("disk", [name, "put", "back"]) => self.cluster.put_back(node(name)?),
             ("disk", [name, "enough"]) => self.cluster.room(node(name)?, Room::Enough),
             ("disk", [name, "low"]) => self.cluster.room(node(name)?, Room::Low),
             ("disk", [name, "gone"]) => self.cluster.room(node(name)?, Room::Gone),
