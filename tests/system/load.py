@@ -252,3 +252,8 @@ def read_back(operations, place, level=None):
             assert len(values) == len(some)
             reads += [Operation(kinds[key], key, bare(value), OK, begin, end, place) for key, value in zip(some, values)]
     return reads
+
+
+def as_map(reply):
+    """What RESP2 gives as a list of names and values."""
+    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2]))

@@ -8,7 +8,7 @@ import unittest
 import redis
 
 from cluster import Cluster, until
-from load import connect
+from load import as_map, connect
 
 KEYS = 400
 VALUE_BYTES = 200
@@ -167,7 +167,3 @@ class Handoff(unittest.TestCase):
         self.until_handed_over(nodes)
         self.until_level(nodes)
         self.assert_there(away, values, "all")
-
-
-def as_map(reply):
-    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2]))

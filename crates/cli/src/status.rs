@@ -27,6 +27,8 @@ const MEMBER_SECONDS_MAX: u64 = 2;
 const COLUMN_OF_NUMBERS: usize = 6;
 /// What only a member itself knows.
 const OWN_FIELDS: [&str; 6] = ["keys", "disk_room", "disk_free_bytes", "shards_failed", "sync", "handoff"];
+/// So many partitions are shown in which a member lacks something.
+const LAGGING_SHOWN_MAX: usize = 8;
 /// Some members are not up.
 const EXIT_SOME_DOWN: u8 = 1;
 
@@ -243,12 +245,25 @@ fn sync(reply: &Reply) -> Option<String> {
     match (number("partitions_learning"), number("operations_behind")) {
         (0, 0) => None,
         (0, behind) => {
-            Some(format!("{behind} operations behind, in some of its {partitions} partitions; it takes them"))
+            Some(format!("{behind} operations behind, {} of its {partitions}; it takes them", lagging(sync)))
         }
         (learning, _) => Some(format!(
             "learning what it has lost: {learning} of its {partitions} partitions count for no quorum yet"
         )),
     }
+}
+
+/// In which partitions it lacks something, those first that lack most.
+fn lagging(sync: &Reply) -> String {
+    let Some(Reply::Array(rows)) = field(sync, "lagging") else { return "in some partitions".to_owned() };
+    let behind = rows.iter().filter_map(|row| {
+        let behind = integer(row, "operations_behind").filter(|behind| *behind > 0)?;
+        Some(format!("{} ({behind})", integer(row, "partition")?))
+    });
+    let all: Vec<String> = behind.collect();
+    let more = if all.len() > LAGGING_SHOWN_MAX { ", ..." } else { "" };
+    let shown = all.iter().take(LAGGING_SHOWN_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    format!("in {} partitions, {shown}{more}", all.len())
 }
 
 /// What a member keeps for others, if it does.

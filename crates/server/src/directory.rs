@@ -29,6 +29,7 @@ const LAYOUT_FILE: &str = "layout";
 const BEGUN_FILE: &str = "begun";
 const USURPED_FILE: &str = "usurped";
 const LOCK_FILE: &str = "lock";
+const SHARD_PREFIX: &str = "shard-";
 
 /// Who lives in a directory.
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -81,7 +82,16 @@ impl Directory {
     /// # Errors
     /// Where the node differs from who lives here.
     pub(crate) fn admit(&self, config: &Config) -> Result<usize, StartError> {
-        let Some(stored) = &self.stored else { return Ok(config.shards.unwrap_or_else(shards_default)) };
+        let Some(stored) = &self.stored else {
+            // Into how many its data is divided is written there alone.
+            return if self.holds_data()? && config.shards.is_none() {
+                let gone = io::Error::from(ErrorKind::NotFound);
+                let reason = format!("{gone}, and there is data. Bring it back, or say --shards as it was");
+                Err(StartError::Stored { path: self.path.join(IDENTITY_FILE), reason })
+            } else {
+                Ok(config.shards.unwrap_or_else(shards_default))
+            };
+        };
         let wanted = identity(config, config.shards.unwrap_or(stored.shards));
         // Others were never told an address that leads nowhere, so it may change.
         let told = |addr| !is_unspecified(addr);
@@ -133,6 +143,16 @@ impl Directory {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.unusable(error)),
         }
+    }
+
+    /// Whether any shard has, or had, a store here.
+    ///
+    /// # Errors
+    /// Where that cannot be told.
+    pub(crate) fn holds_data(&self) -> Result<bool, StartError> {
+        let mut names = fs::read_dir(&self.path).map_err(|error| self.unusable(error))?;
+        let is_store = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(SHARD_PREFIX);
+        Ok(self.has_begun() || names.any(|entry| entry.is_ok_and(|entry| is_store(&entry.file_name()))))
     }
 
     /// Keeps a layout durably.

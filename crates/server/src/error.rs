@@ -49,9 +49,8 @@ pub enum StartError {
     /// What is on the disk is not all that was synced: a file was damaged, or taken from an older copy. A node that went on
     /// would say that it has applied what it has not.
     #[error(
-        "the directory {} has lost data: shard {shard} holds {commits} commits, and {synced} had been synced. The other \
-         owners still hold what they held. Bring the directory back as it was, or start with an empty one under a new --id. \
-         A node without other owners goes on with what is left after --accept-data-loss",
+        "the directory {} has lost data: shard {shard} holds {commits} commits, and {synced} had been synced. Bring the \
+         directory back as it was; --accept-data-loss goes on with what is left",
         dir.display()
     )]
     Lost {
@@ -66,8 +65,8 @@ pub enum StartError {
     },
     /// The store of a shard is not there, and it was.
     #[error(
-        "the directory {} has lost data: the store of shard {shard} is gone. Bring it back, or start with an empty \
-         directory under a new --id. A node without other owners goes on with what is left after --accept-data-loss",
+        "the directory {} has lost data: the store of shard {shard} is gone. Bring it back; --accept-data-loss goes on \
+         with what is left",
         dir.display()
     )]
     Gone {
@@ -76,6 +75,18 @@ pub enum StartError {
         /// Which shard of it.
         shard: usize,
     },
+    /// Rows without the layout that says whose they are.
+    #[error(
+        "the directory {} holds data, and its file `layout` is gone: to which cluster that belongs cannot be told. Bring the          file back; or start with --join and the address of a member, and what the others hold is learned from them",
+        .0.display()
+    )]
+    Layoutless(PathBuf),
+    /// Rows of a node that the cluster to be joined does not know.
+    #[error(
+        "the directory {} holds data of a node that the cluster did not know until now: start it with an empty directory",
+        .0.display()
+    )]
+    Foreign(PathBuf),
     /// The cluster does not take this node.
     #[error("cannot join the cluster at {addr}: {reason}")]
     Join {
@@ -101,8 +112,8 @@ pub enum StartError {
     /// A cluster was founded here in the place of a member of another one, whose directory was emptied.
     #[error(
         "other nodes take {id} for a member of their cluster, and this directory has lost it: a new cluster was begun in \
-         {dir}, so this node has stopped. Empty that directory and start with --join and an address of the cluster; or stop \
-         those nodes, empty it, and begin anew", dir = dir.display()
+         {dir}, so this node has stopped. Move that directory aside (what was written there since is nowhere else) and start \
+         with --join and an address of the cluster; or stop those nodes, and begin anew", dir = dir.display()
     )]
     Usurped {
         /// The member.

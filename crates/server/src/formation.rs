@@ -206,6 +206,8 @@ impl Register {
         };
         let until = self.host.clock.monotonic_ms() + SILENT_MS_MAX + BACK_OFF_MS_MAX;
         while is_heard() {
+            let layout = self.host.layout();
+            let member = layout.member(member.id).unwrap_or(member);
             if self.host.clock.monotonic_ms() > until {
                 let (name, addr) = (&member.name, &member.client_addr);
                 return Err(format!("ERR the member {name} is alive at {addr}, {TWIN}"));
@@ -275,6 +277,22 @@ pub(crate) async fn join(addr: &str, me: &Member) -> Result<(Layout, Trust), Str
     let layout = Layout::decode(&bytes).map_err(|error| error.to_string())?;
     let is_member = |id: NodeId| layout.member(id).is_some();
     if is_member(me.id) { Ok((layout, trust)) } else { Err("its layout does not have this node".to_owned()) }
+}
+
+/// Whether the cluster of the member at `addr` has `me` for a member.
+///
+/// # Errors
+/// Why nobody said so.
+pub(crate) async fn knows(addr: &str, me: &Member) -> Result<bool, String> {
+    let words = [b"CLUSTER".as_slice(), b"NODES"].map(Bytes::from_static);
+    match ask(addr, &words, ANSWER_MAX).await.map_err(|reason| plain(&reason))? {
+        Reply::Bulk(lines) => {
+            // A member's line begins with its id.
+            let id = me.id.to_string().into_bytes();
+            Ok(lines.split(|byte| *byte == b'\n').any(|line| line.starts_with(&id)))
+        }
+        _ => Err(NO_NODE.to_owned()),
+    }
 }
 
 fn plain(reason: &str) -> String {

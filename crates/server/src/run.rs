@@ -125,7 +125,9 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
     let mut host = Host::new(config, clock, Arc::new(layout), control);
     host.has_founded = has_founded;
     let host = Arc::new(host);
-    host.disk.look(&host.config.dir, host.config.disk_reserve_bytes);
+    if let Some(room) = host.disk.look(&host.config.dir, host.config.disk_reserve_bytes) {
+        tell_room(&host, room);
+    }
     let stores = stores::open_all(&host, directory.has_begun())?;
     directory.begin()?;
     let workers = open(&host, stores, trust).await?;
@@ -182,9 +184,21 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<(La
     if let Some(layout) = directory.layout()? {
         return Ok((stored(layout, me)?, Trust::Whole));
     }
+    let holds_data = directory.holds_data()?;
     if let Some(addr) = &config.join {
         let failed = |reason| StartError::Join { addr: addr.clone(), reason };
+        tracing::info!(
+            addr,
+            "asking to be taken in; a member that lived a moment ago is waited for until it is silent"
+        );
+        // What a member held that lost its layout is that cluster's; what anybody else holds is not.
+        if holds_data && !formation::knows(addr, &me).await.map_err(failed)? {
+            return Err(StartError::Foreign(config.dir.clone()));
+        }
         return formation::join(addr, &me).await.map_err(failed);
+    }
+    if holds_data {
+        return Err(StartError::Layoutless(config.dir.clone()));
     }
     let random =
         |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
@@ -279,21 +293,24 @@ async fn serve(
 async fn watch_disk(host: Arc<Host>) {
     loop {
         sleep(DISK_LOOK).await;
-        let reserve_bytes = host.config.disk_reserve_bytes;
-        let Some(room) = host.disk.look(&host.config.dir, reserve_bytes) else { continue };
-        let free_bytes = host.disk.free_bytes().unwrap_or_default();
-        match room {
-            Room::Enough => {
-                tracing::info!(free_bytes, "there is room on the disk again: all writes are taken");
-            }
-            Room::Low => tracing::warn!(
-                free_bytes,
-                reserve_bytes,
-                "the disk is nearly full: writes that add are refused; delete keys or give it more room"
-            ),
-            Room::Gone => tracing::error!(free_bytes, "the disk is full: nothing is written any more"),
-        }
+        let Some(room) = host.disk.look(&host.config.dir, host.config.disk_reserve_bytes) else { continue };
+        tell_room(&host, room);
         host.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::Room(room)));
+    }
+}
+
+/// Tells in the log how much room there is now.
+fn tell_room(host: &Host, room: Room) {
+    let (free_bytes, reserve_bytes) =
+        (host.disk.free_bytes().unwrap_or_default(), host.config.disk_reserve_bytes);
+    match room {
+        Room::Enough => tracing::info!(free_bytes, "there is room on the disk again: all writes are taken"),
+        Room::Low => tracing::warn!(
+            free_bytes,
+            reserve_bytes,
+            "the disk is nearly full: writes that add are refused; delete keys or give it more room"
+        ),
+        Room::Gone => tracing::error!(free_bytes, "the disk is full: nothing is written any more"),
     }
 }
 

@@ -64,6 +64,9 @@ fn together(figures: &[ShardFigures]) -> SyncFigures {
     let sum = |of: fn(&SyncFigures) -> u64| figures.iter().map(|shard| of(&shard.sync)).sum();
     SyncFigures {
         learning: sum(|sync| sync.learning),
+        quarantines: sum(|sync| sync.quarantines),
+        scrubs: figures.iter().map(|shard| shard.sync.scrubs).min().unwrap_or(0),
+        damaged: sum(|sync| sync.damaged),
         open: sum(|sync| sync.open),
         finished: sum(|sync| sync.finished),
         ..SyncFigures::default()

@@ -58,7 +58,7 @@ fn a_directory_that_lost_what_was_synced_is_refused() {
     for _ in 0..2 {
         let error = refusal(told.clone());
         assert!(error.contains("forgetful has lost data: shard 0 holds "), "{error}");
-        assert!(error.contains("under a new --id"), "{error}");
+        assert!(error.contains("Bring the directory back as it was"), "{error}");
     }
     fs::remove_dir_all(&rows).unwrap();
     fs::rename(place.join("newer"), &rows).unwrap();
@@ -91,6 +91,46 @@ fn a_node_alone_goes_on_without_what_is_lost_only_where_that_is_accepted() {
     node.client().expect(&["SET", "k", "2"], "+OK");
     node.stop();
     Running::start(told).unwrap().client().expect(&["GET", "k"], "\"2\"");
+}
+
+#[test]
+fn rows_without_the_layout_that_says_whose_they_are_are_not_served() {
+    let place = Place::new();
+    let told = with_a_key(&place, "whose");
+    let dir = place.join("whose");
+    let layout = fs::read(dir.join("layout")).unwrap();
+    fs::remove_file(dir.join("layout")).unwrap();
+    for more in ["layout", "begun"] {
+        let _ = fs::remove_file(dir.join(more));
+        let error = refusal(told.clone());
+        assert!(error.contains("its file `layout` is gone") && error.contains("--join"), "{error}");
+    }
+    let identity = fs::read(dir.join("armilla.toml")).unwrap();
+    fs::remove_file(dir.join("armilla.toml")).unwrap();
+    let error = refusal(Config { shards: None, ..told.clone() });
+    assert!(error.contains("armilla.toml") && error.contains("--shards as it was"), "{error}");
+    let stranger = Running::start(config("stranger", &place.join("stranger"))).unwrap();
+    let error = refusal(Config { join: Some(stranger.addr.to_string()), ..told.clone() });
+    assert!(error.contains("did not know until now"), "{error}");
+    assert_eq!(text(&stranger.client().ask(&["CLUSTER", "NODES"])).lines().count(), 1, "it is no member now");
+    for (name, bytes) in [("layout", &layout[..]), ("begun", b""), ("armilla.toml", &identity)] {
+        fs::write(dir.join(name), bytes).unwrap();
+    }
+    Running::start(told).unwrap().client().expect(&["GET", "k"], "\"1\"");
+}
+
+#[test]
+fn a_member_that_lost_its_layout_joins_again_and_learns() {
+    let place = Place::new();
+    let first = Running::start(config("one", &place.join("one"))).unwrap();
+    let two = Config { join: Some(first.addr.to_string()), ..config("two", &place.join("two")) };
+    let second = Running::start(two.clone()).unwrap();
+    second.client().until(&["SET", "k", "v"], "+OK");
+    second.stop();
+    fs::remove_file(place.join("two").join("layout")).unwrap();
+    let error = refusal(Config { join: None, ..two.clone() });
+    assert!(error.contains("its file `layout` is gone"), "{error}");
+    Running::start(two).unwrap().client().until(&["GET", "k"], "\"v\"");
 }
 
 #[test]
@@ -132,7 +172,8 @@ fn a_member_with_an_empty_directory_is_not_taken_for_whole() {
     let twin = Config { client_addr: config("x", &place.join("x")).client_addr, ..two.clone() };
     let twin = Config { dir: place.join("twin"), peer_addr: config("x", &place.join("x")).peer_addr, ..twin };
     let error = refusal(twin);
-    assert!(error.contains("the member two is alive at") && error.contains("an --id of its own"), "{error}");
+    assert!(error.contains(&format!("the member two is alive at {}", second.addr)), "{error}");
+    assert!(error.contains("an --id of its own"), "{error}");
     second.stop();
     fs::remove_dir_all(place.join("two")).unwrap();
     Running::start(two).unwrap().client().until(&["GET", "k"], "\"v\"");

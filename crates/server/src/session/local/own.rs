@@ -4,10 +4,11 @@
 //!
 //! 1. A state is this node's view: another may reach who is not reached from here.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use node::{HandoffFigures, SyncFigures};
+use node::{HandoffFigures, Lag, SyncFigures};
 use placement::{Member, NodeId};
 use wire::peer::gossip::Health;
 use wire::{Fault, Reply};
@@ -20,6 +21,9 @@ use crate::disk;
 use crate::host::{Host, ShardFigures};
 use crate::session::Session;
 use crate::shard::Ask;
+
+/// Of so many partitions it is told how far each lags behind.
+const LAGGING_TOLD_MAX: usize = 1_024;
 
 impl Session {
     /// Asks the thread that keeps the layout; the answer comes back into the request's slot.
@@ -143,8 +147,31 @@ fn sync(figures: &[ShardFigures]) -> Reply {
         (text("cells_compared"), sum(|sync| sync.read)),
         (text("bytes_taken"), sum(|sync| sync.bytes)),
         (text("scrubs"), sum(|sync| sync.scrubs)),
+        (text("scrubbed_percent"), number(scrubbed_percent(figures))),
         (text("partitions_damaged"), sum(|sync| sync.damaged)),
+        (text("quarantines"), sum(|sync| sync.quarantines)),
+        (text("lagging"), lagging(figures)),
     ])
+}
+
+/// How much of everything was read since it was all read last: as much as the slowest shard has.
+fn scrubbed_percent(figures: &[ShardFigures]) -> u64 {
+    figures.iter().map(|shard| shard.sync.scrubbed_percent).min().unwrap_or(0)
+}
+
+/// The partitions that do not hold what their other owners hold, those that lack most first.
+fn lagging(figures: &[ShardFigures]) -> Reply {
+    let mut all: Vec<&Lag> = figures.iter().flat_map(|shard| &shard.lagging).collect();
+    all.sort_by_key(|lag| (Reverse(lag.is_learning), Reverse(lag.behind), lag.partition));
+    let row = |lag: &&Lag| {
+        Reply::Map(vec![
+            (text("partition"), number(lag.partition.0.into())),
+            (text("operations_behind"), number(lag.behind)),
+            (text("unequal"), Reply::Boolean(lag.is_unequal)),
+            (text("learning"), Reply::Boolean(lag.is_learning)),
+        ])
+    };
+    Reply::Array(all.iter().take(LAGGING_TOLD_MAX).map(row).collect())
 }
 
 /// What this node keeps for others, which are down or have not taken it yet.
