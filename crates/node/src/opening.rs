@@ -12,7 +12,8 @@ use crate::meta_names::Space;
 use crate::pending::Pending;
 use crate::queues::Queues;
 use crate::room::Room;
-use crate::rows::{RowError, Storage};
+use crate::row_names::{is_of_cells, touches};
+use crate::rows::{RowError, Shelf, Storage};
 use crate::state::{Identity, Node, Options, Trust, mine};
 use crate::stored;
 use crate::sync::{Scrub, Sync};
@@ -20,6 +21,7 @@ use causal::Clock;
 use placement::{Layout, PartitionId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use store::Gap;
 
 impl Node {
     /// A node with what its storage holds. The storage is new and packs the rows of contexts from now on.
@@ -64,6 +66,32 @@ impl Node {
             }
         }
         Ok(node)
+    }
+}
+
+impl Node {
+    /// Of the rows with these names some may be missing from its storage: the partitions that they are of have lost
+    /// something. To be said before anything is handled.
+    ///
+    /// # Errors
+    /// Where what is stored cannot be read.
+    pub fn lose(&mut self, gaps: &[Gap], store: &mut Storage) -> Result<(), RowError> {
+        let is_whole = gaps.iter().all(is_of_cells);
+        let mut partitions = self.mine.clone();
+        partitions.extend(self.replicas.keys().filter(|at| self.mine.binary_search(at).is_err()));
+        for partition in partitions {
+            let is_hit = gaps.iter().any(|gap| touches(gap, self.layout.keyspace(), partition));
+            if !is_hit && is_whole {
+                continue;
+            }
+            learning::forget(self, store, partition)?;
+            if *self.layout.owners(partition) == [self.identity.node] {
+                let mut shelf = Shelf::new(store, self.layout.keyspace(), partition);
+                let replica = self.replicas.entry(partition).or_default();
+                replica.learn_no_more(self.identity.actor, &mut shelf);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -4,7 +4,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use causal::codec::{Malformed, Reader};
 use causal::{Cell, Key, Kind};
-use placement::{Keyspace, Position};
+use placement::{Keyspace, PartitionId, Position};
+use store::Gap;
 
 const SPACE_DATA: u8 = b'd';
 
@@ -41,6 +42,17 @@ pub(crate) fn data_end(last: Position) -> Bytes {
     last.0
         .checked_add(1)
         .map_or_else(|| Bytes::from_static(&[SPACE_DATA + 1]), |next| data_prefix(Position(next)))
+}
+
+/// Whether there are names of nothing but cells in a gap.
+pub(crate) fn is_of_cells(gap: &Gap) -> bool {
+    gap.from[..] >= [SPACE_DATA][..] && gap.to.as_ref().is_some_and(|to| to[..] <= [SPACE_DATA + 1][..])
+}
+
+/// Whether there are names of cells of a partition in a gap.
+pub(crate) fn touches(gap: &Gap, keyspace: &Keyspace, partition: PartitionId) -> bool {
+    let (first, last) = keyspace.range(partition);
+    gap.from < data_end(last) && gap.to.as_ref().is_none_or(|to| *to > data_prefix(first))
 }
 
 /// The cell of a row.

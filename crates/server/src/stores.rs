@@ -7,6 +7,8 @@
 //! fewer commits than were synced                Lost                     refused, unless the loss is accepted
 //! damage: the engine does not open, or it would  moved aside, begun      refused, unless the loss is accepted
 //! be without rows (`store::lsm::survey`)         anew, Lost
+//! a block that cannot be read, then or later     moved aside, begun       refused, unless the loss is accepted
+//!                                                anew with what can be read
 //! ```
 //!
 //! Not what is done with them (`shard`), and not the rest of the directory (`directory`).
@@ -19,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use node::Trust;
-use store::{Lsm, LsmOptions, StoreError};
+use store::{Gap, Lsm, LsmOptions, Salvaged, StoreError, salvage};
 
 use crate::error::StartError;
 use crate::host::Host;
@@ -46,6 +48,9 @@ pub(crate) enum OpenError {
 /// A store and what is known of it.
 pub(crate) type Found = (Arc<Lsm>, Trust);
 
+/// One that was begun anew: with what is known of it, and where rows are missing of what is not lost as a whole.
+pub(crate) type Renewed = (Arc<Lsm>, Trust, Vec<Gap>);
+
 /// Where shard `index` has its store.
 pub(crate) fn path(host: &Host, index: usize) -> PathBuf {
     host.config.dir.join(format!("shard-{index}"))
@@ -56,12 +61,16 @@ pub(crate) fn path(host: &Host, index: usize) -> PathBuf {
 /// # Errors
 /// Where one cannot be read, or has lost what was acknowledged, and nobody else may have it.
 pub(crate) fn open_all(host: &Host, has_begun: bool) -> Result<Vec<Found>, StartError> {
-    let open = |index| match open_one(host, index, has_begun) {
-        Ok(found) => Ok(found),
-        Err(OpenError::Start(error)) => Err(error),
-        Err(OpenError::Full(reason)) => Err(StartError::Stored { path: path(host, index), reason }),
-    };
+    let open = |index| open_one(host, index, has_begun).map_err(|error| refused(host, index, error));
     (0..host.shards()).map(open).collect()
+}
+
+/// Why a process does not start whose store does not open.
+pub(crate) fn refused(host: &Host, index: usize, error: OpenError) -> StartError {
+    match error {
+        OpenError::Start(error) => error,
+        OpenError::Full(reason) => StartError::Stored { path: path(host, index), reason },
+    }
 }
 
 /// The store of one shard.
@@ -117,29 +126,46 @@ pub(crate) fn note_loss(host: &Host, index: usize) -> Result<(), StartError> {
     if host.layout().replicas() > 1 { Loss::of(&host.config.dir, index).note() } else { Ok(()) }
 }
 
-/// Puts a store aside that is not open, so that the shard is begun anew with nothing.
+/// Puts a store aside that is not open and of which some rows cannot be read, and begins it anew with those that can.
 ///
 /// # Errors
-/// Where it cannot be moved, or nobody else has what it held.
-pub(crate) fn put_aside(host: &Host, index: usize) -> Result<(), OpenError> {
+/// Where it cannot be moved or made, there is no room, or nobody else has what it held.
+pub(crate) fn renew(host: &Host, index: usize) -> Result<Renewed, OpenError> {
     let path = path(host, index);
-    if path.exists() {
-        let reason = "some rows cannot be read".to_owned();
-        forgive(host, StartError::Stored { path: path.clone(), reason })?;
-        note_loss(host, index)?;
-        move_aside(&path)?;
+    let reason = "some rows cannot be read".to_owned();
+    forgive(host, StartError::Stored { path: path.clone(), reason })?;
+    note_loss(host, index)?;
+    let aside = move_aside(&path)?;
+    let unopened = |error| unopened(host, index, error);
+    let engine = Lsm::open(&path, options(host)).map_err(unopened)?;
+    let salvaged = Lsm::open(&aside, options(host)).and_then(|damaged| salvage(&damaged, &engine));
+    match salvaged {
+        Ok(Salvaged { rows, gaps }) => {
+            tracing::warn!(
+                shard = index,
+                rows,
+                gaps = gaps.len(),
+                "what can be read of a damaged store is saved"
+            );
+            Ok((Arc::new(engine), Trust::Whole, gaps))
+        }
+        // Whatever was saved by then stays: it may be the only copy of something.
+        Err(error @ (StoreError::Read(_) | StoreError::Unreadable(_))) => {
+            tracing::error!(shard = index, %error, "no more can be read of a damaged store");
+            Ok((Arc::new(engine), Trust::Lost, Vec::new()))
+        }
+        Err(error) => Err(unopened(error)),
     }
-    Ok(())
 }
 
 /// Gives a directory another name, under which it can be looked at.
-fn move_aside(path: &Path) -> Result<(), OpenError> {
+fn move_aside(path: &Path) -> Result<PathBuf, OpenError> {
     let unmoved = |error| StartError::Directory { dir: path.to_owned(), error };
     let aside = |number| path.with_extension(format!("damaged-{number}"));
     let aside = (1u32..).map(aside).find(|aside| !aside.exists()).unwrap_or_else(|| aside(0));
     std::fs::rename(path, &aside).map_err(unmoved)?;
     tracing::error!(from = %path.display(), to = %aside.display(), "a damaged store is moved aside; remove it when it is of no more use");
-    Ok(())
+    Ok(aside)
 }
 
 /// Writes the journals of a shard's store anew, which is not open: see [`Lsm::rewrite_journals`].

@@ -23,6 +23,7 @@ use crate::opened::Opened;
 use crate::peers;
 use crate::session;
 use crate::shard::{Arrival, Shard};
+use crate::stores;
 
 /// How often the node's deadlines are looked at; they are long against it.
 const TICK: Duration = Duration::from_millis(20);
@@ -47,7 +48,8 @@ pub(crate) fn run(
             return;
         }
     };
-    let shard = Opened::over(host, index, engine, trust);
+    let shard =
+        Opened::find(host, index, (engine, trust)).map_err(|error| stores::refused(host, index, error));
     let shard = match shard.and_then(|opened| Shard::open(Arc::clone(host), index, opened)) {
         Ok(shard) => Rc::new(shard),
         Err(error) => {

@@ -467,8 +467,12 @@ fn in_peace_whatever_is_asked_is_done() {
     asked(ABSENT).serial("register-0").expect("it was done");
     let early = History::default().quorum(1, 2, Ask::Get, Told::Refused);
     early.serial("register-0").expect("nobody had greeted anybody");
-    let meets = History::default().quorum(PEACE, PEACE + 1, put("a"), Told::Unknown);
-    meets.serial("register-0").expect("which of two came first may be unknown");
+    let alone = |told| History::default().quorum(PEACE, PEACE + 5, put("a"), told);
+    assert!(alone(Told::Unknown).serial("register-0").is_err(), "it has met nobody");
+    let meets = |told, from| alone(told).quorum(from, from + 5, put("b"), Told::Done).serial("register-0");
+    meets(Told::Unknown, PEACE + 3).expect("which of two came first may be unknown");
+    assert!(meets(Told::Unknown, PEACE + 6).is_err(), "that came later");
+    assert!(meets(Told::Refused, PEACE + 3).is_err());
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod error;
 #[cfg(feature = "lsm")]
 pub mod lsm;
 mod memory;
+mod salvage;
 mod store;
 
 pub use batch::{Batch, Commit};
@@ -34,4 +35,5 @@ pub use error::StoreError;
 #[cfg(feature = "lsm")]
 pub use lsm::{Lsm, LsmOptions};
 pub use memory::{Fault, Memory};
+pub use salvage::{Gap, Salvaged, salvage};
 pub use store::{Store, StoreFigures, StoreOptions};

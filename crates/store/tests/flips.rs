@@ -1,5 +1,7 @@
 //! One bit is flipped somewhere in the files of a store: every row is then read as it was, or somebody is told.
 //!
+//! Where a row cannot be read, all that is not beside it is saved as it was (`salvage`).
+//!
 //! Told means: the store does not open, it says that commits are missing, or a row cannot be read. Never is a row
 //! missing or different without that.
 //!
@@ -12,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use store::{Batch, Engine, Lsm, LsmOptions, StoreError};
+use store::{Batch, Engine, Lsm, LsmOptions, Memory, Salvaged, StoreError, salvage};
 
 /// Commits in the store: with this memtable they are in a few tables and in the journal.
 const COMMITS: u64 = 130;
@@ -100,7 +102,30 @@ fn looked_at(dir: &Path, rows: &Rows) -> Told {
         Err(StoreError::Unreadable(_) | StoreError::Read(_)) => return Told::Refused,
         Err(other) => panic!("{other}"),
     };
-    if engine.figures().unwrap().commits_lost > 0 { Told::CommitsLost } else { read(&engine, rows) }
+    if engine.figures().unwrap().commits_lost > 0 {
+        return Told::CommitsLost;
+    }
+    let told = read(&engine, rows);
+    if told == Told::RowUnread {
+        save(&engine, rows);
+    }
+    told
+}
+
+/// Copies what can be read; panics where anything else is in the copy, or less.
+fn save(engine: &Lsm, rows: &Rows) {
+    let copy = Memory::new();
+    let Salvaged { gaps, .. } = salvage(engine, &copy).unwrap();
+    let in_gap =
+        |row: &Bytes| gaps.iter().any(|gap| *row >= gap.from && gap.to.as_ref().is_none_or(|to| row < to));
+    let kept: Rows = rows
+        .iter()
+        .filter(|(row, _)| !in_gap(row))
+        .map(|(row, value)| (row.clone(), value.clone()))
+        .collect();
+    let copied: Rows = copy.scan(b"", b"", usize::MAX).unwrap().into_iter().collect();
+    assert_eq!(copied, kept, "beside {gaps:?}");
+    assert!(!gaps.is_empty() || kept.len() == rows.len());
 }
 
 /// The files below a directory that hold anything, by their paths in it.

@@ -13,6 +13,12 @@ use store::Commit;
 use wire::peer::Ticket;
 
 impl Replica {
+    /// There is nobody to learn from: what is left is all there is.
+    pub(crate) fn learn_no_more(&mut self, own_actor: Actor, shelf: &mut Shelf<'_>) {
+        self.learning = None;
+        self.store_sums(own_actor, self.map.digest(), shelf);
+    }
+
     /// Opens an exchange with the snapshot of a peer.
     pub(crate) fn begin(
         &mut self,

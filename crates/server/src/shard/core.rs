@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use node::{Action, Event, Identity, Node, Now, Options, Outbox, Room, RowError, Storage, Trust};
-use store::{Commit, Engine, Lsm, Store, StoreOptions};
+use store::{Commit, Engine, Gap, Lsm, Store, StoreError, StoreOptions};
 
 use super::committer::Committer;
 use super::held::Held;
@@ -19,6 +19,7 @@ use crate::error::StartError;
 use crate::host::Host;
 use crate::loss::Loss;
 use crate::opened::Opened;
+use crate::stores::{self, Found, OpenError};
 
 /// Batches on their way to the disk beyond which clients are not read any further.
 const BATCHES_UNSETTLED_MAX: u64 = 256;
@@ -28,16 +29,32 @@ const BYTES_UNSETTLED_MAX: usize = 256 << 20;
 const NAMES_LEARNED: usize = 16 * 1024;
 
 impl Opened {
-    /// Shard `index` over what is stored in `engine`.
+    /// Shard `index` over what was found of it. Where some rows of that cannot be read, it is begun anew with those that can.
     ///
     /// # Errors
-    /// Where that cannot be read, or the system gives no random bits.
-    pub(crate) fn over(
-        host: &Host,
-        index: usize,
-        engine: Arc<Lsm>,
-        trust: Trust,
-    ) -> Result<Self, StartError> {
+    /// Where that cannot be done, or the system gives no random bits.
+    pub(crate) fn find(host: &Host, index: usize, (engine, trust): Found) -> Result<Self, OpenError> {
+        match Self::over(host, index, engine, trust, &[]) {
+            Err(Unread::Row(RowError::Store(error @ StoreError::Read(_)))) => {
+                tracing::error!(shard = index, %error, "some rows of a store cannot be read");
+                Self::renew(host, index)
+            }
+            opened => opened.map_err(|unread| unread.told(host, index).into()),
+        }
+    }
+
+    /// Shard `index`, begun anew with what can be read of its store, which is not open.
+    ///
+    /// # Errors
+    /// Where that cannot be done, or the system gives no random bits.
+    pub(crate) fn renew(host: &Host, index: usize) -> Result<Self, OpenError> {
+        let (engine, trust, gaps) = stores::renew(host, index)?;
+        let opened = Self::over(host, index, engine, trust, &gaps);
+        opened.map_err(|unread| unread.told(host, index).into())
+    }
+
+    /// Shard `index` over what is stored in `engine`, where some rows may be missing from `gaps`.
+    fn over(host: &Host, index: usize, engine: Arc<Lsm>, trust: Trust, gaps: &[Gap]) -> Result<Self, Unread> {
         let random =
             |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
         let actor = causal::Actor(getrandom::u64().map_err(random)?);
@@ -55,16 +72,42 @@ impl Opened {
             ..Options::default()
         };
         let identity = Identity { node: host.me, actor };
-        let stored = |error: RowError| StartError::Stored {
-            path: host.config.dir.join(format!("shard-{index}")),
-            reason: error.to_string(),
-        };
         // Before anything is written: a name that is not read now would be taken for absent for good.
-        while store.learn(NAMES_LEARNED).map_err(|error| stored(error.into()))? {}
-        let node = Node::open(identity, options, host.layout(), &mut store, trust).map_err(stored)?;
-        let loss =
-            (trust == Trust::Lost && host.layout().replicas() > 1).then(|| Loss::of(&host.config.dir, index));
+        while store.learn(NAMES_LEARNED).map_err(RowError::from)? {}
+        let mut node = Node::open(identity, options, host.layout(), &mut store, trust)?;
+        node.lose(gaps, &mut store)?;
+        let has_lost = trust == Trust::Lost || !gaps.is_empty();
+        let loss = (has_lost && host.layout().replicas() > 1).then(|| Loss::of(&host.config.dir, index));
         Ok(Self { engine, node, store, loss })
+    }
+}
+
+/// Why there is no node over a store.
+enum Unread {
+    Row(RowError),
+    System(StartError),
+}
+
+impl From<RowError> for Unread {
+    fn from(error: RowError) -> Self {
+        Self::Row(error)
+    }
+}
+
+impl From<StartError> for Unread {
+    fn from(error: StartError) -> Self {
+        Self::System(error)
+    }
+}
+
+impl Unread {
+    fn told(self, host: &Host, index: usize) -> StartError {
+        match self {
+            Self::Row(error) => {
+                StartError::Stored { path: stores::path(host, index), reason: error.to_string() }
+            }
+            Self::System(error) => error,
+        }
     }
 }
 

@@ -152,12 +152,12 @@ impl Attempts {
 
     fn attempt(&self, is_suspect: bool, renews: bool) -> Result<Opened, stores::OpenError> {
         if renews {
-            stores::put_aside(&self.host, self.index)?;
-        } else if is_suspect {
+            return Opened::renew(&self.host, self.index);
+        }
+        if is_suspect {
             stores::rewrite(&self.host, self.index)?;
         }
-        let (engine, trust) = stores::open_one(&self.host, self.index, true)?;
-        Ok(Opened::over(&self.host, self.index, engine, trust)?)
+        Opened::find(&self.host, self.index, stores::open_one(&self.host, self.index, true)?)
     }
 
     /// Pauses; tells whether to go on.

@@ -1,7 +1,7 @@
 //! What holds where nothing breaks: whatever is asked is done, and updates of a key come one after another.
 //!
-//! 1. Nothing is refused and nothing is unknown, once all nodes have greeted each other; but for a `SET` that meets another write
-//!    of its key: which came first may be unknown.
+//! 1. Nothing is refused and nothing is unknown, once all nodes have greeted each other; but for a `SET` or `GETSET` that meets
+//!    another write of its key: which came first may be unknown.
 //! 2. What `INCRBY` gives on a key that is only added to is a chain: each sum is the one before it and its own amount, and one
 //!    that had ended before another began comes before it.
 //! 3. Of all `SETNX` of a key that nobody removes one alone has set it.
@@ -21,10 +21,9 @@ pub fn serial(key: &str, operations: &[&Operation]) -> Result<(), String> {
         let is_late = operation.asked_at > GREETED_US;
         // Somebody else's token, or one that was used before, is no fault of the cluster's.
         let is_resolve = matches!(operation.ask, Ask::Resolve(..));
-        let meets = matches!(operation.ask, Ask::Put(_));
         is_late
             && !is_resolve
-            && !meets
+            && !meets(operation, operations)
             && matches!(operation.told, None | Some((_, Told::Refused | Told::Unknown)))
     };
     if let Some(operation) = operations.iter().find(is_vain) {
@@ -35,6 +34,19 @@ pub fn serial(key: &str, operations: &[&Operation]) -> Result<(), String> {
         Some("absent") => one_alone(key, operations),
         _ => Ok(()),
     }
+}
+
+/// Whether the outcome of an operation is unknown that puts a value where others write at that time.
+fn meets(operation: &Operation, operations: &[&Operation]) -> bool {
+    let (Ask::Put(_) | Ask::Swap(_), Some((told_at, Told::Unknown))) = (&operation.ask, &operation.told)
+    else {
+        return false;
+    };
+    let overlaps = |other: &&&Operation| {
+        let ended = other.done_at().unwrap_or(u64::MAX);
+        other.may_be_applied() && other.asked_at <= *told_at && ended >= operation.asked_at
+    };
+    operations.iter().filter(overlaps).any(|other| !std::ptr::eq(*other, operation))
 }
 
 fn chain(key: &str, operations: &[&Operation]) -> Result<(), String> {
