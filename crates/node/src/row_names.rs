@@ -52,7 +52,7 @@ pub(crate) fn is_of_cells(gap: &Gap) -> bool {
 /// Whether there are names of cells of a partition in a gap.
 pub(crate) fn touches(gap: &Gap, keyspace: &Keyspace, partition: PartitionId) -> bool {
     let (first, last) = keyspace.range(partition);
-    gap.from < data_end(last) && gap.to.as_ref().is_none_or(|to| *to > data_prefix(first))
+    gap.touches(&data_prefix(first), &data_end(last))
 }
 
 /// The cell of a row.

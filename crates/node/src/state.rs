@@ -188,9 +188,10 @@ impl Node {
         self.held_until = 0;
     }
 
-    /// Whether no operation was ever applied here.
+    /// Whether no operation was ever applied here, and nothing is held.
     pub fn is_empty(&self) -> bool {
-        self.replicas.values().all(|replica| replica.map().context().is_empty())
+        let is_empty = |replica: &Replica| replica.map().context().is_empty() && replica.map().digest() == 0;
+        self.replicas.values().all(is_empty)
     }
 
     /// What this node knows in a partition, of one cell of it, and what it holds there, as hashes.

@@ -95,6 +95,14 @@ pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
     begin_wanted(node, turn);
 }
 
+/// A source is gone: operations that wait for what it would have brought need not wait for nothing.
+pub(crate) fn link_down(node: &mut Node, turn: &mut Turn<'_>, source: NodeId) {
+    let takes = node.sync.takes.iter().filter(|(_, take)| take.source == source);
+    for partition in takes.map(|(partition, _)| *partition).collect::<Vec<_>>() {
+        abandon(node, turn, partition);
+    }
+}
+
 /// Asks the question, and again if there is no answer by then.
 fn ask(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     let Some(take) = node.sync.takes.get_mut(&partition) else { return };

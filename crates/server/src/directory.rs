@@ -40,6 +40,9 @@ struct Identity {
     client_addr: String,
     peer_addr: String,
     shards: usize,
+    /// Of which cluster.
+    #[serde(default)]
+    cluster: Option<u64>,
 }
 
 /// A directory that this process, and no other, serves from.
@@ -83,10 +86,10 @@ impl Directory {
     /// Where the node differs from who lives here.
     pub(crate) fn admit(&self, config: &Config) -> Result<usize, StartError> {
         let Some(stored) = &self.stored else {
-            // Into how many its data is divided is written there alone.
-            return if self.holds_data()? && config.shards.is_none() {
+            // Into how many its data is divided, and of which cluster it is, is written there.
+            return if self.holds_data()? {
                 let gone = io::Error::from(ErrorKind::NotFound);
-                let reason = format!("{gone}, and there is data. Bring it back, or say --shards as it was");
+                let reason = format!("{gone}, and there is data. Bring it back");
                 Err(StartError::Stored { path: self.path.join(IDENTITY_FILE), reason })
             } else {
                 Ok(config.shards.unwrap_or_else(shards_default))
@@ -117,8 +120,8 @@ impl Directory {
     ///
     /// # Errors
     /// Where the directory cannot be written.
-    pub(crate) fn settle(&self, config: &Config, shards: usize) -> Result<(), StartError> {
-        let identity = identity(config, shards);
+    pub(crate) fn settle(&self, config: &Config, shards: usize, cluster: u64) -> Result<(), StartError> {
+        let identity = Identity { cluster: Some(cluster), ..identity(config, shards) };
         if self.stored.as_ref() == Some(&identity) {
             return Ok(());
         }
@@ -127,6 +130,11 @@ impl Directory {
             error: io::Error::other(error),
         })?;
         self.replace(IDENTITY_FILE, text.as_bytes()).map_err(|error| self.unusable(error))
+    }
+
+    /// The cluster of who lives here, as far as that is written down.
+    pub(crate) fn cluster(&self) -> Option<u64> {
+        self.stored.as_ref()?.cluster
     }
 
     /// The layout that was kept here, if there is one.
@@ -151,8 +159,10 @@ impl Directory {
     /// Where that cannot be told.
     pub(crate) fn holds_data(&self) -> Result<bool, StartError> {
         let mut names = fs::read_dir(&self.path).map_err(|error| self.unusable(error))?;
-        let is_store = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(SHARD_PREFIX);
-        Ok(self.has_begun() || names.any(|entry| entry.is_ok_and(|entry| is_store(&entry.file_name()))))
+        let is_store = |entry: fs::DirEntry| {
+            entry.path().is_dir() && entry.file_name().to_string_lossy().starts_with(SHARD_PREFIX)
+        };
+        Ok(self.has_begun() || names.any(|entry| entry.is_ok_and(is_store)))
     }
 
     /// Keeps a layout durably.
@@ -219,6 +229,7 @@ fn identity(config: &Config, shards: usize) -> Identity {
         client_addr: config.announced(),
         peer_addr: config.announced_peer().unwrap_or_default(),
         shards,
+        cluster: None,
     }
 }
 

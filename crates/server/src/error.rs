@@ -77,7 +77,8 @@ pub enum StartError {
     },
     /// Rows without the layout that says whose they are.
     #[error(
-        "the directory {} holds data, and its file `layout` is gone: to which cluster that belongs cannot be told. Bring the          file back; or start with --join and the address of a member, and what the others hold is learned from them",
+        "the directory {} holds data, and its file `layout` is gone: whose it is cannot be told. Bring the file back; or start \
+         with --join and the address of a member, and what the others hold is learned from them",
         .0.display()
     )]
     Layoutless(PathBuf),

@@ -119,7 +119,7 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
         // Before the layout is there, by which the next start would take itself for whole.
         (0..shards).try_for_each(|index| Loss::of(&config.dir, index).note())?;
     }
-    directory.settle(&config, shards)?;
+    directory.settle(&config, shards, layout.cluster())?;
     directory.keep(&layout)?;
     let (control, controls) = mpsc::channel(CONTROLS_MAX);
     let mut host = Host::new(config, clock, Arc::new(layout), control);
@@ -195,7 +195,11 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<(La
         if holds_data && !formation::knows(addr, &me).await.map_err(failed)? {
             return Err(StartError::Foreign(config.dir.clone()));
         }
-        return formation::join(addr, &me).await.map_err(failed);
+        let (layout, trust) = formation::join(addr, &me).await.map_err(failed)?;
+        if holds_data && directory.cluster() != Some(layout.cluster()) {
+            return Err(StartError::Foreign(config.dir.clone()));
+        }
+        return Ok((layout, if holds_data { Trust::Lost } else { trust }));
     }
     if holds_data {
         return Err(StartError::Layoutless(config.dir.clone()));
@@ -230,12 +234,14 @@ async fn open(
     trust: Trust,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
     let mut workers = Vec::new();
-    for (index, (engine, found)) in stores.into_iter().enumerate() {
-        let trust = if found == Trust::Lost { found } else { trust };
+    for (index, mut found) in stores.into_iter().enumerate() {
+        if trust == Trust::Lost {
+            found.trust = trust;
+        }
         let (told, opened) = oneshot::channel();
         let shared = Arc::clone(host);
         let thread = std::thread::Builder::new().name(format!("shard-{index}"));
-        let worker = thread.spawn(move || worker::run(&shared, index, engine, trust, told));
+        let worker = thread.spawn(move || worker::run(&shared, index, found, told));
         workers.push(worker.map_err(|error| StartError::System { what: "a thread", error })?);
         match opened.await {
             Ok(opened) => opened?,

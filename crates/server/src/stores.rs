@@ -7,9 +7,13 @@
 //! fewer commits than were synced                Lost                     refused, unless the loss is accepted
 //! damage: the engine does not open, or it would  moved aside, begun      refused, unless the loss is accepted
 //! be without rows (`store::lsm::survey`)         anew, Lost
-//! a block that cannot be read, then or later     moved aside, begun       refused, unless the loss is accepted
-//!                                                anew with what can be read
+//! a block that cannot be read, then or later     begun anew with what     refused, unless the loss is accepted
+//!                                                can be read, the old one
+//!                                                moved aside
 //! ```
+//!
+//! What can be read is copied into `DIR/shard-<i>.renewing`. When all of it is durable that is called `shard-<i>.renewed`, the store
+//! is moved aside, and the copy takes its place. Before that a start finds the store as it was, and after it the copy.
 //!
 //! Not what is done with them (`shard`), and not the rest of the directory (`directory`).
 //!
@@ -17,6 +21,8 @@
 //! 2. A loss is known until the node has made it durable that it learns (`DIR/shard-<i>.lost`): a process that ends before
 //!    that would find a sound store with little in it.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,6 +40,10 @@ const MEMTABLE_BYTES: u64 = 32 << 20;
 /// Engine threads a shard. With two or more the first spins on the others' compactions, a whole core at times.
 const WORKERS: usize = 1;
 
+/// What a store that is being copied is called, and what it is called when all of it is there.
+const RENEWING: &str = "renewing";
+const RENEWED: &str = "renewed";
+
 /// Why a store does not open.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
@@ -46,10 +56,13 @@ pub(crate) enum OpenError {
 }
 
 /// A store and what is known of it.
-pub(crate) type Found = (Arc<Lsm>, Trust);
-
-/// One that was begun anew: with what is known of it, and where rows are missing of what is not lost as a whole.
-pub(crate) type Renewed = (Arc<Lsm>, Trust, Vec<Gap>);
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) engine: Arc<Lsm>,
+    pub(crate) trust: Trust,
+    /// Where rows may be missing, where it is not lost as a whole.
+    pub(crate) gaps: Vec<Gap>,
+}
 
 /// Where shard `index` has its store.
 pub(crate) fn path(host: &Host, index: usize) -> PathBuf {
@@ -79,6 +92,7 @@ pub(crate) fn refused(host: &Host, index: usize, error: OpenError) -> StartError
 /// Where there is no room for it, it cannot be read, or has lost what was acknowledged, and nobody else may have it.
 pub(crate) fn open_one(host: &Host, index: usize, has_begun: bool) -> Result<Found, OpenError> {
     let path = path(host, index);
+    let is_renewed = finish_renewal(&path)?;
     let is_gone = has_begun && !path.join("mark").exists();
     if is_gone {
         let dir = host.config.dir.clone();
@@ -90,10 +104,7 @@ pub(crate) fn open_one(host: &Host, index: usize, has_begun: bool) -> Result<Fou
     let (figures, engine) = match opened {
         Err(error @ (StoreError::Unreadable(_) | StoreError::Read(_))) => {
             forgive(host, StartError::Stored { path: path.clone(), reason: error.to_string() })?;
-            note_loss(host, index)?;
-            move_aside(&path)?;
-            let engine = Lsm::open(&path, options(host)).map_err(unopened)?;
-            return Ok((Arc::new(engine), Trust::Lost));
+            return begin_anew(host, index);
         }
         opened => opened.map_err(unopened)?,
     };
@@ -104,7 +115,19 @@ pub(crate) fn open_one(host: &Host, index: usize, has_begun: bool) -> Result<Fou
         note_loss(host, index)?;
     }
     let is_lost = is_gone || figures.commits_lost > 0 || Loss::of(&host.config.dir, index).is_noted();
-    Ok((Arc::new(engine), if is_lost { Trust::Lost } else { Trust::Whole }))
+    let trust = if is_lost { Trust::Lost } else { Trust::Whole };
+    // Where the copy has gaps was known to whoever made it.
+    let gaps = if is_renewed { vec![Gap::everything()] } else { Vec::new() };
+    Ok(Found { engine: Arc::new(engine), trust, gaps })
+}
+
+/// Moves a store aside, and begins it with nothing.
+fn begin_anew(host: &Host, index: usize) -> Result<Found, OpenError> {
+    let path = path(host, index);
+    note_loss(host, index)?;
+    move_aside(&path)?;
+    let engine = Lsm::open(&path, options(host)).map_err(|error| unopened(host, index, error))?;
+    Ok(Found { engine: Arc::new(engine), trust: Trust::Lost, gaps: Vec::new() })
 }
 
 /// Goes on although something is lost, where it can be learned from others or somebody has said so.
@@ -126,46 +149,99 @@ pub(crate) fn note_loss(host: &Host, index: usize) -> Result<(), StartError> {
     if host.layout().replicas() > 1 { Loss::of(&host.config.dir, index).note() } else { Ok(()) }
 }
 
-/// Puts a store aside that is not open and of which some rows cannot be read, and begins it anew with those that can.
+/// Begins a store anew that is not open and of which some rows cannot be read, with those that can; asks `goes_on` whether to go
+/// on with that. What was thought of it before, `trust`, is not thought better of.
 ///
 /// # Errors
-/// Where it cannot be moved or made, there is no room, or nobody else has what it held.
-pub(crate) fn renew(host: &Host, index: usize) -> Result<Renewed, OpenError> {
+/// Where it cannot be made or moved, there is no room, nobody else has what it held, or it is not to go on. Then it is as it was.
+pub(crate) fn renew(
+    host: &Host,
+    index: usize,
+    trust: Trust,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Found, OpenError> {
     let path = path(host, index);
     let reason = "some rows cannot be read".to_owned();
     forgive(host, StartError::Stored { path: path.clone(), reason })?;
-    note_loss(host, index)?;
-    let aside = move_aside(&path)?;
-    let unopened = |error| unopened(host, index, error);
-    let engine = Lsm::open(&path, options(host)).map_err(unopened)?;
-    let salvaged = Lsm::open(&aside, options(host)).and_then(|damaged| salvage(&damaged, &engine));
-    match salvaged {
-        Ok(Salvaged { rows, gaps }) => {
-            tracing::warn!(
-                shard = index,
-                rows,
-                gaps = gaps.len(),
-                "what can be read of a damaged store is saved"
-            );
-            Ok((Arc::new(engine), Trust::Whole, gaps))
+    let is_noted = Loss::of(&host.config.dir, index).is_noted();
+    let copy = path.with_extension(RENEWING);
+    remove(&copy)?;
+    let saved = save(host, &path, &copy, goes_on);
+    if !matches!(saved, Ok(Some(_))) {
+        // It may be what takes the room.
+        remove(&copy)?;
+    }
+    let (Salvaged { rows, gaps }, has_lost) = match saved {
+        Ok(Some(saved)) => saved,
+        Ok(None) => {
+            return Err(StartError::Storage(format!("shard {index} was not saved: the process ends")).into());
         }
-        // Whatever was saved by then stays: it may be the only copy of something.
         Err(error @ (StoreError::Read(_) | StoreError::Unreadable(_))) => {
-            tracing::error!(shard = index, %error, "no more can be read of a damaged store");
-            Ok((Arc::new(engine), Trust::Lost, Vec::new()))
+            tracing::error!(shard = index, %error, "nothing can be read of a damaged store");
+            return begin_anew(host, index);
         }
-        Err(error) => Err(unopened(error)),
+        Err(error) => return Err(unopened(host, index, error)),
+    };
+    tracing::warn!(shard = index, rows, gaps = gaps.len(), "what can be read of a damaged store is saved");
+    note_loss(host, index)?;
+    rename(&copy, &path.with_extension(RENEWED))?;
+    finish_renewal(&path)?;
+    let engine = Lsm::open(&path, options(host)).map_err(|error| unopened(host, index, error))?;
+    // Where all can be read by now, it is not known what was missed when it could not.
+    let is_lost = trust == Trust::Lost || is_noted || has_lost || gaps.is_empty();
+    let trust = if is_lost { Trust::Lost } else { Trust::Whole };
+    Ok(Found { engine: Arc::new(engine), trust, gaps })
+}
+
+/// Copies what can be read of a store; tells too whether commits are missing in it.
+fn save(
+    host: &Host,
+    from: &Path,
+    to: &Path,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Option<(Salvaged, bool)>, StoreError> {
+    let damaged = Lsm::open(from, options(host))?;
+    let has_lost = damaged.figures()?.commits_lost > 0;
+    let copy = Lsm::open(to, options(host))?;
+    Ok(salvage(&damaged, &copy, goes_on)?.map(|salvaged| (salvaged, has_lost)))
+}
+
+/// Puts a finished copy in the place of a store; tells whether there was one.
+fn finish_renewal(path: &Path) -> Result<bool, OpenError> {
+    let renewed = path.with_extension(RENEWED);
+    if !renewed.exists() {
+        return Ok(false);
+    }
+    if path.exists() {
+        move_aside(path)?;
+    }
+    rename(&renewed, path)?;
+    Ok(true)
+}
+
+fn remove(path: &Path) -> Result<(), StartError> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(StartError::Directory { dir: path.to_owned(), error })
+        }
+        _ => Ok(()),
     }
 }
 
+/// Gives a directory another name, durably.
+fn rename(from: &Path, to: &Path) -> Result<(), StartError> {
+    let synced = || from.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all());
+    let renamed = std::fs::rename(from, to).and_then(|()| synced());
+    renamed.map_err(|error| StartError::Directory { dir: from.to_owned(), error })
+}
+
 /// Gives a directory another name, under which it can be looked at.
-fn move_aside(path: &Path) -> Result<PathBuf, OpenError> {
-    let unmoved = |error| StartError::Directory { dir: path.to_owned(), error };
+fn move_aside(path: &Path) -> Result<(), OpenError> {
     let aside = |number| path.with_extension(format!("damaged-{number}"));
     let aside = (1u32..).map(aside).find(|aside| !aside.exists()).unwrap_or_else(|| aside(0));
-    std::fs::rename(path, &aside).map_err(unmoved)?;
+    rename(path, &aside)?;
     tracing::error!(from = %path.display(), to = %aside.display(), "a damaged store is moved aside; remove it when it is of no more use");
-    Ok(aside)
+    Ok(())
 }
 
 /// Writes the journals of a shard's store anew, which is not open: see [`Lsm::rewrite_journals`].

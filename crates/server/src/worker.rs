@@ -9,8 +9,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use node::Trust;
-use store::Lsm;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
@@ -23,7 +21,7 @@ use crate::opened::Opened;
 use crate::peers;
 use crate::session;
 use crate::shard::{Arrival, Shard};
-use crate::stores;
+use crate::stores::{self, Found};
 
 /// How often the node's deadlines are looked at; they are long against it.
 const TICK: Duration = Duration::from_millis(20);
@@ -36,8 +34,7 @@ const ENDING_TURNS: u32 = 10;
 pub(crate) fn run(
     host: &Arc<Host>,
     index: usize,
-    engine: Arc<Lsm>,
-    trust: Trust,
+    found: Found,
     opened: oneshot::Sender<Result<(), StartError>>,
 ) {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
@@ -49,7 +46,7 @@ pub(crate) fn run(
         }
     };
     let shard =
-        Opened::find(host, index, (engine, trust)).map_err(|error| stores::refused(host, index, error));
+        Opened::find(host, index, found, &|| true).map_err(|error| stores::refused(host, index, error));
     let shard = match shard.and_then(|opened| Shard::open(Arc::clone(host), index, opened)) {
         Ok(shard) => Rc::new(shard),
         Err(error) => {

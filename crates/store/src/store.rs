@@ -40,6 +40,8 @@ use ledger::{Ledger, SPACE_OWN};
 use merge::Merge;
 use pending::Pending;
 
+/// Where the packs of small rows are, from (inclusive) and to (exclusive).
+pub(crate) const PACKS: ([u8; 2], [u8; 2]) = Ledger::RANGE;
 /// The part of the cache's memory that the filter of absent rows may take, as a divisor: at 12 bits a row, some
 /// 700,000 rows for each 16 MiB of cache.
 const FILTER_PART: usize = 16;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use node::{Action, Event, Identity, Node, Now, Options, Outbox, Room, RowError, Storage, Trust};
-use store::{Commit, Engine, Gap, Lsm, Store, StoreError, StoreOptions};
+use store::{Commit, Engine, Lsm, Store, StoreError, StoreOptions};
 
 use super::committer::Committer;
 use super::held::Held;
@@ -33,11 +33,17 @@ impl Opened {
     ///
     /// # Errors
     /// Where that cannot be done, or the system gives no random bits.
-    pub(crate) fn find(host: &Host, index: usize, (engine, trust): Found) -> Result<Self, OpenError> {
-        match Self::over(host, index, engine, trust, &[]) {
+    pub(crate) fn find(
+        host: &Host,
+        index: usize,
+        found: Found,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<Self, OpenError> {
+        let trust = found.trust;
+        match Self::over(host, index, found) {
             Err(Unread::Row(RowError::Store(error @ StoreError::Read(_)))) => {
                 tracing::error!(shard = index, %error, "some rows of a store cannot be read");
-                Self::renew(host, index)
+                Self::renew(host, index, trust, goes_on)
             }
             opened => opened.map_err(|unread| unread.told(host, index).into()),
         }
@@ -47,14 +53,18 @@ impl Opened {
     ///
     /// # Errors
     /// Where that cannot be done, or the system gives no random bits.
-    pub(crate) fn renew(host: &Host, index: usize) -> Result<Self, OpenError> {
-        let (engine, trust, gaps) = stores::renew(host, index)?;
-        let opened = Self::over(host, index, engine, trust, &gaps);
+    pub(crate) fn renew(
+        host: &Host,
+        index: usize,
+        trust: Trust,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<Self, OpenError> {
+        let opened = Self::over(host, index, stores::renew(host, index, trust, goes_on)?);
         opened.map_err(|unread| unread.told(host, index).into())
     }
 
-    /// Shard `index` over what is stored in `engine`, where some rows may be missing from `gaps`.
-    fn over(host: &Host, index: usize, engine: Arc<Lsm>, trust: Trust, gaps: &[Gap]) -> Result<Self, Unread> {
+    /// Shard `index` over what was found of it.
+    fn over(host: &Host, index: usize, Found { engine, trust, gaps }: Found) -> Result<Self, Unread> {
         let random =
             |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
         let actor = causal::Actor(getrandom::u64().map_err(random)?);
@@ -75,7 +85,7 @@ impl Opened {
         // Before anything is written: a name that is not read now would be taken for absent for good.
         while store.learn(NAMES_LEARNED).map_err(RowError::from)? {}
         let mut node = Node::open(identity, options, host.layout(), &mut store, trust)?;
-        node.lose(gaps, &mut store)?;
+        node.lose(&gaps, &mut store)?;
         let has_lost = trust == Trust::Lost || !gaps.is_empty();
         let loss = (has_lost && host.layout().replicas() > 1).then(|| Loss::of(&host.config.dir, index));
         Ok(Self { engine, node, store, loss })
@@ -177,7 +187,8 @@ impl Core {
     pub(super) fn settled(&mut self, commit: Commit) {
         self.store.settled(commit);
         self.held.release(commit, &mut self.released);
-        if let Some(loss) = self.loss.take() {
+        // What is settled need not be durable, as `--fsync` has it; and without the note it would be all there is.
+        if let Some(loss) = self.loss.take_if(|_| self.engine.sync().is_ok()) {
             loss.forget();
         }
         while let Some((_, bytes)) = self.unsettled.pop_front_if(|(sealed, _)| *sealed <= commit) {

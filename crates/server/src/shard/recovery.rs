@@ -119,10 +119,9 @@ impl Recovery {
     }
 
     fn note_learning(&mut self, now_ms: u64, figures: &SyncFigures) -> Vec<News> {
-        // A store that is opened again counts from the beginning.
+        // A shard that is opened again counts from the beginning, and the others go on.
         let before = std::mem::replace(&mut self.quarantines, figures.quarantines);
-        let begun =
-            if figures.quarantines < before { figures.quarantines } else { figures.quarantines - before };
+        let begun = figures.quarantines.saturating_sub(before);
         let mut news = Vec::new();
         if self.learns_since.is_none() && (begun > 0 || figures.learning > 0) {
             self.learns_since = Some(now_ms);
@@ -141,7 +140,7 @@ impl Recovery {
         let (rounds, damaged) = self.scrubbed;
         if figures.scrubs <= rounds {
             // A store that is opened again counts from the beginning.
-            self.scrubbed.0 = figures.scrubs;
+            self.scrubbed = (figures.scrubs, self.scrubbed.1.min(figures.damaged));
             return None;
         }
         self.scrubbed = (figures.scrubs, figures.damaged);
@@ -199,11 +198,8 @@ mod tests {
         assert_eq!(look(3_000, 5, 1), [News::Learns(2)]);
         assert_eq!(look(4_000, 9, 2), [], "it goes on");
         assert_eq!(look(5_000, 9, 0), [News::Whole(2_000)]);
-        assert_eq!(
-            look(6_000, 1, 0),
-            [News::Learns(1), News::Whole(0)],
-            "counted anew since the store was opened again"
-        );
+        assert_eq!(look(6_000, 1, 0), [], "a shard was opened again");
+        assert_eq!(look(7_000, 2, 0), [News::Learns(1), News::Whole(0)]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use node::{Action, Event, Room};
+use node::{Action, Event, Room, Trust};
 use store::{Lsm, StoreError};
 use wire::command::{self, Class};
 use wire::peer::{Envelope, Job, Message, Request, Verdict};
@@ -151,13 +151,14 @@ impl Attempts {
     }
 
     fn attempt(&self, is_suspect: bool, renews: bool) -> Result<Opened, stores::OpenError> {
+        let goes_on = || !self.is_ending.load(Ordering::Acquire);
         if renews {
-            return Opened::renew(&self.host, self.index);
+            return Opened::renew(&self.host, self.index, Trust::Whole, &goes_on);
         }
         if is_suspect {
             stores::rewrite(&self.host, self.index)?;
         }
-        Opened::find(&self.host, self.index, stores::open_one(&self.host, self.index, true)?)
+        Opened::find(&self.host, self.index, stores::open_one(&self.host, self.index, true)?, &goes_on)
     }
 
     /// Pauses; tells whether to go on.

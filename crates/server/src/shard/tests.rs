@@ -47,10 +47,10 @@ impl Stage {
         let layout = Arc::new(Layout::found(1, 1, 16, 1, member).unwrap());
         let (control, controls) = mpsc::channel(16);
         let host = Arc::new(Host::new(config, Clock::start(), layout, control));
-        let (engine, trust) = stores::open_all(&host, false).unwrap().remove(0);
+        let found = stores::open_all(&host, false).unwrap().remove(0);
         let (told, opened) = oneshot::channel();
         let shared = Arc::clone(&host);
-        let worker = std::thread::spawn(move || worker::run(&shared, 0, engine, trust, told));
+        let worker = std::thread::spawn(move || worker::run(&shared, 0, found, told));
         opened.blocking_recv().unwrap().unwrap();
         let door = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(door.local_addr().unwrap()).unwrap();

@@ -105,14 +105,14 @@ fn rows_without_the_layout_that_says_whose_they_are_are_not_served() {
         let error = refusal(told.clone());
         assert!(error.contains("its file `layout` is gone") && error.contains("--join"), "{error}");
     }
-    let identity = fs::read(dir.join("armilla.toml")).unwrap();
-    fs::remove_file(dir.join("armilla.toml")).unwrap();
-    let error = refusal(Config { shards: None, ..told.clone() });
-    assert!(error.contains("armilla.toml") && error.contains("--shards as it was"), "{error}");
     let stranger = Running::start(config("stranger", &place.join("stranger"))).unwrap();
     let error = refusal(Config { join: Some(stranger.addr.to_string()), ..told.clone() });
     assert!(error.contains("did not know until now"), "{error}");
     assert_eq!(text(&stranger.client().ask(&["CLUSTER", "NODES"])).lines().count(), 1, "it is no member now");
+    let identity = fs::read(dir.join("armilla.toml")).unwrap();
+    fs::remove_file(dir.join("armilla.toml")).unwrap();
+    let error = refusal(told.clone());
+    assert!(error.contains("armilla.toml") && error.contains("Bring it back"), "{error}");
     for (name, bytes) in [("layout", &layout[..]), ("begun", b""), ("armilla.toml", &identity)] {
         fs::write(dir.join(name), bytes).unwrap();
     }
@@ -130,6 +130,12 @@ fn a_member_that_lost_its_layout_joins_again_and_learns() {
     fs::remove_file(place.join("two").join("layout")).unwrap();
     let error = refusal(Config { join: None, ..two.clone() });
     assert!(error.contains("its file `layout` is gone"), "{error}");
+    // A cluster that has a member of this name is not yet the one that the data is of.
+    let namesake = Running::start(config("three", &place.join("three"))).unwrap();
+    let other = Config { dir: place.join("other"), join: Some(namesake.addr.to_string()), ..two.clone() };
+    Running::start(other).unwrap().stop();
+    let error = refusal(Config { join: Some(namesake.addr.to_string()), ..two.clone() });
+    assert!(error.contains("did not know until now"), "{error}");
     Running::start(two).unwrap().client().until(&["GET", "k"], "\"v\"");
 }
 
@@ -330,4 +336,29 @@ fn of_two_processes_that_are_one_member_the_later_ends() {
 fn identity_of(place: &Place, told: SocketAddr, clone: &Config) -> String {
     let text = fs::read_to_string(place.join("two").join("armilla.toml")).unwrap();
     text.replace(&told.to_string(), &clone.peer_addr.unwrap().to_string())
+}
+
+/// What a process that ended in the middle of saving a damaged store has left behind.
+#[test]
+fn a_copy_takes_the_place_of_a_store_when_it_is_whole_and_not_before() {
+    let place = Place::new();
+    let told = with_a_key(&place, "saved");
+    let store = place.join("saved").join("shard-0");
+    // Not whole: it is nothing.
+    fs::create_dir_all(store.with_extension("renewing").join("rows")).unwrap();
+    let node = Running::start(told.clone()).unwrap();
+    node.client().expect(&["GET", "k"], "\"1\"");
+    node.stop();
+    // Whole: it is what is gone on with, and the store is moved aside, or was.
+    for aside in ["shard-0.damaged-1", "shard-0.damaged-2"] {
+        copy(&store, &store.with_extension("renewed"));
+        let node = Running::start(told.clone()).unwrap();
+        node.client().expect(&["GET", "k"], "\"1\"");
+        node.client().expect(&["DBSIZE"], ":1");
+        node.stop();
+        assert!(place.join("saved").join(aside).exists());
+        assert!(!store.with_extension("renewed").exists());
+    }
+    fs::rename(&store, store.with_extension("renewed")).unwrap();
+    Running::start(told).unwrap().client().expect(&["GET", "k"], "\"1\"");
 }
