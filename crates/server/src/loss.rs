@@ -6,6 +6,7 @@
 //! 1. It is there, durably, before the store is opened with the loss, and until the node's first batch has settled.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::StartError;
@@ -38,7 +39,9 @@ impl Loss {
 
     /// Whoever opened the store has made durable what there is to be known of the loss.
     pub(crate) fn forget(&self) {
-        if let Err(error) = std::fs::remove_file(&self.0) {
+        if let Err(error) = std::fs::remove_file(&self.0)
+            && error.kind() != ErrorKind::NotFound
+        {
             tracing::warn!(path = %self.0.display(), %error, "a note cannot be removed: the shard learns again at its next start");
         }
     }

@@ -93,6 +93,8 @@ pub(crate) fn refused(host: &Host, index: usize, error: OpenError) -> StartError
 pub(crate) fn open_one(host: &Host, index: usize, has_begun: bool) -> Result<Found, OpenError> {
     let path = path(host, index);
     let is_renewed = finish_renewal(&path)?;
+    remove(&path.with_extension(RENEWING))?;
+    let is_noted = Loss::of(&host.config.dir, index).is_noted();
     let is_gone = has_begun && !path.join("mark").exists();
     if is_gone {
         let dir = host.config.dir.clone();
@@ -114,10 +116,11 @@ pub(crate) fn open_one(host: &Host, index: usize, has_begun: bool) -> Result<Fou
         forgive(host, StartError::Lost { dir, shard: index, commits: figures.commits, synced })?;
         note_loss(host, index)?;
     }
-    let is_lost = is_gone || figures.commits_lost > 0 || Loss::of(&host.config.dir, index).is_noted();
+    let is_lost = is_gone || figures.commits_lost > 0 || is_noted;
     let trust = if is_lost { Trust::Lost } else { Trust::Whole };
-    // Where the copy has gaps was known to whoever made it.
-    let gaps = if is_renewed { vec![Gap::everything()] } else { Vec::new() };
+    // Where a copy has gaps was known to whoever made it. With nobody to learn from, that is all there is to be known of a loss.
+    let is_somewhere = is_renewed || is_noted && !has_others(host);
+    let gaps = if is_somewhere { vec![Gap::everything()] } else { Vec::new() };
     Ok(Found { engine: Arc::new(engine), trust, gaps })
 }
 
@@ -132,7 +135,7 @@ fn begin_anew(host: &Host, index: usize) -> Result<Found, OpenError> {
 
 /// Goes on although something is lost, where it can be learned from others or somebody has said so.
 fn forgive(host: &Host, loss: StartError) -> Result<(), StartError> {
-    let has_others = host.layout().replicas() > 1;
+    let has_others = has_others(host);
     if !has_others && !host.config.accept_data_loss {
         return Err(loss);
     }
@@ -146,7 +149,12 @@ fn forgive(host: &Host, loss: StartError) -> Result<(), StartError> {
 /// # Errors
 /// Where the directory cannot be written.
 pub(crate) fn note_loss(host: &Host, index: usize) -> Result<(), StartError> {
-    if host.layout().replicas() > 1 { Loss::of(&host.config.dir, index).note() } else { Ok(()) }
+    if has_others(host) { Loss::of(&host.config.dir, index).note() } else { Ok(()) }
+}
+
+/// Whether there is anybody to learn from.
+fn has_others(host: &Host) -> bool {
+    host.layout().replicas() > 1
 }
 
 /// Begins a store anew that is not open and of which some rows cannot be read, with those that can; asks `goes_on` whether to go
@@ -166,24 +174,39 @@ pub(crate) fn renew(
     let is_noted = Loss::of(&host.config.dir, index).is_noted();
     let copy = path.with_extension(RENEWING);
     remove(&copy)?;
-    let saved = save(host, &path, &copy, goes_on);
+    let damaged = match Lsm::open(&path, options(host)) {
+        Err(error @ (StoreError::Read(_) | StoreError::Unreadable(_))) => {
+            tracing::error!(shard = index, %error, "nothing can be read of a damaged store");
+            return begin_anew(host, index);
+        }
+        opened => opened.map_err(|error| unopened(host, index, error))?,
+    };
+    let has_lost = damaged.figures().map_err(|error| unopened(host, index, error))?.commits_lost > 0;
+    let saved = if has_room_for(host, &path) {
+        Lsm::open(&copy, options(host)).and_then(|copy| salvage(&damaged, &copy, goes_on))
+    } else {
+        Err(StoreError::Full("there is no room for a copy of what can be read".to_owned()))
+    };
+    drop(damaged);
     if !matches!(saved, Ok(Some(_))) {
         // It may be what takes the room.
         remove(&copy)?;
     }
-    let (Salvaged { rows, gaps }, has_lost) = match saved {
+    let Salvaged { rows, gaps } = match saved {
         Ok(Some(saved)) => saved,
         Ok(None) => {
             return Err(StartError::Storage(format!("shard {index} was not saved: the process ends")).into());
         }
-        Err(error @ (StoreError::Read(_) | StoreError::Unreadable(_))) => {
-            tracing::error!(shard = index, %error, "nothing can be read of a damaged store");
+        // The others have it all, and what is learned of them minds the reserve.
+        Err(error) if has_others(host) => {
+            tracing::error!(shard = index, %error, "a damaged store cannot be saved");
             return begin_anew(host, index);
         }
         Err(error) => return Err(unopened(host, index, error)),
     };
     tracing::warn!(shard = index, rows, gaps = gaps.len(), "what can be read of a damaged store is saved");
-    note_loss(host, index)?;
+    // Alone too: where rows are missing is known here only.
+    Loss::of(&host.config.dir, index).note()?;
     rename(&copy, &path.with_extension(RENEWED))?;
     finish_renewal(&path)?;
     let engine = Lsm::open(&path, options(host)).map_err(|error| unopened(host, index, error))?;
@@ -193,17 +216,20 @@ pub(crate) fn renew(
     Ok(Found { engine: Arc::new(engine), trust, gaps })
 }
 
-/// Copies what can be read of a store; tells too whether commits are missing in it.
-fn save(
-    host: &Host,
-    from: &Path,
-    to: &Path,
-    goes_on: &dyn Fn() -> bool,
-) -> Result<Option<(Salvaged, bool)>, StoreError> {
-    let damaged = Lsm::open(from, options(host))?;
-    let has_lost = damaged.figures()?.commits_lost > 0;
-    let copy = Lsm::open(to, options(host))?;
-    Ok(salvage(&damaged, &copy, goes_on)?.map(|salvaged| (salvaged, has_lost)))
+/// Whether a copy of a store leaves the reserve free.
+fn has_room_for(host: &Host, store: &Path) -> bool {
+    let free = host.disk.free_bytes().unwrap_or(u64::MAX);
+    free.saturating_sub(host.config.disk_reserve_bytes) > bytes_below(store)
+}
+
+/// Bytes of the files below a directory, as far as they can be told.
+fn bytes_below(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let size = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(found) if found.is_dir() => bytes_below(&entry.path()),
+        found => found.map_or(0, |found| found.len()),
+    };
+    entries.map(size).sum()
 }
 
 /// Puts a finished copy in the place of a store; tells whether there was one.
@@ -249,6 +275,7 @@ fn move_aside(path: &Path) -> Result<(), OpenError> {
 /// # Errors
 /// Where that fails.
 pub(crate) fn rewrite(host: &Host, index: usize) -> Result<(), OpenError> {
+    finish_renewal(&path(host, index))?;
     Lsm::rewrite_journals(path(host, index)).map_err(|error| unopened(host, index, error))
 }
 

@@ -25,7 +25,7 @@ use crate::store::PACKS;
 use crate::{Batch, Engine, StoreError};
 
 /// The most rows that are read and copied at a time, and about the most bytes.
-const PAGE_ROWS_MAX: usize = 1024;
+const PAGE_ROWS_MAX: usize = 128;
 const PAGE_BYTES: usize = 4 << 20;
 /// How far names are told apart when the ends of a gap are looked for, in bytes.
 const NAME_BYTES: usize = 16;

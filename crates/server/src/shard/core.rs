@@ -87,7 +87,7 @@ impl Opened {
         let mut node = Node::open(identity, options, host.layout(), &mut store, trust)?;
         node.lose(&gaps, &mut store)?;
         let has_lost = trust == Trust::Lost || !gaps.is_empty();
-        let loss = (has_lost && host.layout().replicas() > 1).then(|| Loss::of(&host.config.dir, index));
+        let loss = has_lost.then(|| Loss::of(&host.config.dir, index));
         Ok(Self { engine, node, store, loss })
     }
 }
