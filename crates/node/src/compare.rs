@@ -235,23 +235,17 @@ impl Node {
             quarantines: self.sync.quarantines,
             ..SyncFigures::default()
         };
-        for partition in &self.mine {
-            if self.layout.owners(*partition).len() == 1 {
-                continue;
-            }
+        let shared = self.mine.iter().filter(|at| self.layout.owners(**at).len() > 1);
+        for lag in shared.map(|partition| self.lag(*partition)) {
             figures.partitions += 1;
-            let lag = self.lag(*partition);
             figures.unequal += u64::from(lag.is_unequal);
             figures.behind += lag.behind;
             figures.learning += u64::from(lag.is_learning);
+            if lag.is_unequal || lag.is_learning || lag.behind > 0 {
+                figures.lagging.push(lag);
+            }
         }
         figures
-    }
-
-    /// Those partitions of this node that do not hold, as far as it knows, what their other owners hold.
-    pub fn lagging(&self) -> Vec<Lag> {
-        let lags = self.mine.iter().filter(|at| self.layout.owners(**at).len() > 1).map(|at| self.lag(*at));
-        lags.filter(|lag| lag.is_unequal || lag.is_learning || lag.behind > 0).collect()
     }
 
     fn lag(&self, partition: PartitionId) -> Lag {

@@ -30,6 +30,7 @@
 //! | `learning` | a replica that has lost something; `lessons`: when it has learned enough |
 //! | `taker`, `source` | how one takes from another what it lacks, by the tree of `leaves` |
 //! | `membership` | how the other members are |
+//! | `caspaxos` | a register that voters hold together; nothing uses it yet |
 //! | `steering` | what that means for requests |
 //!
 //! What this crate does not know: bytes on a wire, connections, files, how long an fsync takes.

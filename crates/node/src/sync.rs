@@ -28,7 +28,7 @@ pub(crate) struct View {
 }
 
 /// How far a node is from holding what its co-owners hold, and what it has done about it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncFigures {
     /// Operations that co-owners had applied when they were compared last, and this node had not.
     pub behind: u64,
@@ -58,6 +58,8 @@ pub struct SyncFigures {
     pub damaged: u64,
     /// How often a partition was found to have lost something, and began to learn.
     pub quarantines: u64,
+    /// Those partitions that do not hold, as far as this node knows, what their other owners hold.
+    pub lagging: Vec<Lag>,
 }
 
 /// How far a partition is from holding what its other owners hold.

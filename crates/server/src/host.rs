@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use node::{HandoffFigures, Lag, Sighting, SyncFigures};
+use node::{HandoffFigures, Sighting, SyncFigures};
 use placement::{Layout, NodeId};
 use store::StoreFigures;
 use tokio::sync::mpsc;
@@ -74,8 +74,6 @@ pub(crate) struct ShardFigures {
     pub(crate) commits: u64,
     /// How far it is from holding what other owners hold.
     pub(crate) sync: SyncFigures,
-    /// Those partitions of it that do not hold what their other owners hold.
-    pub(crate) lagging: Vec<Lag>,
     /// What it keeps for nodes that are down.
     pub(crate) handoff: HandoffFigures,
     /// Whether its store has failed and is not open again yet.

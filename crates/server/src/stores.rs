@@ -192,7 +192,7 @@ pub(crate) fn renew(
         // It may be what takes the room.
         remove(&copy)?;
     }
-    let Salvaged { rows, gaps } = match saved {
+    let Salvaged { rows, mut gaps } = match saved {
         Ok(Some(saved)) => saved,
         Ok(None) => {
             return Err(StartError::Storage(format!("shard {index} was not saved: the process ends")).into());
@@ -213,6 +213,9 @@ pub(crate) fn renew(
     // Where all can be read by now, it is not known what was missed when it could not.
     let is_lost = trust == Trust::Lost || is_noted || has_lost || gaps.is_empty();
     let trust = if is_lost { Trust::Lost } else { Trust::Whole };
+    if is_noted && !has_others(host) {
+        gaps = vec![Gap::everything()];
+    }
     Ok(Found { engine: Arc::new(engine), trust, gaps })
 }
 

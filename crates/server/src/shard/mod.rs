@@ -245,7 +245,6 @@ impl Shard {
             links: self.links.borrow().values().map(|link| link.figures()).collect(),
             commits: core.map_or(0, |core| core.commits),
             sync: core.map(|core| core.node.sync()).unwrap_or_default(),
-            lagging: core.map(|core| core.node.lagging()).unwrap_or_default(),
             handoff: core.map(|core| core.node.handoff()).unwrap_or_default(),
             is_closed: core.is_none(),
         };

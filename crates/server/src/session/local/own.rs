@@ -161,7 +161,7 @@ fn scrubbed_percent(figures: &[ShardFigures]) -> u64 {
 
 /// The partitions that do not hold what their other owners hold, those that lack most first.
 fn lagging(figures: &[ShardFigures]) -> Reply {
-    let mut all: Vec<&Lag> = figures.iter().flat_map(|shard| &shard.lagging).collect();
+    let mut all: Vec<&Lag> = figures.iter().flat_map(|shard| &shard.sync.lagging).collect();
     all.sort_by_key(|lag| (Reverse(lag.is_learning), Reverse(lag.behind), lag.partition));
     let row = |lag: &&Lag| {
         Reply::Map(vec![
