@@ -52,6 +52,8 @@ pub(crate) enum Letter {
     Opened(Box<Opened>),
     /// A peer is to be asked before others, or after them.
     Health { peer: NodeId, is_trusted: bool },
+    /// A peer has called another shard, so it is there.
+    Called(NodeId),
     /// A newer layout.
     Layout(Arc<Layout>),
     /// A client has connected.

@@ -220,8 +220,18 @@ impl Shard {
         self.links.borrow().values().cloned().collect()
     }
 
-    /// A peer has called: it is there, so it is dialed at once if it was not reached.
+    /// A peer has called one of the shards: it is there, so all of them dial it at once if they had not reached it.
     pub(crate) fn called_by(&self, peer: NodeId) {
+        for (shard, letters) in self.outgoing.borrow_mut().iter_mut().enumerate() {
+            if shard != self.index {
+                letters.push(Letter::Called(peer));
+            }
+        }
+        self.dial_now(peer);
+        self.ring();
+    }
+
+    fn dial_now(&self, peer: NodeId) {
         if let Some(link) = self.links.borrow().get(&peer) {
             link.dial_now();
         }

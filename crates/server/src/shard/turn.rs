@@ -71,6 +71,7 @@ impl Shard {
                 Letter::Health { peer, is_trusted } => {
                     self.inbox.borrow_mut().push(Event::Health { peer, is_trusted });
                 }
+                Letter::Called(peer) => self.dial_now(peer),
                 Letter::Layout(layout) => self.adopt(layout, now, &mut arrivals),
                 Letter::Client(stream, addr) => arrivals.push(Arrival::Client(stream, addr)),
                 Letter::Caller(caller) => arrivals.push(Arrival::Caller(caller)),

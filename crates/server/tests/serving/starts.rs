@@ -119,13 +119,20 @@ fn rows_without_the_layout_that_says_whose_they_are_are_not_served() {
     Running::start(told).unwrap().client().expect(&["GET", "k"], "\"1\"");
 }
 
+/// A node that runs, a member of one shard only that has joined it and runs too, and a key on both.
+fn with_a_member(place: &Place) -> (Running, Running, Config) {
+    let first = Running::start(config("one", &place.join("one"))).unwrap();
+    let addr = first.addr.to_string();
+    let two = Config { join: Some(addr), shards: Some(1), ..config("two", &place.join("two")) };
+    let second = Running::start(two.clone()).unwrap();
+    second.client().until(&["SET", "k", "v"], "+OK");
+    (first, second, two)
+}
+
 #[test]
 fn a_member_that_lost_its_layout_joins_again_and_learns() {
     let place = Place::new();
-    let first = Running::start(config("one", &place.join("one"))).unwrap();
-    let two = Config { join: Some(first.addr.to_string()), ..config("two", &place.join("two")) };
-    let second = Running::start(two.clone()).unwrap();
-    second.client().until(&["SET", "k", "v"], "+OK");
+    let (_first, second, two) = with_a_member(&place);
     second.stop();
     fs::remove_file(place.join("two").join("layout")).unwrap();
     let error = refusal(Config { join: None, ..two.clone() });
@@ -155,11 +162,7 @@ fn a_damaged_store_is_moved_aside_and_never_removed() {
 #[test]
 fn a_member_with_a_damaged_store_learns_from_the_others() {
     let place = Place::new();
-    let first = Running::start(config("one", &place.join("one"))).unwrap();
-    let two =
-        Config { join: Some(first.addr.to_string()), shards: Some(1), ..config("two", &place.join("two")) };
-    let second = Running::start(two.clone()).unwrap();
-    second.client().until(&["SET", "k", "v"], "+OK");
+    let (_first, second, two) = with_a_member(&place);
     second.stop();
     let dir = place.join("two");
     fs::remove_file(dir.join("shard-0").join("rows").join("keyspaces").join("1").join("current")).unwrap();
@@ -171,10 +174,7 @@ fn a_member_with_a_damaged_store_learns_from_the_others() {
 #[test]
 fn a_member_with_an_empty_directory_is_not_taken_for_whole() {
     let place = Place::new();
-    let first = Running::start(config("one", &place.join("one"))).unwrap();
-    let two = Config { join: Some(first.addr.to_string()), ..config("two", &place.join("two")) };
-    let second = Running::start(two.clone()).unwrap();
-    second.client().until(&["SET", "k", "v"], "+OK");
+    let (_first, second, two) = with_a_member(&place);
     let twin = Config { client_addr: config("x", &place.join("x")).client_addr, ..two.clone() };
     let twin = Config { dir: place.join("twin"), peer_addr: config("x", &place.join("x")).peer_addr, ..twin };
     let error = refusal(twin);
@@ -207,10 +207,7 @@ fn a_member_that_starts_again_serves_its_first_client() {
 #[test]
 fn a_member_whose_others_are_gone_starts_after_a_grace() {
     let place = Place::new();
-    let first = Running::start(config("one", &place.join("one"))).unwrap();
-    let two = Config { join: Some(first.addr.to_string()), ..config("two", &place.join("two")) };
-    let second = Running::start(two.clone()).unwrap();
-    second.client().until(&["SET", "k", "v"], "+OK");
+    let (first, second, two) = with_a_member(&place);
     second.stop();
     first.stop();
     let began = Instant::now();
@@ -313,10 +310,7 @@ fn a_node_that_listens_everywhere_announces_where_it_is() {
 #[test]
 fn of_two_processes_that_are_one_member_the_later_ends() {
     let place = Place::new();
-    let first = Running::start(config("one", &place.join("one"))).unwrap();
-    let two = Config { join: Some(first.addr.to_string()), ..config("two", &place.join("two")) };
-    let second = Running::start(two.clone()).unwrap();
-    second.client().until(&["SET", "k", "v"], "+OK");
+    let (first, second, two) = with_a_member(&place);
     // A copy of its directory, as of a disk that was cloned: only where it listens differs, and others are not told.
     let elsewhere = config("x", &place.join("x"));
     copy(&place.join("two"), &place.join("clone"));
