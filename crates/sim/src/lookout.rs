@@ -18,6 +18,8 @@ pub(crate) struct Lookout {
     /// When one last took another for gone, and for alive.
     suspected: BTreeMap<(usize, usize), u64>,
     trusted: BTreeMap<(usize, usize), u64>,
+    /// The latest incarnation of one of which another was told that it is alive, since that was started, and when.
+    told: BTreeMap<(usize, usize), (u64, u64)>,
     /// When something last came from one to another.
     heard: BTreeMap<(usize, usize), u64>,
     /// How often somebody had to notice that another was gone.
@@ -47,6 +49,15 @@ impl Lookout {
         self.heard.insert((at, of), now);
     }
 
+    /// One was told that another is alive. An incarnation that it may not have known yet is news, however old, and has the other
+    /// trusted for some time longer.
+    pub(crate) fn told(&mut self, now: u64, at: usize, of: usize, incarnation: u64) {
+        let told = self.told.entry((at, of)).or_default();
+        if incarnation > told.0 {
+            *told = (incarnation, now);
+        }
+    }
+
     /// Something has changed: whoever is back from being gone for longer than `span` was suspected. Says who was not.
     pub(crate) fn look(&mut self, now: u64, span: u64, states: &[State]) -> Vec<String> {
         let mut wrongs = Vec::new();
@@ -62,6 +73,9 @@ impl Lookout {
         }
         for (at, state) in states.iter().enumerate() {
             let is_awake = state.runs && state.is_awake;
+            if !state.runs {
+                self.told.retain(|(told, _), _| *told != at);
+            }
             for (since, is_so) in [(&mut self.runs, state.runs), (&mut self.awake, is_awake)] {
                 if is_so {
                     since.entry(at).or_insert(now);
@@ -81,7 +95,8 @@ impl Lookout {
         // and passes on.
         let trusted = self.trusted.get(&(at, of)).copied().unwrap_or(0);
         let heard = self.heard.iter().filter(|((_, said_by), _)| *said_by == of).map(|(_, when)| *when).max();
-        let from = since.max(awake).max(trusted).max(heard.unwrap_or(0));
+        let told = self.told.get(&(at, of)).map_or(0, |(_, when)| *when);
+        let from = since.max(awake).max(trusted).max(told).max(heard.unwrap_or(0));
         if now - from < span {
             return None;
         }
@@ -121,5 +136,14 @@ mod tests {
             1,
             "who slept has noticed before, the other never"
         );
+        lookout.look(300, 10, &[here, here, gone]);
+        lookout.sighted(305, 0, 2, false);
+        lookout.told(308, 1, 2, 7);
+        lookout.told(315, 1, 2, 7);
+        assert!(lookout.look(317, 10, &[here; 3]).is_empty(), "it was told of one that it did not know");
+        lookout.look(400, 10, &[here, here, gone]);
+        lookout.sighted(405, 0, 2, false);
+        lookout.told(408, 1, 2, 7);
+        assert_eq!(lookout.look(417, 10, &[here; 3]).len(), 1, "that it knew");
     }
 }

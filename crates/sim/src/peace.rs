@@ -1,5 +1,6 @@
 //! Peace: a cluster in which nothing breaks, now and then. More holds there than in a storm, and it is demanded: whatever is
-//! asked is done, and updates of a key come one after another, as in Redis (`check::serial`).
+//! asked is done, and updates of a key come one after another, as in Redis (`check::serial`). Clients wait until all nodes have
+//! greeted each other: before that two of them may each be the home of a key.
 //!
 //! Drawn from a stream of its own.
 
@@ -9,6 +10,8 @@ use node::Options;
 
 /// Of how many seeds in a thousand.
 const PER_MILLE: u64 = 30;
+/// By when all nodes have greeted each other, in microseconds.
+pub(crate) const GREETED_US: u64 = 20_000;
 /// The longest that a message and a sync take, in microseconds: far less than anybody waits.
 const TAKES_US: u64 = 1_000;
 /// More requests than there are clients.

@@ -3,10 +3,12 @@
 use crate::lookout::State;
 use crate::world::{Happening, World};
 use node::Sighting;
-use wire::peer::gossip::Health;
+use wire::peer::gossip::{Gossip, Health};
 
 /// What a node may be late by when it finds out about another, in microseconds.
 const LATE_US: u64 = 50_000;
+/// How long nothing breaks at least before it is asked what has become of everything, in microseconds.
+const CALM_US_MIN: u64 = 5_000_000;
 
 impl World {
     /// Puts the first fault of each kind onto the agenda.
@@ -157,6 +159,15 @@ impl World {
         }
     }
 
+    /// A node is told how others are.
+    pub(crate) fn look_at_news(&mut self, at: usize, gossip: &Gossip) {
+        for news in gossip.news.iter().filter(|news| news.health == Health::Alive) {
+            if let Some(of) = self.machines.iter().position(|machine| machine.id == news.member) {
+                self.lookout.told(self.now, at, of, news.incarnation);
+            }
+        }
+    }
+
     /// What a node has done is told when it ends.
     pub(crate) fn watch_end(&mut self, machine: usize) {
         let figures = self.machines[machine].running.as_ref().map(|running| running.node.sync());
@@ -196,7 +207,8 @@ impl World {
         self.heal(&(0..self.machines.len()).collect::<Vec<_>>());
         let awake_at = self.asleep.values().max().copied().unwrap_or(self.now);
         self.run_until(awake_at);
-        self.run_until(self.now + 5_000_000);
+        // Whatever was asked before is past its time by then.
+        self.run_until(self.now + CALM_US_MIN.max(2_000 * self.options.request_timeout_ms));
         self.check_trust();
     }
 }

@@ -36,6 +36,9 @@ use std::sync::Arc;
 use store::StoreError;
 use wire::peer::{Envelope, Message, Ticket};
 
+/// When clients begin to ask in a storm, in microseconds.
+const FIRST_WISH_US: u64 = 1_000;
+
 /// What can happen.
 #[derive(Clone, Debug)]
 pub(crate) enum Happening {
@@ -152,7 +155,7 @@ impl World {
             world.start(machine);
         }
         for client in 0..usize::try_from(world.weather.clients).unwrap_or(1) {
-            world.plan(1_000, Happening::Wish { client });
+            world.plan(if is_peace { peace::GREETED_US } else { FIRST_WISH_US }, Happening::Wish { client });
         }
         world.plan_faults();
         world.plan_disks();
@@ -358,6 +361,7 @@ impl World {
                     // There is much of it, and its news are seen when somebody makes something of them.
                     Message::Gossip(gossip) => {
                         self.trace.line(self.now, format_args!("{from} -> {to} {:?}", gossip.word));
+                        self.look_at_news(to, gossip);
                     }
                     message => self.trace.line(self.now, format_args!("{from} -> {to} {message:?}")),
                 }

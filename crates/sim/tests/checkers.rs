@@ -455,7 +455,7 @@ fn a_dot_that_is_made_twice_is_seen() {
     assert!(dots.see(PartitionId(1), &delta("b")).is_err());
 }
 
-/// When all nodes have greeted each other, in microseconds.
+/// When somebody asks, in microseconds.
 const PEACE: u64 = 1_000_000;
 
 #[test]
@@ -465,14 +465,19 @@ fn in_peace_whatever_is_asked_is_done() {
     assert!(asked(Told::Unknown).serial("register-0").is_err());
     assert!(History::default().silent(PEACE, Ask::Take).serial("register-0").is_err());
     asked(ABSENT).serial("register-0").expect("it was done");
-    let early = History::default().quorum(1, 2, Ask::Get, Told::Refused);
-    early.serial("register-0").expect("nobody had greeted anybody");
     let alone = |told| History::default().quorum(PEACE, PEACE + 5, put("a"), told);
     assert!(alone(Told::Unknown).serial("register-0").is_err(), "it has met nobody");
     let meets = |told, from| alone(told).quorum(from, from + 5, put("b"), Told::Done).serial("register-0");
     meets(Told::Unknown, PEACE + 3).expect("which of two came first may be unknown");
     assert!(meets(Told::Unknown, PEACE + 6).is_err(), "that came later");
     assert!(meets(Told::Refused, PEACE + 3).is_err());
+    let behind = |told, ask| {
+        let two = alone(told).quorum(PEACE + 1, PEACE + 6, put("b"), Told::Done);
+        two.quorum(PEACE + 2, PEACE + 4, ask, Told::Refused).serial("register-0")
+    };
+    behind(Told::Unknown, Ask::Delete).expect("it waits for its turn");
+    assert!(behind(Told::Unknown, Ask::Get).is_err(), "that waits for nobody");
+    assert!(behind(Told::Done, Ask::Delete).is_err(), "nobody keeps it waiting");
 }
 
 #[test]

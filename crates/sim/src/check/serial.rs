@@ -1,7 +1,7 @@
 //! What holds where nothing breaks: whatever is asked is done, and updates of a key come one after another.
 //!
-//! 1. Nothing is refused and nothing is unknown, once all nodes have greeted each other; but for a `SET` or `GETSET` that meets
-//!    another write of its key: which came first may be unknown.
+//! 1. Nothing is refused and nothing is unknown, but for a `SET` or `GETSET` that meets another write of its key: which came
+//!    first may be unknown. It keeps its turn until its time is over, and an update that waits for its own behind it is refused.
 //! 2. What `INCRBY` gives on a key that is only added to is a chain: each sum is the one before it and its own amount, and one
 //!    that had ended before another began comes before it.
 //! 3. Of all `SETNX` of a key that nobody removes one alone has set it.
@@ -9,21 +9,17 @@
 use crate::history::{Ask, Operation, Told};
 use bytes::Bytes;
 
-/// By when all nodes have greeted each other, in microseconds.
-const GREETED_US: u64 = 20_000;
-
 /// Checks the history of one key.
 ///
 /// # Errors
 /// A sentence that says what is wrong.
 pub fn serial(key: &str, operations: &[&Operation]) -> Result<(), String> {
     let is_vain = |operation: &&&Operation| {
-        let is_late = operation.asked_at > GREETED_US;
         // Somebody else's token, or one that was used before, is no fault of the cluster's.
         let is_resolve = matches!(operation.ask, Ask::Resolve(..));
-        is_late
-            && !is_resolve
+        !is_resolve
             && !meets(operation, operations)
+            && !waits_behind(operation, operations)
             && matches!(operation.told, None | Some((_, Told::Refused | Told::Unknown)))
     };
     if let Some(operation) = operations.iter().find(is_vain) {
@@ -42,11 +38,22 @@ fn meets(operation: &Operation, operations: &[&Operation]) -> bool {
     else {
         return false;
     };
-    let overlaps = |other: &&&Operation| {
-        let ended = other.done_at().unwrap_or(u64::MAX);
-        other.may_be_applied() && other.asked_at <= *told_at && ended >= operation.asked_at
-    };
-    operations.iter().filter(overlaps).any(|other| !std::ptr::eq(*other, operation))
+    let mut others = operations.iter().filter(|other| !std::ptr::eq(**other, operation));
+    others.any(|other| other.may_be_applied() && overlaps(other, operation.asked_at, *told_at))
+}
+
+/// Whether an update was refused while another operation had its turn that ended unknown.
+fn waits_behind(operation: &Operation, operations: &[&Operation]) -> bool {
+    let waits =
+        matches!(operation.ask, Ask::Add(_) | Ask::PutAbsent(_) | Ask::Swap(_) | Ask::Take | Ask::Delete);
+    let Some((told_at, Told::Refused)) = &operation.told else { return false };
+    let mut unknown = operations.iter().filter(|other| meets(other, operations));
+    waits && unknown.any(|other| overlaps(other, operation.asked_at, *told_at))
+}
+
+/// Whether an operation may have been under way between two times.
+fn overlaps(operation: &Operation, from: u64, to: u64) -> bool {
+    operation.asked_at <= to && operation.done_at().unwrap_or(u64::MAX) >= from
 }
 
 fn chain(key: &str, operations: &[&Operation]) -> Result<(), String> {
