@@ -287,6 +287,8 @@ pub(crate) fn applied(
 fn note_report(node: &Node, turn: &mut Turn<'_>, write: &mut Write, report: &Report) {
     let (Some(_), Some(edit)) = (write.asker, write.delta.edits.first()) else { return };
     let Some(replica) = node.replicas.get(&write.task.partition) else { return };
+    // What is known here by now may be on its way to the disk still, and the answer rests on it.
+    write.after = write.after.max(everything(turn.store));
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), write.task.partition);
     let mine = shelf.get(&edit.cell).map(|entries| report::report(replica, &edit.cell, entries));
     let agrees = mine.is_ok_and(|mine| View::of(&mine).agrees_with(&View::of(report), &edit.cell));
