@@ -244,14 +244,24 @@ def read_back(operations, place, level=None):
     with connect(place) as client:
         if level:
             client.execute_command("ARMILLA.LEVEL", level)
-        for first in range(0, len(keys), KEYS_AT_ONCE):
-            some = keys[first : first + KEYS_AT_ONCE]
+        for some in in_parts(keys):
             begin = time.monotonic()
             values = client.mget(some)
             end = time.monotonic()
             assert len(values) == len(some)
             reads += [Operation(kinds[key], key, bare(value), OK, begin, end, place) for key, value in zip(some, values)]
     return reads
+
+
+def in_parts(keys):
+    """Keys, as many at a time as one request is to have."""
+    return (keys[first : first + KEYS_AT_ONCE] for first in range(0, len(keys), KEYS_AT_ONCE))
+
+
+def sync_of(port):
+    """What a node says of how far it is from holding what others hold."""
+    with connect(port) as client:
+        return as_map(as_map(client.execute_command("ARMILLA.STATUS"))["sync"])
 
 
 def as_map(reply):

@@ -4,12 +4,11 @@ import os
 import unittest
 
 from cluster import Cluster, until
-from load import as_map, connect
+from load import connect, in_parts, sync_of
 
 # More than a memtable, so that some of it is in tables.
 KEYS = 24_000
 VALUE_BYTES = 2_000
-KEYS_AT_ONCE = 200
 DAMAGED_BYTES = 64
 # Of the 1024 partitions of a node, those that a block of a few rows may touch.
 QUARANTINES_MAX = 32
@@ -22,20 +21,12 @@ class DamagedBlock(unittest.TestCase):
         # Of bytes that cannot be compressed away.
         self.values = {f"block:{number}": os.urandom(VALUE_BYTES) for number in range(KEYS)}
 
-    def in_parts(self):
-        names = list(self.values)
-        return (names[first : first + KEYS_AT_ONCE] for first in range(0, KEYS, KEYS_AT_ONCE))
-
     def wrong(self, port):
         """Keys that show something else, at a quorum."""
         with connect(port, decode_responses=False) as client:
             return [
-                key for keys in self.in_parts() for key, shown in zip(keys, client.mget(keys)) if shown != self.values[key]
+                key for keys in in_parts(list(self.values)) for key, shown in zip(keys, client.mget(keys)) if shown != self.values[key]
             ]
-
-    def sync(self, node):
-        with connect(node.port) as client:
-            return as_map(as_map(client.execute_command("ARMILLA.STATUS"))["sync"])
 
     def damage(self, node):
         tables = (file for file in node.folder.glob("shard-*/rows/keyspaces/*/tables/*") if file.is_file())
@@ -49,7 +40,7 @@ class DamagedBlock(unittest.TestCase):
     def test_only_what_it_held_is_learned_again(self):
         first, damaged, third = self.cluster.nodes
         with connect(first.port) as client:
-            for keys in self.in_parts():
+            for keys in in_parts(list(self.values)):
                 self.assertTrue(client.mset({key: self.values[key] for key in keys}))
         self.cluster.wait_until_whole()
         # Nothing of it is in memory then.
@@ -63,8 +54,8 @@ class DamagedBlock(unittest.TestCase):
             return "what can be read of a damaged store is saved" in damaged.log.read_text()
 
         until("the damage to be found", is_found, FOUND_SECONDS_MAX)
-        until("it to be whole", lambda: self.sync(damaged)["partitions_learning"] == 0, FOUND_SECONDS_MAX)
-        quarantines = self.sync(damaged)["quarantines"]
+        until("it to be whole", lambda: sync_of(damaged.port)["partitions_learning"] == 0, FOUND_SECONDS_MAX)
+        quarantines = sync_of(damaged.port)["quarantines"]
         self.assertTrue(0 < quarantines <= QUARANTINES_MAX, quarantines)
         print(f"    {quarantines} partitions learned again", flush=True)
         first.kill()

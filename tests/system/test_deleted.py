@@ -9,10 +9,9 @@ import shutil
 import unittest
 
 from cluster import BINARY, Cluster, run, until
-from load import connect
+from load import connect, in_parts
 
 KEYS = int(os.environ.get("ARMILLA_SYSTEM_DELETED", "2000"))
-KEYS_AT_ONCE = 200
 # A key in so many is kept, to see that they are not all gone for another reason.
 KEPT_EVERY = 10
 
@@ -24,26 +23,23 @@ class Deleted(unittest.TestCase):
         self.kept = names[::KEPT_EVERY]
         self.deleted = sorted(set(names) - set(self.kept))
 
-    def in_parts(self, keys):
-        return (keys[first : first + KEYS_AT_ONCE] for first in range(0, len(keys), KEYS_AT_ONCE))
-
     def write_everywhere(self, port):
         with connect(port) as client:
             client.execute_command("ARMILLA.LEVEL", "all")
-            for keys in self.in_parts(self.kept + self.deleted):
+            for keys in in_parts(self.kept + self.deleted):
                 self.assertTrue(client.mset({key: f"value of {key}" for key in keys}))
 
     def delete(self, port):
         with connect(port) as client:
-            for keys in self.in_parts(self.deleted):
+            for keys in in_parts(self.deleted):
                 self.assertEqual(client.delete(*keys), len(keys))
 
     def assert_none_is_back(self, ports):
         for port in ports:
             with connect(port) as client:
-                back = [key for keys in self.in_parts(self.deleted) for key, value in zip(keys, client.mget(keys)) if value]
+                back = [key for keys in in_parts(self.deleted) for key, value in zip(keys, client.mget(keys)) if value]
                 self.assertEqual(back, [], f"{len(back)} came back at {port}")
-                for keys in self.in_parts(self.kept):
+                for keys in in_parts(self.kept):
                     self.assertEqual(client.mget(keys), [f"value of {key}" for key in keys])
 
     def assert_rows_are_gone(self):

@@ -7,10 +7,9 @@ import unittest
 import redis
 
 from cluster import Cluster, until
-from load import as_map, connect
+from load import connect, in_parts, sync_of
 
 KEYS = 2000
-KEYS_AT_ONCE = 200
 LEARNED_SECONDS_MAX = 60
 
 
@@ -19,18 +18,15 @@ class OldCopy(unittest.TestCase):
         self.cluster = self.enterContext(Cluster("old-copy"))
         self.names = [f"copied:{number}" for number in range(KEYS)]
 
-    def in_parts(self):
-        return (self.names[first : first + KEYS_AT_ONCE] for first in range(0, KEYS, KEYS_AT_ONCE))
-
     def write(self, port, value):
         with connect(port) as client:
-            for keys in self.in_parts():
+            for keys in in_parts(self.names):
                 self.assertTrue(client.mset(dict.fromkeys(keys, value)))
 
     def others_than(self, port, value):
         """How many keys show something else, at a quorum."""
         with connect(port) as client:
-            return sum(shown != value for keys in self.in_parts() for shown in client.mget(keys))
+            return sum(shown != value for keys in in_parts(self.names) for shown in client.mget(keys))
 
     def shows(self, node, value):
         """Whether a node that may be about to learn shows one value for all keys; what it was asked when it begins to is refused."""
@@ -39,11 +35,6 @@ class OldCopy(unittest.TestCase):
         except redis.ResponseError as error:
             assert str(error).startswith("STORAGE"), error
             return False
-
-    def sync(self, node):
-        with connect(node.port) as client:
-            status = client.execute_command("ARMILLA.STATUS")
-        return as_map(as_map(status)["sync"])
 
     def test_what_it_had_acknowledged_since_is_read_at_a_quorum(self):
         cluster = self.cluster
@@ -67,15 +58,15 @@ class OldCopy(unittest.TestCase):
         began = time.monotonic()
         for node in (copied, absent):
             node.wait_until_it_answers()
-        until("it to be told that it has forgotten", lambda: self.sync(copied)["quarantines"] > 0)
+        until("it to be told that it has forgotten", lambda: sync_of(copied.port)["quarantines"] > 0)
         told = time.monotonic() - began
         until("both to show what is new", lambda: all(self.shows(node, "new") for node in (copied, absent)))
         print(f"    told after {told:.1f} s, nothing old was read after {time.monotonic() - began:.1f} s", flush=True)
         for _ in range(3):
             self.assertEqual([self.others_than(node.port, "new") for node in cluster.nodes], [0, 0, 0])
-        until("it to be whole", lambda: self.sync(copied)["partitions_learning"] == 0, LEARNED_SECONDS_MAX)
+        until("it to be whole", lambda: sync_of(copied.port)["partitions_learning"] == 0, LEARNED_SECONDS_MAX)
         learned = time.monotonic() - began
-        until("nothing to lag behind", lambda: not self.sync(copied)["lagging"], LEARNED_SECONDS_MAX)
+        until("nothing to lag behind", lambda: not sync_of(copied.port)["lagging"], LEARNED_SECONDS_MAX)
         print(f"    whole after {learned:.1f} s, equal after {time.monotonic() - began:.1f} s", flush=True)
         first.kill()
         self.assertEqual([self.others_than(node.port, "new") for node in (copied, absent)], [0, 0])
