@@ -10,8 +10,8 @@ NOTICED_SECONDS_MAX = 4.0
 HEALED_SECONDS_MAX = 6.0
 # Where nobody is waited for that does not answer.
 ROUND_SECONDS_MAX = 0.5
-# Where messages get lost or are late, and are said again.
-REPEATED_SECONDS_MAX = 1.9
+# Where messages get lost or are late, and are said again: nine of ten are done by then, and all before their time is over.
+REPEATED_SECONDS_MAX = 1.0
 KEYS = [f"chaos:{number}" for number in range(30)]
 
 
@@ -47,18 +47,29 @@ class Chaos(unittest.TestCase):
                 self.assertEqual(ask(node.port, "GET", key), b"$%d\r\n%s\r\n" % (len(value), value))
         return took
 
-    def round(self, ports, seconds_max):
-        """Writes and reads keys of many partitions; each is done, and none takes long."""
+    def each_took(self, ports):
+        """Writes and reads keys of many partitions; each is done. Gives how long they took, the shortest first."""
         self.written += 1
-        slowest = 0.0
+        took = []
         for port in ports:
             for key in KEYS:
                 began = time.monotonic()
                 self.assertEqual(ask(port, "SET", key, self.written), b"+OK\r\n")
                 self.assertIn(b"%d" % self.written, ask(port, "GET", key))
-                slowest = max(slowest, time.monotonic() - began)
-        self.assertLess(slowest, seconds_max)
+                took.append(time.monotonic() - began)
+        return sorted(took)
+
+    def round(self, ports):
+        """Writes and reads, and none takes long."""
+        slowest = self.each_took(ports)[-1]
+        self.assertLess(slowest, ROUND_SECONDS_MAX)
         return slowest
+
+    def repeated(self):
+        """Writes and reads at all nodes, and few take long."""
+        took = self.each_took(self.ports(self.cluster.nodes))
+        self.assertLess(took[len(took) * 9 // 10], REPEATED_SECONDS_MAX)
+        return took[-1]
 
     def ports(self, nodes):
         return [node.port for node in nodes]
@@ -80,7 +91,7 @@ class Chaos(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn(f"{self.victim.name} fails on purpose: the health check is answered with ERROR", out)
         # It takes requests all the same; it is asked last.
-        self.round(self.ports(self.cluster.nodes), ROUND_SECONDS_MAX)
+        self.round(self.ports(self.cluster.nodes))
         until("it to end by itself", lambda: ask(self.victim.port, "PING") == b"+PONG\r\n", seconds_max=6.0)
         self.until_healed()
         for line in ("failing on purpose from now on: the health check", "no longer failing on purpose: the health"):
@@ -89,7 +100,7 @@ class Chaos(unittest.TestCase):
     def test_all_messages_are_lost(self):
         self.begin("drop")
         self.until_noticed("suspect", "down")
-        slowest = self.round(self.ports(self.others), ROUND_SECONDS_MAX)
+        slowest = self.round(self.ports(self.others))
         self.assertIn(b"NOQUORUM", ask(self.victim.port, "GET", KEYS[0]))
         self.begin("off")
         took = self.until_healed()
@@ -97,10 +108,10 @@ class Chaos(unittest.TestCase):
 
     def test_some_messages_are_lost_or_late(self):
         self.begin("drop", "--rate", "20")
-        lossy = self.round(self.ports(self.cluster.nodes), REPEATED_SECONDS_MAX)
+        lossy = self.repeated()
         self.begin("off")
         self.begin("delay", "--by-ms", "150", "--rate", "50")
-        late = self.round(self.ports(self.cluster.nodes), REPEATED_SECONDS_MAX)
+        late = self.repeated()
         self.begin("off")
         self.until_healed()
         print(f"    a fifth lost: the slowest request {lossy * 1000:.0f} ms; half 150 ms late: {late * 1000:.0f} ms")
@@ -111,7 +122,7 @@ class Chaos(unittest.TestCase):
         until("the link to be gone", lambda: members(peer.port)[self.victim.name]["state"] != "up",
               seconds_max=NOTICED_SECONDS_MAX, log=peer.log)
         self.assertEqual(members(third.port)[self.victim.name]["state"], "up", "the third has its links")
-        self.round(self.ports(self.cluster.nodes), ROUND_SECONDS_MAX)
+        self.round(self.ports(self.cluster.nodes))
         self.assertIn(b"no other member", ask(self.victim.port, "ARMILLA.CHAOS", "DROP", "PEER", "nobody"))
         self.begin("off")
         self.until_healed()
