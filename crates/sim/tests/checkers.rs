@@ -165,6 +165,14 @@ fn what_a_delete_at_one_owner_uncovers_is_no_wrong() {
     };
     overwritten((1, 1)).expect("the one owner may have held b alone");
     assert!(overwritten((2, 2)).is_err(), "two of three have seen both");
+    let unsure = |told| {
+        let history = History::default().level((3, 3), 1, 2, put("a"), told);
+        let shown = history.quorum(3, 4, put("b"), Told::Done).quorum(4, 5, Ask::Get, value("b"));
+        let deleted = shown.level((1, 1), 6, 7, Ask::Delete, Told::Done);
+        deleted.quorum(8, 9, Ask::Get, value("a")).register()
+    };
+    unsure(Told::Unknown).expect("all owners were to have a, and not all do");
+    assert!(unsure(Told::Done).is_err(), "all do");
     let kept = History::default().quorum(1, 2, put("a"), Told::Done).quorum(3, 4, put("b"), Told::Done);
     assert!(kept.quorum(5, 6, Ask::Get, value("a")).register().is_err(), "nothing has removed b");
 }

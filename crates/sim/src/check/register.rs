@@ -29,8 +29,6 @@ struct Written<'a> {
     began: u64,
     /// When it was over; never, where its outcome is unknown.
     ended: Option<u64>,
-    /// How many owners it was put on.
-    held: usize,
     /// Of how many owners its maker has seen what they held.
     sees: usize,
     /// How it is known to be there.
@@ -69,7 +67,8 @@ pub fn register(key: &str, operations: &[&Operation], terms: Terms) -> Result<()
             };
             let others =
                 writes.iter().filter(|write| !std::ptr::eq(*write, newer) && !std::ptr::eq(*write, older));
-            others.into_iter().any(|write| may(write) && write.sees + older.held <= terms.owners)
+            let unseen = |write: &Written<'_>| write.sees + older.held_before(write.began) <= terms.owners;
+            others.into_iter().any(|write| may(write) && unseen(write))
         };
         let newer_than = |older: &Written<'_>| {
             writes.iter().find(|newer| {
@@ -99,8 +98,8 @@ impl Written<'_> {
 
 fn writes<'a>(operations: &[&'a Operation], terms: Terms) -> Vec<Written<'a>> {
     let always = Known { from: 0, held: terms.owners, sees: terms.owners };
-    let (held, sees, known) = (terms.owners, terms.owners, vec![always]);
-    let mut writes = vec![Written { value: None, began: 0, ended: Some(0), held, sees, known, by: None }];
+    let (sees, known) = (terms.owners, vec![always]);
+    let mut writes = vec![Written { value: None, began: 0, ended: Some(0), sees, known, by: None }];
     for operation in operations.iter().copied().filter(|operation| operation.may_be_applied()) {
         let (Some(sees), held, value) = (operation.sees(), operation.write, written(operation)) else {
             continue;
@@ -114,15 +113,7 @@ fn writes<'a>(operations: &[&'a Operation], terms: Terms) -> Vec<Written<'a>> {
             let shown = shown.map(|(from, _)| Known { from, held: quorum, sees: quorum });
             known.extend(shown);
         }
-        writes.push(Written {
-            value,
-            began: operation.asked_at,
-            ended,
-            held,
-            sees,
-            known,
-            by: Some(operation),
-        });
+        writes.push(Written { value, began: operation.asked_at, ended, sees, known, by: Some(operation) });
     }
     writes
 }
