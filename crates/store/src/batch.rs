@@ -18,6 +18,7 @@ pub struct Commit(pub u64);
 pub struct Batch {
     rows: Vec<(Bytes, Option<Bytes>)>,
     bytes: usize,
+    is_urgent: bool,
 }
 
 impl Batch {
@@ -35,7 +36,7 @@ impl Batch {
 
     /// An empty batch with room for so many changes.
     pub fn with_capacity(changes: usize) -> Self {
-        Self { rows: Vec::with_capacity(changes), bytes: 0 }
+        Self { rows: Vec::with_capacity(changes), ..Self::default() }
     }
 
     /// Adds: the row takes this value.
@@ -72,6 +73,16 @@ impl Batch {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Whether it is to be on the disk before it is settled, however seldom others are synced.
+    pub fn is_urgent(&self) -> bool {
+        self.is_urgent
+    }
+
+    /// Has it be on the disk before it is settled.
+    pub fn urge(&mut self) {
+        self.is_urgent = true;
     }
 
     /// Length of all names and values together, bytes.

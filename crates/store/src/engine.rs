@@ -68,7 +68,8 @@ pub fn commit_group<E: Engine + ?Sized, B: AsRef<Batch>>(
         [one] => engine.commit(one.as_ref())?,
         several => engine.commit(&merged(several))?,
     }
-    if sync { engine.sync() } else { Ok(()) }
+    let is_urgent = batches.iter().any(|batch| batch.as_ref().is_urgent());
+    if sync || is_urgent { engine.sync() } else { Ok(()) }
 }
 
 /// One batch out of several. A row that every batch rewrites, a context say, is written once.

@@ -209,6 +209,11 @@ impl<E: Engine + ?Sized> Store<E> {
         self.change(row, None);
     }
 
+    /// Has the open batch be on the disk before it is settled, however seldom others are synced.
+    pub fn urge(&mut self) {
+        self.pending.urge();
+    }
+
     fn change(&mut self, row: Bytes, value: Option<Bytes>) {
         debug_assert!((Batch::ROW_BYTES_MIN..=Batch::ROW_BYTES_MAX).contains(&row.len()));
         debug_assert!(row[0] != SPACE_OWN, "those names are the store's own");

@@ -77,6 +77,11 @@ impl Pending {
         }
     }
 
+    /// Has the open batch be synced.
+    pub(super) fn urge(&mut self) {
+        self.batches.open.urge();
+    }
+
     pub(super) fn seal(&mut self) -> Option<(Commit, Arc<Batch>)> {
         self.batches.seal()
     }
