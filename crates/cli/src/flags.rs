@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::address::NodeFlags;
+use crate::changes::{PlanFlags, RingChange, WatchFlags};
 use crate::settings::ServerFlags;
 
 /// A replicated key-value store: Redis's wire, Dynamo's availability.
@@ -33,6 +35,13 @@ pub(crate) enum Command {
     Status(StatusFlags),
     /// Has a node fail on purpose, or tells what it does wrong: for practice and tests.
     Chaos(ChaosFlags),
+    /// Changes of the cluster.
+    #[command(flatten)]
+    Ring(RingChange),
+    /// Shows what a change of the cluster would move, and changes nothing.
+    Plan(PlanFlags),
+    /// Follows what moves until everything is where it is wanted.
+    Watch(WatchFlags),
     /// Writes the manual pages.
     #[command(hide = true)]
     Man(ManFlags),
@@ -63,14 +72,6 @@ pub(crate) struct DevFlags {
     /// Flags for each `armilla server`, such as `-- --fsync never`.
     #[arg(last = true, value_name = "SERVER FLAGS")]
     pub(crate) rest: Vec<OsString>,
-}
-
-/// Which node to ask.
-#[derive(Debug, Args)]
-pub(crate) struct NodeFlags {
-    /// The client address of a node; any node of a cluster will do.
-    #[arg(short, long, value_name = "HOST:PORT", default_value = "127.0.0.1:7001", env = "ARMILLA_SERVER")]
-    pub(crate) server: String,
 }
 
 /// Flags of `armilla cli`.

@@ -6,11 +6,14 @@
 //!    start. What else a command's exit code says is in its `--help`.
 //! 2. An error is one sentence on standard error.
 
+mod address;
+mod changes;
 mod chaos;
 mod client;
 mod dev;
 mod flags;
 mod manual;
+mod ring;
 mod serve;
 mod settings;
 mod show;
@@ -39,6 +42,9 @@ fn main() -> ExitCode {
         Command::Cli(flags) => talk::run(flags),
         Command::Status(flags) => status::run(&flags),
         Command::Chaos(flags) => chaos::run(&flags),
+        Command::Ring(change) => ring::change(&change),
+        Command::Plan(flags) => ring::plan(&flags),
+        Command::Watch(flags) => ring::watch(&flags),
         Command::Man(flags) => manual::man(&flags),
         Command::Completions(flags) => manual::completions(&flags),
     };

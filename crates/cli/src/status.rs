@@ -39,6 +39,10 @@ pub(crate) struct Report {
     node: String,
     /// The version of the layout.
     epoch: Option<i64>,
+    /// Whether each partition is where it is wanted.
+    pub(crate) is_settled: bool,
+    /// Copies of partitions that are to move.
+    to_move: i64,
     /// All members, down ones too.
     pub(crate) members: Vec<Seen>,
 }
@@ -129,6 +133,8 @@ impl Report {
         Ok(Self {
             node: text(reply, "node"),
             epoch: integer(reply, "epoch"),
+            is_settled: field(reply, "ring").is_none_or(is_settled),
+            to_move: field(reply, "ring").and_then(|ring| integer(ring, "places_to_move")).unwrap_or(0),
             members: members.iter().map(Seen::of).collect(),
         })
     }
@@ -179,7 +185,13 @@ impl Report {
             let chaos = member.chaos.iter().map(|line| format!("\n{name} fails on purpose: {line}"));
             disk.into_iter().chain(chaos.collect::<Vec<_>>())
         };
-        let told: String = self.members.iter().flat_map(told).collect();
+        let moving = (!self.is_settled).then(|| {
+            format!(
+                "\nthe ring changes: {} copies are to move yet (`armilla watch` follows it)",
+                self.to_move
+            )
+        });
+        let told: String = moving.into_iter().chain(self.members.iter().flat_map(told)).collect();
         format!(
             "{}\n\n{up} of {} up, layout {epoch}, as {} sees it{told}",
             rows.join("\n"),
@@ -298,13 +310,20 @@ fn disk(reply: &Reply) -> Option<String> {
     }
 }
 
-fn field<'a>(reply: &'a Reply, name: &str) -> Option<&'a Reply> {
+/// Whether the word on the ring is that each partition is where it is wanted.
+pub(crate) fn is_settled(ring: &Reply) -> bool {
+    matches!(field(ring, "settled"), Some(Reply::Boolean(true)))
+}
+
+/// What a map has under a name.
+pub(crate) fn field<'a>(reply: &'a Reply, name: &str) -> Option<&'a Reply> {
     let Reply::Map(pairs) = reply else { return None };
     let named = |key: &Reply| Style::Raw.show(key) == name.as_bytes();
     pairs.iter().find(|(key, _)| named(key)).map(|(_, value)| value)
 }
 
-fn text(reply: &Reply, name: &str) -> String {
+/// Its text.
+pub(crate) fn text(reply: &Reply, name: &str) -> String {
     let bytes = field(reply, name).map(|value| Style::Raw.show(value)).unwrap_or_default();
     if bytes.is_empty() { "-".to_owned() } else { String::from_utf8_lossy(&bytes).into_owned() }
 }
@@ -314,7 +333,8 @@ fn lines(reply: &Reply, name: &str) -> Vec<String> {
     lines.iter().map(|line| String::from_utf8_lossy(&Style::Raw.show(line)).into_owned()).collect()
 }
 
-fn integer(reply: &Reply, name: &str) -> Option<i64> {
+/// Its number.
+pub(crate) fn integer(reply: &Reply, name: &str) -> Option<i64> {
     match field(reply, name) {
         Some(Reply::Integer(number)) => Some(*number),
         _ => None,

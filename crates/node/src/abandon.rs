@@ -6,7 +6,7 @@
 //!    that is why the disk has failed.
 //! 2. Nothing that waited for the disk is done: no acknowledgement leaves, and no answer says what is not durable.
 
-use crate::event::{Action, Now, Outbox};
+use crate::event::{Action, ChangeError, Now, Outbox};
 use crate::forward;
 use crate::room::Room;
 use crate::rows::Storage;
@@ -70,6 +70,7 @@ fn unsettled(action: Action) -> Option<Action> {
             }
             _ => None,
         },
+        Action::Changed { id, .. } => Some(Action::Changed { id, outcome: Err(ChangeError::Unknown) }),
         Action::Adopt(_) | Action::Health(_) | Action::Renew => None,
     }
 }

@@ -20,6 +20,7 @@ use crate::replica::Replica;
 use crate::room::Room;
 use crate::rows::{Shelf, everything};
 use crate::scrub;
+use crate::standing;
 use crate::state::{Node, Turn};
 use crate::sync::{AGAIN_MS, Lag, SyncFigures, View};
 use crate::taker;
@@ -97,10 +98,14 @@ fn settle(node: &mut Node, turn: &mut Turn<'_>) {
     }
 }
 
-/// Asks every other owner whether it holds the same.
+/// Asks every other owner whether it holds the same, and whoever else there is to learn from.
 fn ask_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
-    let me = node.identity.node;
-    let others: Vec<NodeId> = node.layout.owners(partition).iter().copied().filter(|o| *o != me).collect();
+    let (me, place) = (node.identity.node, node.layout.place(partition));
+    let mut others: Vec<NodeId> = place.owners().iter().copied().filter(|owner| *owner != me).collect();
+    if let Some(lessons) = node.replicas.get(&partition).and_then(Replica::lessons) {
+        let teachers = standing::wanted(node, partition, lessons).teachers();
+        others.extend(teachers.into_iter().filter(|teacher| !place.owners().contains(teacher)));
+    }
     for owner in others {
         if node.links.contains(&owner) {
             let hashes = hashes_of(node.replicas.entry(partition).or_default());

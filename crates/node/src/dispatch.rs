@@ -1,14 +1,14 @@
-//! Which file each event goes to. Nothing is decided here but that, and what an epoch that differs means: the
-//! newer layout travels, and what was said under the older one is not heard.
+//! Which file each event goes to. Nothing is decided here but that; what an epoch that differs means is told in `epochs`.
 
+use crate::epochs::{self, Hearing};
 use crate::event::{Action, Event, Now, Outbox};
 use crate::rows::Storage;
-use crate::state::{self, Node, Turn};
+use crate::state::{Node, Turn};
 use crate::work::{Origin, Purpose, Work, Write};
 use crate::{
-    compare, forward, handoff, learning, queue, read, request, serve, source, steering, taker, write,
+    compare, forward, handoff, learning, moving, queue, read, register, request, serve, source, steering,
+    steward, taker, write,
 };
-use bytes::Bytes;
 use placement::{Layout, NodeId, PartitionId};
 use std::sync::Arc;
 use store::Commit;
@@ -29,34 +29,27 @@ impl Node {
                 steering::linked(self, &mut turn, peer, up);
             }
             Event::Health { peer, is_trusted } => steering::trust(self, &mut turn, peer, is_trusted),
-            Event::Layout(layout) => self.adopt(layout),
+            Event::Layout(layout) => moving::adopt(self, &mut turn, layout),
+            Event::Change { id, change, of } => register::ask(self, &mut turn, id, change, of),
             Event::Tick => self.tick(&mut turn),
         }
-        queue::run_ready(self, &mut turn);
+        // Each that goes elsewhere lets the next of its key come.
+        loop {
+            let gone = queue::run_ready(self, &mut turn);
+            if gone.is_empty() {
+                break;
+            }
+            gone.into_iter().for_each(|(task, words)| moving::elsewhere(self, &mut turn, task, words));
+        }
         learning::heed(self, &mut turn);
     }
 
-    fn hear(&mut self, turn: &mut Turn<'_>, from: NodeId, envelope: Envelope) {
-        let Envelope { epoch, partition, message } = envelope;
+    /// A peer says something, or has said it before this layout was here.
+    pub(crate) fn hear(&mut self, turn: &mut Turn<'_>, from: NodeId, envelope: Envelope) {
         // Whatever layout the other goes by.
-        steering::heard(self, turn, from, &message);
-        match message {
-            Message::Layout { layout } => return self.offered(turn, &layout),
-            Message::LayoutWanted => {
-                let layout = Bytes::from(self.layout.encode());
-                return turn.send(self, from, partition, Message::Layout { layout });
-            }
-            _ if epoch < self.layout.epoch() => {
-                let layout = Bytes::from(self.layout.encode());
-                return turn.send(self, from, partition, Message::Layout { layout });
-            }
-            _ if epoch > self.layout.epoch() => {
-                return turn.send(self, from, partition, Message::LayoutWanted);
-            }
-            // Of the same epoch nobody speaks of a partition that does not exist, unless the bytes are not from us.
-            _ if u32::from(partition.0) >= self.layout.keyspace().partition_count() => return,
-            _ => {}
-        }
+        steering::heard(self, turn, from, &envelope.message);
+        let Hearing::Now(envelope) = epochs::hearing(self, turn, from, envelope) else { return };
+        let Envelope { epoch, partition, message } = envelope;
         match message {
             Message::Apply { ticket, deltas, asker } => {
                 serve::apply(self, turn, from, partition, ticket, deltas, asker);
@@ -81,7 +74,11 @@ impl Node {
                 }
             }
             Message::Exchange { ticket, step } => self.exchange(turn, from, partition, ticket, step),
-            Message::Layout { .. } | Message::LayoutWanted | Message::Alive | Message::Gossip(_) => {}
+            Message::Layout { layout } => self.offered(turn, &layout),
+            Message::LayoutWanted => epochs::give(self, turn, from),
+            Message::Vote(vote) => register::hear(self, turn, from, vote),
+            Message::Progress(progress) => steward::hear(self, turn, (from, epoch), progress),
+            Message::Alive | Message::Gossip(_) => {}
         }
     }
 
@@ -105,42 +102,48 @@ impl Node {
         ticket: Ticket,
         step: Step,
     ) {
-        // Between two owners, or an owner and whoever stands in for one: to take is an owner's alone.
-        let owners = self.layout.owners(partition);
-        let (owns, others_own) = (owners.contains(&self.identity.node), owners.contains(&from));
+        // To take is for those who are to hold the partition, and to give for those who own it, stand in for owners, or have owned it.
+        let (me, place) = (self.identity.node, self.layout.place(partition));
+        let (keeps, teaches) = (place.keeps(me), place.teaches(me));
+        let (they_keep, they_teach) = (place.keeps(from), place.teaches(from));
         match step {
-            Step::Compare(hashes) if owns && others_own => {
+            Step::Compare(hashes) if (keeps || teaches) && they_keep => {
                 compare::asked(self, turn, from, partition, ticket, hashes);
             }
-            Step::Same if owns && others_own => compare::same(self, turn, from, partition, ticket),
-            Step::Differs(state) if owns && others_own => {
+            Step::Same if keeps && they_teach => compare::same(self, turn, from, partition, ticket),
+            Step::Differs(state) if keeps && they_teach => {
                 compare::differs(self, turn, from, partition, ticket, *state);
             }
-            Step::Forgotten(context) if owns && others_own => {
+            Step::Forgotten(context) if (keeps || teaches) && they_keep => {
                 compare::forgotten(self, turn, partition, &context);
             }
-            Step::Open(_) | Step::Descend { .. } | Step::Take { .. } if others_own => {
+            Step::Open(_) | Step::Descend { .. } | Step::Take { .. } if they_keep => {
                 source::asked(self, turn, from, partition, ticket, step);
             }
-            Step::Close if others_own => {
+            Step::Close if they_keep => {
                 source::asked(self, turn, from, partition, ticket, step);
                 handoff::taken(self, turn, partition);
             }
-            Step::Opened { .. } | Step::Leaves(_) | Step::Cells { .. } | Step::Gone | Step::Later if owns => {
+            Step::Opened { .. } | Step::Leaves(_) | Step::Cells { .. } | Step::Gone | Step::Later
+                if keeps =>
+            {
                 taker::answered(self, turn, from, partition, ticket, step);
             }
-            Step::Lent { .. } if owns => taker::answered(self, turn, from, partition, ticket, step),
-            Step::Offer(kept) if owns => handoff::offered(self, turn, from, partition, ticket, &kept),
-            Step::Had if others_own => handoff::had(self, turn, from, partition, ticket),
+            Step::Lent { .. } if keeps => taker::answered(self, turn, from, partition, ticket, step),
+            Step::Offer(kept) if keeps => handoff::offered(self, turn, from, partition, ticket, &kept),
+            Step::Had if they_keep => handoff::had(self, turn, from, partition, ticket),
             _ => {}
         }
     }
 
     /// Has W owners of a plain write agree on its cell, and then see how it ranks.
     fn settle(&mut self, turn: &mut Turn<'_>, unsettled: Option<Box<Write>>) {
-        if let Some(write) = unsettled {
-            read::begin(self, turn, write.task.clone(), Purpose::Settle(write));
+        let Some(write) = unsettled else { return };
+        if self.layout.owners(write.task.partition).contains(&self.identity.node) {
+            return read::begin(self, turn, write.task.clone(), Purpose::Settle(write));
         }
+        // It has gone from here meanwhile, and only an owner can have others agree.
+        write::give_up(self, turn, *write);
     }
 
     fn link(&mut self, turn: &mut Turn<'_>, peer: NodeId, up: bool) {
@@ -182,23 +185,14 @@ impl Node {
             }
         }
         steering::tick(self, turn);
+        register::tick(self, turn);
+        steward::tick(self, turn);
     }
 
     fn offered(&mut self, turn: &mut Turn<'_>, layout: &[u8]) {
         let Ok(layout) = Layout::decode(layout) else { return };
         if layout.cluster() == self.layout.cluster() && layout.epoch() > self.layout.epoch() {
             turn.out.push(Commit::default(), Action::Adopt(Arc::new(layout)));
-        }
-    }
-
-    fn adopt(&mut self, layout: Arc<Layout>) {
-        if layout.epoch() > self.layout.epoch() {
-            self.layout = layout;
-            self.mine = state::mine(&self.layout, self.identity.node, &self.options);
-            self.held_until = 0;
-            if let Some(membership) = &mut self.membership {
-                membership.adopt(&self.layout);
-            }
         }
     }
 }

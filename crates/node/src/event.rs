@@ -4,11 +4,13 @@
 //! that commit is as durable as the fsync policy asks, and keeps the order of those to one peer.
 
 use crate::membership::Sighting;
-use placement::{Layout, NodeId, PartitionId};
+use placement::{Change, Layout, LayoutError, NodeId, PartitionId};
 use std::sync::Arc;
 use store::Commit;
+use thiserror::Error;
 use wire::Reply;
-use wire::peer::{Envelope, Request};
+use wire::peer::Envelope;
+use wire::request::Request;
 
 /// The two clocks, read by the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +61,15 @@ pub enum Event {
     },
     /// A newer layout.
     Layout(Arc<Layout>),
+    /// The layout is to be changed, at the node that speaks for its process.
+    Change {
+        /// By which the outcome is told apart.
+        id: RequestId,
+        /// What is to be made of it.
+        change: Change,
+        /// Of which epoch, where only that will do.
+        of: Option<u64>,
+    },
     /// Time has passed: see [`crate::Node::next_deadline`].
     Tick,
 }
@@ -85,8 +96,34 @@ pub enum Action {
     Renew,
     /// Hand a newer layout, which a peer has sent, to whoever keeps it for the whole process.
     Adopt(Arc<Layout>),
+    /// What has come of a change: the layout that has it, or had it before.
+    Changed {
+        /// Which.
+        id: RequestId,
+        /// The outcome.
+        outcome: Result<Arc<Layout>, ChangeError>,
+    },
     /// A member is not as it was: every node of the process is to be told, this one too ([`Event::Health`]).
     Health(Sighting),
+}
+
+/// Why a change was not made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ChangeError {
+    /// It cannot be made of the layout that there is.
+    #[error(transparent)]
+    Refused(#[from] LayoutError),
+    /// It was to be made of another layout than there is.
+    #[error("the layout has been changed meanwhile, it is of epoch {0} now: look at it, and ask again")]
+    Meanwhile(u64),
+    /// Too few voters can be reached. Nothing was changed.
+    #[error("too few of the nodes that vote on the layout can be reached: nothing was changed, try again")]
+    NoQuorum,
+    /// It may have been made, or may be yet.
+    #[error(
+        "too few of the nodes that vote on the layout have answered: look whether it was changed (armilla status)"
+    )]
+    Unknown,
 }
 
 /// Actions in the order in which they were decided, each with the commit that it waits for.

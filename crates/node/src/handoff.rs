@@ -27,7 +27,7 @@ use wire::peer::exchange::{Hashes, Step};
 use wire::peer::{Message, Ticket};
 
 /// How often owners are offered what is kept for them, where all of them can be reached, in milliseconds.
-const OFFER_MS: u64 = 500;
+pub(crate) const OFFER_MS: u64 = 500;
 /// The same where some of them cannot: the others need not be bothered.
 const OFFER_IDLE_MS: u64 = 10_000;
 /// How many partitions are looked at in one event.
@@ -39,7 +39,7 @@ const OPERATION_BYTES: usize = 128;
 
 /// Whether this node is an owner, or has room to keep an operation of so many bytes for one; then it stands in from now on.
 pub(crate) fn admits(node: &mut Node, now: u64, partition: PartitionId, bytes: usize) -> bool {
-    if node.layout.owners(partition).contains(&node.identity.node) {
+    if node.layout.place(partition).keeps(node.identity.node) {
         return true;
     }
     let bytes = (OPERATION_BYTES + bytes) as u64;
@@ -78,6 +78,10 @@ pub(crate) fn look(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId)
     let Some(replica) = node.replicas.get(&partition).filter(|replica| replica.hints().is_some()) else {
         return node.debts.settle(partition);
     };
+    if node.layout.place(partition).teaches(node.identity.node) {
+        // Others are to learn from it, so it stays as it is.
+        return node.debts.look_at(turn.now.monotonic_ms + OFFER_MS, partition);
+    }
     let kept = hashes_of(replica);
     let owners = node.layout.owners(partition).to_vec();
     let all_up = owners.iter().all(|owner| is_reachable(node, *owner));

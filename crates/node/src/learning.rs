@@ -28,11 +28,10 @@ pub(crate) fn heed(node: &mut Node, turn: &mut Turn<'_>) {
 
 /// Has a replica forget what it has applied. What nobody else owns is not forgotten: there is nobody to learn it from.
 pub(crate) fn quarantine(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
-    let owners = node.layout.owners(partition);
-    if *owners == [node.identity.node] {
+    if node.layout.place(partition).is_alone(node.identity.node) {
         return;
     }
-    if !owners.contains(&node.identity.node) {
+    if !node.layout.place(partition).keeps(node.identity.node) {
         // What is left of it is offered.
         node.debts.look_at(turn.now.monotonic_ms, partition);
     }
@@ -54,10 +53,11 @@ pub(crate) fn forget(
     let mut shelf = Shelf::new(store, node.layout.keyspace(), partition);
     let replica = node.replicas.entry(partition).or_default();
     node.sync.quarantines += 1;
-    if !node.layout.owners(partition).contains(&node.identity.node) {
+    let place = node.layout.place(partition);
+    if !place.keeps(node.identity.node) {
         replica.stand_in(0);
     }
-    replica.quarantine(node.identity.actor, &mut shelf)
+    replica.quarantine(node.identity.actor, place.teaches(node.identity.node), &mut shelf)
 }
 
 /// Whoever waits for work that counts this replica is told that it is not known what came of it.

@@ -30,7 +30,9 @@
 //! | `learning` | a replica that has lost something; `lessons`: when it has learned enough |
 //! | `taker`, `source` | how one takes from another what it lacks, by the tree of `leaves` |
 //! | `membership` | how the other members are |
-//! | `caspaxos` | a register that voters hold together; nothing uses it yet |
+//! | `epochs` | what is said by an older layout, and by a newer one |
+//! | `moving` | a newer layout, and what becomes of partitions that move |
+//! | `register` | how the layout is changed, by the voters of `caspaxos`; `steward`: what is changed in it next |
 //! | `steering` | what that means for requests |
 //!
 //! What this crate does not know: bytes on a wire, connections, files, how long an fsync takes.
@@ -41,6 +43,7 @@ mod abandon;
 mod compare;
 mod debts;
 mod dispatch;
+mod epochs;
 mod evaluate;
 mod event;
 mod explain;
@@ -56,6 +59,7 @@ mod list;
 mod membership;
 mod meta;
 mod meta_names;
+mod moving;
 mod opening;
 mod pending;
 mod preference;
@@ -63,6 +67,7 @@ mod queue;
 mod queues;
 mod read;
 mod recent;
+mod register;
 mod repair;
 mod replica;
 mod report;
@@ -76,18 +81,24 @@ mod shown;
 mod siblings;
 mod snapshot;
 mod source;
+mod standing;
 mod state;
 mod steering;
+mod step_names;
+mod steward;
 mod stored;
 mod sync;
 mod taker;
 mod tally;
 mod task;
+mod tidings;
+mod unheard;
+mod voting;
 mod work;
 mod write;
 
 pub use debts::HandoffFigures;
-pub use event::{Action, Event, Now, Outbox, RequestId};
+pub use event::{Action, ChangeError, Event, Now, Outbox, RequestId};
 pub use membership::{Sighting, Speaker};
 pub use room::Room;
 pub use rows::{RowError, Storage};

@@ -22,6 +22,10 @@ pub(crate) enum Space {
     Hints = b'h',
     /// The sums of leaves.
     Leaves = b'm',
+    /// In which step of its move a replica has learned enough.
+    Places = b'p',
+    /// What the voter on this disk has promised and accepted.
+    Votes = b'v',
 }
 
 impl Space {
@@ -30,14 +34,16 @@ impl Space {
         (Bytes::copy_from_slice(&[self as u8]), Bytes::copy_from_slice(&[self as u8 + 1]))
     }
 
-    fn row(self, partition: PartitionId, more: usize) -> BytesMut {
+    /// The beginning of the name of a row of a partition, with room for more.
+    pub(crate) fn row(self, partition: PartitionId, more: usize) -> BytesMut {
         let mut row = BytesMut::with_capacity(3 + more);
         row.put_u8(self as u8);
         row.put_u16(partition.0);
         row
     }
 
-    fn read(self, row: Bytes, what: &'static str) -> Result<(Reader, PartitionId), Malformed> {
+    /// What follows the beginning of a name, and the partition.
+    pub(crate) fn read(self, row: Bytes, what: &'static str) -> Result<(Reader, PartitionId), Malformed> {
         let mut reader = Reader::new(row, what);
         reader.version(self as u8)?;
         let partition = PartitionId(u16::from_be_bytes([reader.u8()?, reader.u8()?]));

@@ -11,12 +11,17 @@ use crate::membership::Membership;
 use crate::meta_names::Space;
 use crate::pending::Pending;
 use crate::queues::Queues;
+use crate::replica::Replica;
 use crate::room::Room;
 use crate::row_names::{is_of_cells, touches};
 use crate::rows::{RowError, Shelf, Storage};
+use crate::standing;
 use crate::state::{Identity, Node, Options, Trust, mine};
 use crate::stored;
 use crate::sync::{Scrub, Sync};
+use crate::tidings::Tidings;
+use crate::unheard::Epochs;
+use crate::voting::Voting;
 use causal::Clock;
 use placement::{Layout, PartitionId};
 use std::collections::BTreeSet;
@@ -53,17 +58,22 @@ impl Node {
             damaged: BTreeSet::new(),
             mine: mine(&layout, identity.node, &options),
             ahead: None,
-            held_until: 0,
+            epochs: Epochs::default(),
+            voting: None,
+            tidings: Tidings::default(),
             room: Room::default(),
             layout,
         };
+        if options.speaker.is_some() && options.tell_every_ms < u64::MAX {
+            let (identity, is_whole) = ((identity.node, identity.actor), trust == Trust::Whole);
+            node.voting = Some(Voting::open(&node.layout, identity, store, is_whole)?);
+        }
         keep_on(&mut node, store, trust)?;
-        if trust == Trust::Lost {
-            for partition in node.mine.clone() {
-                if node.layout.owners(partition).len() > 1 {
-                    learning::forget(&mut node, store, partition)?;
-                }
+        for partition in node.mine.clone() {
+            if trust == Trust::Lost && !node.layout.place(partition).is_alone(identity.node) {
+                learning::forget(&mut node, store, partition)?;
             }
+            standing::settle(&mut node, store, partition, false)?;
         }
         Ok(node)
     }
@@ -85,7 +95,7 @@ impl Node {
                 continue;
             }
             learning::forget(self, store, partition)?;
-            if *self.layout.owners(partition) == [self.identity.node] {
+            if self.layout.place(partition).is_alone(self.identity.node) {
                 let mut shelf = Shelf::new(store, self.layout.keyspace(), partition);
                 let replica = self.replicas.entry(partition).or_default();
                 replica.learn_no_more(self.identity.actor, &mut shelf);
@@ -101,13 +111,13 @@ fn keep_on(node: &mut Node, store: &mut Storage, trust: Trust) -> Result<(), Row
     let owns = |partition: &PartitionId| node.mine.binary_search(partition).is_ok();
     let lent: Vec<PartitionId> = node.replicas.keys().copied().filter(|at| !owns(at)).collect();
     for partition in lent {
-        let replica = node.replicas.entry(partition).or_default();
-        let is_noted = replica.hints().is_some();
-        replica.stand_in(0);
-        node.debts.bytes += replica.hints().map_or(0, Hints::bytes);
-        if trust == Trust::Lost || !is_noted {
+        if trust == Trust::Lost {
             learning::forget(node, store, partition)?;
         }
+        // Where a layout was kept by which it has gone, and nothing of that was stored.
+        standing::settle(node, store, partition, false)?;
+        let hints = node.replicas.get(&partition).and_then(Replica::hints);
+        node.debts.bytes += hints.map_or(0, Hints::bytes);
         node.debts.look_at(0, partition);
     }
     Ok(())

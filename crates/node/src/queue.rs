@@ -6,6 +6,7 @@
 
 use crate::queues::Entered;
 use crate::read;
+use crate::standing;
 use crate::state::{Node, Turn};
 use crate::task::{patience_ms, refuse};
 use crate::work::{Purpose, Task};
@@ -29,15 +30,21 @@ pub(crate) fn enter(node: &mut Node, turn: &mut Turn<'_>, task: Task, key: Key, 
     }
 }
 
-/// Begins those whose turn has come. A loop, because beginning one may end it and make the next ready.
-pub(crate) fn run_ready(node: &mut Node, turn: &mut Turn<'_>) {
+/// Begins those whose turn has come. A loop, because beginning one may end it and make the next ready. Gives those back, with their
+/// words, whose partition has gone from this node since they came: they are to be carried out elsewhere.
+#[must_use]
+pub(crate) fn run_ready(node: &mut Node, turn: &mut Turn<'_>) -> Vec<(Task, Vec<Bytes>)> {
+    let mut gone = Vec::new();
     while let Some((task, words)) = node.queues.next_ready() {
         let time = patience_ms(node, task.origin) / TIME_PART;
         if turn.now.monotonic_ms + time > task.deadline {
             refuse(node, turn, task, Fault::Busy);
+        } else if standing::has_gone(node, &task) {
+            gone.push((task, words));
         } else {
             let waiting = task.queued.as_ref().map_or(0, |key| node.queues.waiting(key));
             read::begin(node, turn, task, Purpose::Update { words, waiting });
         }
     }
+    gone
 }

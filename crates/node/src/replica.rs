@@ -11,7 +11,7 @@
 use crate::hints::Hints;
 use crate::leaf::CHUNKS;
 use crate::leaves::{Awaited, Leaves, Sums};
-use crate::lessons::Lessons;
+use crate::lessons::{Lessons, Pupil};
 use crate::meta::{Condition, META_VERSION, Share, encode_context, encode_sweeps, encode_taken};
 use crate::meta_names::{context_row, removal_row, sweeps_row, taken_row};
 use crate::recent::Recent;
@@ -31,6 +31,7 @@ use wire::peer::{Found, Shown, Ticket};
 
 mod exchange;
 mod lent;
+mod study;
 
 /// One replica of one partition.
 #[derive(Debug, Default)]
@@ -45,8 +46,10 @@ pub(crate) struct Replica {
     awaited: Option<Awaited>,
     /// What it notes where this node is no owner and stands in for some.
     hints: Option<Hints>,
-    /// From whom it has learned what they know, while it is learning what it has lost.
-    learning: Option<Lessons>,
+    /// From whom it has learned what they know, while it is to learn what it lacks (`study`).
+    lessons: Option<Lessons>,
+    /// The step of its move in which it has learned enough last.
+    arrived: Option<u64>,
     /// How many operations were made here since the start, or since something was dropped.
     made: u64,
     /// The commit of what was last learned without any row of a cell.
@@ -73,9 +76,9 @@ impl Replica {
         }
         let digest = shares.values().fold(0u64, |sum, share| sum.wrapping_add(share.digest));
         let map = Map::restore(Knowledge { context, early }, digest, condition.is_ahead);
-        let stored_sweeps = encode_sweeps(&map, condition.is_learning);
-        let learning = condition.is_learning.then(Lessons::default);
-        Self { map, shares, leaves: Leaves::stored(), learning, stored_sweeps, ..Self::default() }
+        let stored_sweeps = encode_sweeps(&map, condition.learning);
+        let lessons = condition.learning.map(Lessons::of);
+        Self { map, shares, leaves: Leaves::stored(), lessons, stored_sweeps, ..Self::default() }
     }
 
     /// The causal map.
@@ -113,17 +116,6 @@ impl Replica {
         // What was lost of the context must not have a name given twice.
         self.made = self.made.max(self.map.context().of(actor).map_or(0, Intervals::greatest)) + 1;
         Dot::new(actor, self.made)
-    }
-
-    /// Whether it has lost something, and counts for no quorum until it has learned what.
-    pub(crate) fn is_learning(&self) -> bool {
-        self.learning.is_some()
-    }
-
-    /// Whether another owner, as it is now, has nothing more to teach this one.
-    pub(crate) fn has_learned_from(&self, owner: NodeId, is_whole: bool) -> bool {
-        let lame = |learning: &Lessons| !is_whole && learning.lame.contains(&owner);
-        self.learning.as_ref().is_none_or(|learning| learning.whole.contains(&owner) || lame(learning))
     }
 
     /// The sum of each chunk of its Merkle tree.
@@ -293,7 +285,12 @@ impl Replica {
 
     /// Forgets what it has applied, for it cannot be sure of it: its rows stay, as they may be the only copy of
     /// something, but for those that cannot be read. It counts for no quorum until it has learned from enough others.
-    pub(crate) fn quarantine(&mut self, own_actor: Actor, shelf: &mut Shelf<'_>) -> Result<(), RowError> {
+    pub(crate) fn quarantine(
+        &mut self,
+        own_actor: Actor,
+        teaches: bool,
+        shelf: &mut Shelf<'_>,
+    ) -> Result<(), RowError> {
         let rows = shelf.salvage()?;
         let known = self.map.knowledge().context.actors().map(|(actor, _)| actor);
         for actor in known.chain(self.shares.keys().copied()) {
@@ -314,11 +311,11 @@ impl Replica {
         let mut hints = self.hints.take();
         let leaves_left = rows.iter().map(|(cell, _)| shelf.leaf(cell));
         hints.iter_mut().for_each(|hints| leaves_left.clone().for_each(|leaf| hints.tell(leaf)));
-        // Who stands in votes for nothing, and so has nothing to learn for it.
-        let learning = hints.is_none().then(Lessons::default);
+        // Who stands in votes for nothing, and so has nothing to learn for it, unless others learn from it.
+        let lessons = (hints.is_none() || teaches).then(|| Lessons::of(Pupil::Lost));
         let forgotten = self.forgotten + 1;
-        let lately = std::mem::take(&mut self.lately);
-        *self = Self { map, shares, leaves, learning, forgotten, hints, lately, ..Self::default() };
+        let (lately, arrived) = (std::mem::take(&mut self.lately), self.arrived);
+        *self = Self { map, shares, leaves, lessons, arrived, forgotten, hints, lately, ..Self::default() };
         shelf.keys.clear();
         self.store_sums(own_actor, digest, shelf);
         Ok(())
@@ -398,7 +395,7 @@ impl Replica {
     }
 
     fn store_condition(&mut self, shelf: &mut Shelf<'_>) {
-        let sweeps = encode_sweeps(&self.map, self.is_learning());
+        let sweeps = encode_sweeps(&self.map, self.learning());
         if sweeps != self.stored_sweeps {
             shelf.store.put(sweeps_row(shelf.partition), sweeps.clone());
             self.stored_sweeps = sweeps;

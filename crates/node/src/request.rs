@@ -24,7 +24,7 @@ use causal::{Cell, Key};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::command::{self, Class};
-use wire::peer::{Job, Request};
+use wire::request::{Job, Request};
 use wire::{Fault, Reply};
 
 /// Takes a request in.
@@ -106,9 +106,6 @@ fn admit(node: &Node, turn: &Turn<'_>, partition: PartitionId, kind: Kind) -> Re
     }
     if kind == Kind::Read {
         return Ok(());
-    }
-    if turn.now.monotonic_ms < node.held_until {
-        return Err(Fault::Forming);
     }
     match node.ahead {
         Some((until, ahead_ms)) if turn.now.monotonic_ms < until => {

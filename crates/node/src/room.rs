@@ -15,7 +15,7 @@
 use causal::Delta;
 use wire::command;
 use wire::command::flag::Flag;
-use wire::peer::Job;
+use wire::request::Job;
 
 use crate::work::Kind;
 

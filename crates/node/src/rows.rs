@@ -7,6 +7,8 @@
 //! 'r' partition actor n cell                       one early removal
 //! 't' partition cell                               what a cell that was taken from a peer need not wait for
 //! 'h' partition                                    what is noted where this node stands in for owners (`hints`)
+//! 'p' partition                                    in which step of its move it has learned enough (`moving`)
+//! 'v' 0                                            what the voter on this disk has promised and accepted (`register`)
 //! 'm' partition chunk                              the sums of 64 leaves, where nothing has changed since (`leaves`)
 //! ```
 //!

@@ -32,7 +32,7 @@ pub(crate) fn asked(
 ) {
     let by = (from, ticket);
     let keeps = node.replicas.get(&partition).is_some_and(|replica| replica.hints().is_some());
-    if !keeps && !node.layout.owners(partition).contains(&node.identity.node) {
+    if !keeps && !node.layout.place(partition).teaches(node.identity.node) {
         let step = Step::Gone;
         return turn.send(node, from, partition, Message::Exchange { ticket, step });
     }
@@ -69,20 +69,21 @@ fn open(
     by: (NodeId, Ticket),
     taker: Context,
 ) -> Result<Step, RowError> {
-    let name = node.pending.ticket();
+    let (name, teaches) = (node.pending.ticket(), node.layout.place(partition).teaches(node.identity.node));
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
     if replica.snapshot(by, turn.now.monotonic_ms).is_some() {
         // It was asked before: the taker may have had the first answer, and must not get another snapshot under it.
-        return opened(replica, by, &mut shelf, turn.now.monotonic_ms);
+        return opened(replica, teaches, by, &mut shelf, turn.now.monotonic_ms);
     }
     if node.sync.given.get(&(partition, by.0)) == Some(&by.1) {
         return Ok(Step::Gone);
     }
-    if replica.hints().is_some() {
+    // Who has owned it until a moment ago, and is learned from, has all of it.
+    if replica.hints().is_some() && !teaches {
         replica.open(by, name, taker, turn.now.monotonic_ms);
         node.sync.given.insert((partition, by.0), by.1);
-        return opened(replica, by, &mut shelf, turn.now.monotonic_ms);
+        return opened(replica, teaches, by, &mut shelf, turn.now.monotonic_ms);
     }
     for chunk in replica.leaves().unknown(&mut shelf) {
         if shelf.scanned > node.options.scan_cells_max {
@@ -96,16 +97,17 @@ fn open(
     replica.totals(&mut shelf)?;
     replica.open(by, name, taker, turn.now.monotonic_ms);
     node.sync.given.insert((partition, by.0), by.1);
-    opened(replica, by, &mut shelf, turn.now.monotonic_ms)
+    opened(replica, teaches, by, &mut shelf, turn.now.monotonic_ms)
 }
 
 fn opened(
     replica: &mut Replica,
+    teaches: bool,
     by: (NodeId, Ticket),
     shelf: &mut Shelf<'_>,
     now_ms: u64,
 ) -> Result<Step, RowError> {
-    if let Some(leaves) = replica.hints().map(Hints::leaves) {
+    if let Some(leaves) = replica.hints().filter(|_| !teaches).map(Hints::leaves) {
         let Some(snapshot) = replica.snapshot(by, now_ms) else { return Ok(Step::Gone) };
         let (snapshot, knowledge) = (snapshot.name, Box::new(snapshot.knowledge.clone()));
         return Ok(Step::Lent { snapshot, knowledge, leaves });

@@ -17,6 +17,9 @@ use crate::room::Room;
 use crate::rows::{RowError, Shelf, Storage};
 use crate::shown::While;
 use crate::sync::{Scrub, Sync};
+use crate::tidings::Tidings;
+use crate::unheard::Epochs;
+use crate::voting::Voting;
 use causal::{Actor, Cell, Clock};
 use placement::{Layout, NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +54,8 @@ pub struct Options {
     pub handoff_drops_rows: usize,
     /// How long after one chunk of a partition (a 64th of it) the next is read and checked.
     pub scrub_chunk_ms: u64,
+    /// How often the steward is told what has come of moves, at least while there are any; never at `u64::MAX`.
+    pub tell_every_ms: u64,
     /// Which shard of its process this is, and how many there are: a partition is one's whose number leaves that rest.
     pub shard: (u16, u16),
     /// Whether this node is the one of its process that speaks with other members of how they are: that of partition 0.
@@ -71,6 +76,7 @@ impl Default for Options {
             handoff_bytes_max: 1024 * 1024 * 1024,
             handoff_drops_rows: 1024,
             scrub_chunk_ms: 100,
+            tell_every_ms: 1_000,
             shard: (0, 1),
             speaker: None,
         }
@@ -121,8 +127,12 @@ pub struct Node {
     pub(crate) membership: Option<Membership>,
     /// Until when a clock that runs ahead keeps this node from coordinating writes, and how far ahead it is.
     pub(crate) ahead: Option<(u64, u64)>,
-    /// Until when writes are refused while a member joins.
-    pub(crate) held_until: u64,
+    /// What was said by newer layouts.
+    pub(crate) epochs: Epochs,
+    /// The register of the layout, at the node that speaks for its process.
+    pub(crate) voting: Option<Voting>,
+    /// What members have told, for whoever is the steward.
+    pub(crate) tidings: Tidings,
     pub(crate) room: Room,
 }
 
@@ -156,11 +166,17 @@ impl Turn<'_> {
     }
 }
 
-/// The partitions of a shard that a layout gives a node, ascending.
-pub(crate) fn mine(layout: &Layout, node: NodeId, options: &Options) -> Vec<PartitionId> {
+/// The partitions of a shard, ascending.
+pub(crate) fn of_shard(layout: &Layout, options: &Options) -> Vec<PartitionId> {
     let (shard, shards) = options.shard;
-    let is_mine = |at: &PartitionId| at.0 % shards.max(1) == shard && layout.owners(*at).contains(&node);
-    layout.keyspace().partitions().filter(is_mine).collect()
+    layout.keyspace().partitions().filter(|at| at.0 % shards.max(1) == shard).collect()
+}
+
+/// The partitions of a shard that a layout gives a node, or is to give it, ascending.
+pub(crate) fn mine(layout: &Layout, node: NodeId, options: &Options) -> Vec<PartitionId> {
+    let mut mine = of_shard(layout, options);
+    mine.retain(|at| layout.place(*at).keeps(node));
+    mine
 }
 
 impl Node {
@@ -174,24 +190,6 @@ impl Node {
     /// Notes how much room the disk has from now on.
     pub fn set_room(&mut self, room: Room) {
         self.room = room;
-    }
-
-    /// Refuses writes until `until_ms` of the monotonic clock, while a member joins; tells whether the node
-    /// holds nothing at all, so that the member may.
-    pub fn hold(&mut self, until_ms: u64) -> bool {
-        self.held_until = until_ms;
-        self.is_empty()
-    }
-
-    /// Takes writes again.
-    pub fn release(&mut self) {
-        self.held_until = 0;
-    }
-
-    /// Whether no operation was ever applied here, and nothing is held.
-    pub fn is_empty(&self) -> bool {
-        let is_empty = |replica: &Replica| replica.map().context().is_empty() && replica.map().digest() == 0;
-        self.replicas.values().all(is_empty)
     }
 
     /// What this node knows in a partition, of one cell of it, and what it holds there, as hashes.
@@ -214,7 +212,16 @@ impl Node {
         let visit = self.pending.next_visit().unwrap_or(u64::MAX);
         let look = self.membership.as_ref().map_or(u64::MAX, Membership::next_look);
         let sync = self.sync.due(self.options.compare_every_ms < u64::MAX);
-        Some(visit.min(look).min(sync).min(self.debts.due())).filter(|due| *due < u64::MAX)
+        let voting = self.voting.as_ref().map_or(u64::MAX, Voting::due);
+        let due = [
+            visit,
+            look,
+            sync,
+            self.debts.due(),
+            voting,
+            self.tidings.due(self.options.tell_every_ms, self.voting.is_some()),
+        ];
+        due.into_iter().min().filter(|due| *due < u64::MAX)
     }
 
     /// Every member as this node sees it, where it speaks for its process.

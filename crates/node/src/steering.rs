@@ -22,7 +22,7 @@ use store::Commit;
 use wire::peer::Message;
 
 /// What members say of each other is about no partition, and so goes to the node of this one.
-const SPOKEN_OF: PartitionId = PartitionId(0);
+pub(crate) const SPOKEN_OF: PartitionId = PartitionId(0);
 
 /// A peer has said something, whatever it is.
 pub(crate) fn heard(node: &mut Node, turn: &mut Turn<'_>, from: NodeId, message: &Message) {

@@ -4,12 +4,15 @@
 //! removed entries for news.
 
 use crate::hints::Hints;
-use crate::meta::{Condition, META_VERSION, Share, decode_context, decode_sweeps, decode_taken};
+use crate::meta::{
+    Condition, META_VERSION, Share, decode_context, decode_place, decode_sweeps, decode_taken,
+};
 use crate::meta_names::{
     Space, decode_context_row, decode_hints_row, decode_removal_row, decode_sweeps_row, decode_taken_row,
 };
 use crate::replica::Replica;
 use crate::rows::{RowError, SCAN_ROWS, Storage};
+use crate::step_names::decode_place_row;
 use bytes::Bytes;
 use causal::codec::Reader;
 use causal::context::Intervals;
@@ -24,6 +27,7 @@ struct Parts {
     early: Early,
     condition: Condition,
     hints: Option<Hints>,
+    arrived: Option<u64>,
 }
 
 /// Every replica of which anything is stored.
@@ -58,8 +62,12 @@ pub(crate) fn replicas(store: &mut Storage) -> Result<BTreeMap<PartitionId, Repl
         parts.entry(decode_hints_row(row)?).or_default().hints = Some(Hints::decode(value)?);
         Ok(())
     })?;
-    let restore = |Parts { contexts, early, condition, hints }| {
-        Replica::restore(contexts, early, condition).with_hints(hints)
+    each(store, Space::Places.range(), |row, value| {
+        parts.entry(decode_place_row(row)?).or_default().arrived = Some(decode_place(value)?);
+        Ok(())
+    })?;
+    let restore = |Parts { contexts, early, condition, hints, arrived }| {
+        Replica::restore(contexts, early, condition).with_hints(hints).with_arrived(arrived)
     };
     Ok(parts.into_iter().map(|(partition, parts)| (partition, restore(parts))).collect())
 }

@@ -85,6 +85,8 @@ pub(crate) struct Take {
     /// What the snapshot knows; nothing until it is open.
     pub(crate) knowledge: Option<Box<Knowledge>>,
     pub(crate) is_learning: bool,
+    /// Whether the source stands in, and gives what it was told and no more.
+    pub(crate) is_lent: bool,
     pub(crate) question: Option<Step>,
     /// When the question is asked, for the first time or again.
     pub(crate) ask_at: u64,

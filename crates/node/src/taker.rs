@@ -22,6 +22,7 @@ use crate::leaves::{Awaited, Sums, group_of, groups};
 use crate::replica::Replica;
 use crate::room::Room;
 use crate::rows::{RowError, Shelf};
+use crate::standing;
 use crate::state::{Node, Turn};
 use crate::sync::{AGAIN_MS, Take};
 use causal::map::Knowledge;
@@ -64,6 +65,7 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId
         snapshot: None,
         knowledge: None,
         is_learning: false,
+        is_lent: false,
         question: Some(Step::Open(context)),
         ask_at: now,
         heard_at: now,
@@ -137,7 +139,7 @@ pub(crate) fn answered(
             opened(node, turn, partition, knowledge, &chunks)
         }
         (Step::Lent { snapshot, knowledge, leaves }, Some(Step::Open(_))) => {
-            take.snapshot = Some(snapshot);
+            (take.snapshot, take.is_lent) = (Some(snapshot), true);
             lent(node, turn, partition, knowledge, leaves)
         }
         (Step::Leaves(chunks), Some(Step::Descend { chunks: asked, .. })) => {
@@ -363,16 +365,21 @@ fn next_question(
 fn finish(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     let Some(take) = node.sync.takes.remove(&partition) else { return };
     let Some(knowledge) = take.knowledge else { return };
-    let owners = node.layout.owners(partition);
     // Who stands in teaches nothing: what it knows is little.
-    let is_owner = owners.contains(&take.source);
-    let teacher = is_owner.then_some((take.source, !take.is_learning, owners.len()));
+    let teaches = node.layout.place(partition).teaches(take.source) && !take.is_lent;
     let replica = node.replicas.entry(partition).or_default();
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
-    match replica.finish(&knowledge, teacher, node.identity.actor, &mut shelf) {
+    match replica.finish(&knowledge, node.identity.actor, &mut shelf) {
         Ok(_) => {
             node.sync.finished += 1;
             node.debts.took(partition, take.source);
+            if teaches {
+                replica.note_lesson(take.source, !take.is_learning);
+            }
+            if let Err(error) = standing::settle(node, turn.store, partition, false) {
+                node.note_damage(partition, &error);
+            }
+            node.tidings.hurry(turn.now.monotonic_ms);
         }
         Err(error) => {
             let _ = replica.abandon(node.identity.actor, &mut shelf);

@@ -51,7 +51,8 @@ pub(crate) fn is_learning(node: &Node, partition: PartitionId, owner: NodeId) ->
     if owner == node.identity.node {
         return node.replicas.get(&partition).is_some_and(Replica::is_learning);
     }
-    node.sync.views.get(&(partition, owner)).is_some_and(|view| view.is_learning)
+    let view = node.sync.views.get(&(partition, owner));
+    view.map_or_else(|| node.layout.place(partition).is_new(owner), |view| view.is_learning)
 }
 
 /// A count of owners, for a fault.

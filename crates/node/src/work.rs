@@ -9,7 +9,8 @@ use causal::{Cell, Context, Delta, Edit, Entries, Key, Scope, Sweep};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::exchange::Hashes;
-use wire::peer::{Message, Report, Request, Shown, Ticket};
+use wire::peer::{Message, Report, Shown, Ticket};
+use wire::request::Request;
 use wire::{Level, Reply};
 
 /// Who waits for the answer.

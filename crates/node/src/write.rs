@@ -29,7 +29,7 @@ use crate::report::{self, View};
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
-use crate::task::{finish, is_live, no_quorum, number, refuse};
+use crate::task::{finish, is_learning, is_live, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Task, Work, Write};
 use causal::{Cell, Change, Clock, Delta, Dot, Edit, Entries, Stamp, string};
 use placement::{NodeId, PartitionId};
@@ -83,15 +83,18 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
     // The only owner has nobody to send to or to wait for.
     let others = (*owners != [node.identity.node]).then(|| owners.to_vec());
     let sloppy = preference::sloppy_at_work(node, task.partition, task.level);
-    let live = || owners.iter().filter(|owner| is_live(node, **owner)).count();
-    let is_short = sloppy.is_none() && live() < need;
+    let place = node.layout.place(task.partition);
+    // Who has come anew counts soon; who has lost something does not for long.
+    let counts = |owner: &NodeId| {
+        is_live(node, *owner) && (place.is_new(*owner) || !is_learning(node, task.partition, *owner))
+    };
+    let is_short = sloppy.is_none() && owners.iter().filter(|owner| counts(owner)).count() < need;
     let joined = std::mem::take(&mut plan.joined);
     if sloppy.is_none() && node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
         return refuse_all(node, turn, task, joined, &Fault::Storage);
     }
-    // A request may have been admitted before a member began to join.
-    if is_short || turn.now.monotonic_ms < node.held_until {
-        let fault = if is_short { no_quorum(node, &task, Kind::Write) } else { Fault::Forming };
+    if is_short {
+        let fault = no_quorum(node, &task, Kind::Write);
         return refuse_all(node, turn, task, joined, &fault);
     }
     if sloppy.is_some() && !handoff::admits(node, turn.now.monotonic_ms, task.partition, plan.bytes_about()) {
@@ -200,6 +203,25 @@ fn send(node: &mut Node, turn: &mut Turn<'_>, mut write: Box<Write>) {
     node.pending.insert(ticket, Work::Write(write), turn.now.monotonic_ms + node.options.retry_ms);
 }
 
+/// Others own the partition by now: a write is counted anew by those.
+pub(crate) fn count_by_owners(node: &mut Node, turn: &mut Turn<'_>, mut write: Box<Write>) {
+    let partition = write.task.partition;
+    if turn.now.monotonic_ms >= write.task.deadline {
+        return give_up(node, turn, *write);
+    }
+    let owners = node.layout.owners(partition).to_vec();
+    let need = write.task.level.write(owners.len());
+    write.sloppy = preference::sloppy_at_work(node, partition, write.task.level);
+    write.tally = match &write.sloppy {
+        Some(healthy) => sloppy_tally(owners.len(), healthy),
+        None => Tally::new(owners, need),
+    };
+    if write.sloppy.is_none() && node.replicas.get(&partition).is_some_and(Replica::is_learning) {
+        write.tally.fail(node.identity.node);
+    }
+    send(node, turn, write);
+}
+
 fn send_to_waiting(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write) {
     for owner in write.tally.waiting().iter().filter(|owner| is_live(node, **owner)) {
         send_operation(node, turn, ticket, write, (*owner, write.asker));
@@ -250,6 +272,12 @@ pub(crate) fn applied(
         node.sync.acknowledged(write.task.partition, from, write.delta.dot);
     }
     let standing = match verdict {
+        // It has come anew, and counts soon: it is asked again.
+        Verdict::Learning
+            if write.sloppy.is_none() && node.layout.place(write.task.partition).is_new(from) =>
+        {
+            Standing::Open
+        }
         Verdict::Held { report: Some(report) } if write.plain => {
             note_report(node, turn, &mut write, report);
             write.tally.ack(from)

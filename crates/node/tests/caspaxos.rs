@@ -2,8 +2,8 @@
 //!
 //! `HISTORIES=20000 cargo test -p node --test caspaxos` plays more than the default.
 
-use node::caspaxos::{Acceptor, Answer, Ballot, Change, Outcome, Proposer, Question, Seat, Value, Voters};
-use placement::NodeId;
+use node::caspaxos::{Acceptor, Answer, Ballot, Change, Outcome, Proposer, Question, Value};
+use placement::{NodeId, Seat, Voters};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a node is among all.

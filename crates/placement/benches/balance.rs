@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use placement::ring::xxh3;
-use placement::{Layout, Member, NodeId, Ring, Zone};
+use placement::{Duty, Layout, Member, NodeId, Ring, Zone};
 
 const REPLICAS: u8 = 3;
 const ZONES: usize = 10;
@@ -47,7 +47,7 @@ fn member(number: usize, weight: u32) -> Member {
     let name = format!("server{number}");
     let zone = Zone { datacenter: "dc1".into(), rack: format!("r{}", number % ZONES) };
     let (client_addr, peer_addr) = (format!("client:{number}"), format!("peer:{number}"));
-    Member { id: NodeId::of_name(&name), name, client_addr, peer_addr, weight, zone }
+    Member { id: NodeId::of_name(&name), name, client_addr, peer_addr, weight, zone, duty: Duty::Store }
 }
 
 /// The greatest part over the fair part. Parts are sums of anything.
@@ -62,7 +62,8 @@ fn busiest(parts: &BTreeMap<NodeId, f64>, members: &[Member]) -> f64 {
 
 fn layout(partitions: u32, members: &[Member]) -> Figures {
     let (last, old) = members.split_last().expect("there are members");
-    let first = Layout::found(1, 2, partitions, REPLICAS, old[0].clone()).expect("the first member is valid");
+    let first =
+        Layout::found(1, 2, partitions, REPLICAS, old[0].clone(), 9).expect("the first member is valid");
     let join = |layout: Layout, member: &Member| layout.with_member(member.clone()).expect("a valid member");
     let before = old[1..].iter().fold(first, join);
     let start = Instant::now();

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use placement::ring::xxh3;
-use placement::{Keyspace, Layout, Member, NodeId, Ring, Zone};
+use placement::{Duty, Keyspace, Layout, Member, NodeId, Ring, Zone};
 
 const TOKENS_PER_WEIGHT: u32 = 256;
 const PARTITIONS: u32 = 1 << 14;
@@ -13,11 +13,11 @@ fn member(number: usize) -> Member {
     let name = format!("server{number}");
     let zone = Zone { datacenter: "dc1".into(), rack: format!("r{}", number % 10) };
     let (client_addr, peer_addr) = (format!("client:{number}"), format!("peer:{number}"));
-    Member { id: NodeId::of_name(&name), name, client_addr, peer_addr, weight: 1, zone }
+    Member { id: NodeId::of_name(&name), name, client_addr, peer_addr, weight: 1, zone, duty: Duty::Store }
 }
 
 fn layout(nodes: usize) -> Layout {
-    let first = Layout::found(1, 2, PARTITIONS, 3, member(0)).expect("the first member is valid");
+    let first = Layout::found(1, 2, PARTITIONS, 3, member(0), 9).expect("the first member is valid");
     (1..nodes).fold(first, |layout, n| layout.with_member(member(n)).expect("the next member is valid"))
 }
 

@@ -21,9 +21,11 @@ pub mod layout;
 pub mod member;
 pub mod ring;
 pub mod slot;
+pub mod voters;
 
 pub use keyspace::{Keyspace, KeyspaceError, PartitionId, Position};
-pub use layout::{Layout, LayoutError};
-pub use member::{Member, NodeId, Zone};
+pub use layout::{Change, Layout, LayoutError, Place};
+pub use member::{Duty, Member, NodeId, Zone};
 pub use ring::Ring;
 pub use slot::slot;
+pub use voters::{Seat, Voters};

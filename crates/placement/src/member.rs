@@ -91,6 +91,20 @@ impl FromStr for Zone {
     }
 }
 
+/// What a member is there for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Duty {
+    /// It owns its share.
+    #[default]
+    Store,
+    /// It owns nothing, and passes requests on.
+    Route,
+    /// It gives everything away, and is forgotten then.
+    Leave,
+    /// It is gone for good.
+    Lost,
+}
+
 /// One node of a cluster, as the layout knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
@@ -106,6 +120,8 @@ pub struct Member {
     pub weight: u32,
     /// What it fails together with.
     pub zone: Zone,
+    /// What it is there for.
+    pub duty: Duty,
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use node::RequestId;
 use placement::{Layout, Member};
+use wire::command::local::Ring;
 
 /// Something for the thread that keeps the layout.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) enum Control {
     Failed(String),
     /// Another process is this member, and began earlier.
     Twin,
+    /// This process is no member any more.
+    Removed,
     /// This process has founded a cluster where a member of another one should be.
     Usurped,
 }
@@ -28,13 +30,13 @@ pub(crate) enum Control {
 pub(crate) enum Question {
     /// `ARMILLA.JOIN`: a node wants to be a member.
     Join(Box<Member>),
-    /// `ARMILLA.HOLD`: take no writes for so many milliseconds, for the steward that names this token; 0 releases.
-    Hold {
-        /// The steward's token.
-        token: u64,
-        /// For how long, in milliseconds.
-        for_ms: u64,
+    /// `ARMILLA.RING`: the cluster is to change, or it is to be told what that would move.
+    Ring {
+        /// What is to change.
+        change: Ring,
+        /// Whether it is only to be told.
+        is_plan: bool,
+        /// The epoch that it is to be made of, where only that will do.
+        of: Option<u64>,
     },
-    /// `ARMILLA.ADOPT`: go by this layout.
-    Adopt(Bytes),
 }

@@ -5,6 +5,8 @@
 //!   DIR/armilla.toml   who lives here: format version, name, addresses, number of shards
 //!   DIR/layout         the last layout, encoded
 //!   DIR/begun          there once every shard's store was made: one that is missing later is lost
+//!   DIR/removed        there once the node was told that it is no member any more
+//!   DIR/left-<n>/      what it held then, once it is a member again
 //!   DIR/shard-<i>/     the store of shard i; `shard-<i>.lost` while it may have forgotten something
 //! ```
 //!
@@ -28,7 +30,12 @@ const IDENTITY_FILE: &str = "armilla.toml";
 const LAYOUT_FILE: &str = "layout";
 const BEGUN_FILE: &str = "begun";
 const USURPED_FILE: &str = "usurped";
+const REMOVED_FILE: &str = "removed";
 const LOCK_FILE: &str = "lock";
+/// What a node held that was removed from its cluster and is a member again.
+const ASIDE_PREFIX: &str = "left-";
+/// How often that may have happened.
+const ASIDE_MAX: u32 = 1_000;
 const SHARD_PREFIX: &str = "shard-";
 
 /// Who lives in a directory.
@@ -184,6 +191,49 @@ impl Directory {
     /// Where the directory cannot be written.
     pub(crate) fn note_usurped(&self) -> Result<(), StartError> {
         self.replace(USURPED_FILE, b"").map_err(|error| self.unusable(error))
+    }
+
+    /// Whether the node was told that it is no member any more.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.path.join(REMOVED_FILE).exists()
+    }
+
+    /// Notes that it was.
+    ///
+    /// # Errors
+    /// Where the directory cannot be written.
+    pub(crate) fn note_removed(&self) -> Result<(), StartError> {
+        self.replace(REMOVED_FILE, b"").map_err(|error| self.unusable(error))
+    }
+
+    /// Puts aside all that the node held that is no member any more; gives where. The directory is as a new one then.
+    ///
+    /// # Errors
+    /// Where the directory cannot be written.
+    pub(crate) fn put_aside(&self) -> Result<PathBuf, StartError> {
+        let mut numbers = 1..=ASIDE_MAX;
+        let aside = numbers.find_map(|number| {
+            let aside = self.path.join(format!("{ASIDE_PREFIX}{number}"));
+            fs::create_dir(&aside).is_ok().then_some(aside)
+        });
+        let aside = aside.ok_or_else(|| self.unusable(ErrorKind::AlreadyExists.into()))?;
+        let move_all = || {
+            for entry in fs::read_dir(&self.path)? {
+                let entry = entry?;
+                let name = entry.file_name();
+                let stays = name == LOCK_FILE || name == REMOVED_FILE || name == IDENTITY_FILE;
+                if !stays && !name.to_string_lossy().starts_with(ASIDE_PREFIX) {
+                    fs::rename(entry.path(), aside.join(name))?;
+                }
+            }
+            // The mark goes last: until then the next start goes on with this.
+            match fs::remove_file(self.path.join(REMOVED_FILE)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                _ => File::open(&self.path)?.sync_all(),
+            }
+        };
+        move_all().map_err(|error| self.unusable(error))?;
+        Ok(aside)
     }
 
     /// Whether every shard's store was made.

@@ -122,6 +122,18 @@ pub enum StartError {
         /// The node's directory.
         dir: PathBuf,
     },
+    /// The node was removed from its cluster.
+    #[error(
+        "the node {id} was removed from its cluster, and others have its share by now, so this node has stopped. To have it be a \
+         member again, as a new one, start it with --join and an address of the cluster: what is in {dir} is put aside",
+        dir = dir.display()
+    )]
+    Removed {
+        /// The node.
+        id: String,
+        /// Its directory.
+        dir: PathBuf,
+    },
     /// The disk failed while the server ran; it acknowledges nothing any more.
     #[error("storage failed, so this node has stopped: {0}")]
     Storage(String),

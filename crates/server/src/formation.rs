@@ -1,25 +1,23 @@
-//! How nodes become one cluster while it holds no data.
+//! How nodes become members, and how the layout of a process changes.
 //!
 //! ```text
-//!   newcomer ── ARMILLA.JOIN ──▶ any member, who acts as steward
-//!                                  │ ARMILLA.HOLD token ms ──▶ every member: no writes; are you empty?
-//!                                  │ ARMILLA.ADOPT layout ───▶ every member, once all are held and empty
-//!   newcomer ◀──────── layout ─────┘
+//!   newcomer ── ARMILLA.JOIN ──▶ any member ── Change::Join ──▶ the register (`node::register`)
+//!   newcomer ◀───── layout ─────┘
 //! ```
 //!
-//! Not a consensus: one steward at a time by the token that every member knows, and a hold ends by itself. What a steward
-//! leaves half done (some members with the new layout, some without) mends itself, for the newer layout spreads with the
-//! messages between members. Moving data on a join comes with the changes of the ring.
+//! From then on it is a member that owns nothing, and the steward gives it its share (`node::steward`).
 //!
-//! 1. A layout with another member is adopted only where every member was held and empty.
-//! 2. A member is held by one token at a time.
+//! Not who agrees to a layout: that is the node's. Here it is kept, and every shard is told.
+//!
+//! 1. A layout is on the disk before any shard goes by it.
+//! 2. A process that is no member any more ends.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use node::Trust;
-use placement::{Layout, Member, NodeId};
+use node::{ChangeError, Trust};
+use placement::{Change, Layout, LayoutError, Member, NodeId, PartitionId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, oneshot};
@@ -28,52 +26,37 @@ use wire::resp::{ReplyDecoder, encode_request};
 use wire::{Fault, Reply};
 
 use crate::config::is_unspecified;
+use crate::control::Control;
 use crate::directory::Directory;
 use crate::error::StartError;
 use crate::host::Host;
-use crate::letter::Letter;
+use crate::letter::{Letter, Wish};
 
-/// How long a steward holds writes back at most, in milliseconds: three rounds of asking everybody.
-const HOLD_MS: u64 = 10_000;
 /// How long a member may take for one answer.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
-/// How long a newcomer waits for the steward, who may have to wait for another.
+/// How long a newcomer waits for the member that it asks, who may have to wait for another.
 const JOIN_MAX: Duration = Duration::from_secs(30);
-/// How often a steward tries when another one is at work.
-const TRIES_MAX: u32 = 20;
 /// A member that was not heard for this long does not live, in milliseconds.
 const SILENT_MS_MAX: u64 = 3_000;
-const BACK_OFF_MS_MAX: u64 = 500;
+/// How often somebody looks whether it is still heard, in milliseconds.
+const LOOK_MS: u64 = 500;
 
-const HOLDS_DATA: &str = "ERR this cluster holds data already: moving data on a join comes in a later release; \
-                          start the node before the first write";
 const NO_NODE: &str = "that is not a node of Armilla";
 const NOWHERE: &str = "which leads nobody there: start it again with --announce HOST:PORT";
 const TWIN: &str =
     "and a second process cannot be it too: stop that one, or give this one an --id of its own";
-const HELD: &str = "TRYAGAIN another node is joining: try again in a moment";
 
 /// The layout of this process, and who may change it.
 #[derive(Debug)]
 pub(crate) struct Register {
-    host: Arc<Host>,
+    pub(crate) host: Arc<Host>,
     directory: Directory,
-    /// The token that holds this member, and until when by the monotonic clock in milliseconds.
-    held: Mutex<Option<(u64, u64)>>,
-    /// Held by the one steward of this process.
-    steward: Mutex<()>,
     adopting: Mutex<()>,
 }
 
 impl Register {
     pub(crate) fn new(host: Arc<Host>, directory: Directory) -> Self {
-        Self {
-            host,
-            directory,
-            held: Mutex::default(),
-            steward: Mutex::default(),
-            adopting: Mutex::default(),
-        }
+        Self { host, directory, adopting: Mutex::default() }
     }
 
     /// Goes by a layout if it is newer: keeps it, then tells every shard.
@@ -90,12 +73,17 @@ impl Register {
             return Ok(());
         }
         self.directory.keep(&layout).map_err(|error| format!("ERR {error}"))?;
-        tracing::info!(epoch = layout.epoch(), members = layout.members().len(), "a newer layout");
+        let (epoch, moving) = (layout.epoch(), layout.moving().count());
+        tracing::info!(epoch, members = layout.members().len(), moving, "a newer layout");
         self.host.set_layout(Arc::clone(&layout));
         for mailbox in &self.host.mailboxes {
             mailbox.post(Letter::Layout(Arc::clone(&layout)));
         }
-        *self.held.lock().await = None;
+        // Who is removed and votes goes on to, until others do in its place: nothing could be changed without it.
+        if layout.is_lost(self.host.me) && !layout.voters().seat(self.host.me) {
+            // Where the queue is full the process is ending already.
+            let _ = self.host.control.try_send(Control::Removed);
+        }
         Ok(())
     }
 
@@ -106,93 +94,51 @@ impl Register {
         noted.err().unwrap_or_else(|| StartError::Usurped { id: config.id.clone(), dir: config.dir.clone() })
     }
 
-    /// `ARMILLA.ADOPT`
-    pub(crate) async fn adopt_bytes(&self, bytes: &[u8]) -> Result<Reply, String> {
-        let layout = Layout::decode(bytes).map_err(|error| format!("ERR {error}"))?;
-        self.adopt(Arc::new(layout)).await?;
-        Ok(Reply::ok())
+    /// Why this process ends that is no member any more. The next start will know it too.
+    pub(crate) fn removed(&self) -> StartError {
+        let config = &self.host.config;
+        let noted = self.directory.note_removed();
+        noted.err().unwrap_or_else(|| StartError::Removed { id: config.id.clone(), dir: config.dir.clone() })
     }
 
-    /// `ARMILLA.HOLD`: holds writes back if nothing is stored here and nobody else holds them.
-    pub(crate) async fn hold(&self, token: u64, for_ms: u64) -> Result<Reply, String> {
-        let now = self.host.clock.monotonic_ms();
-        let mut held = self.held.lock().await;
-        if held.is_some_and(|(other, until)| other != token && until > now) {
-            return Err(HELD.to_owned());
-        }
-        if for_ms == 0 {
-            *held = None;
-            self.release();
-            return Ok(Reply::ok());
-        }
-        *held = Some((token, now + for_ms));
-        let mut empty = true;
-        for mailbox in &self.host.mailboxes {
-            let (told, answer) = oneshot::channel();
-            mailbox.post(Letter::Hold { until_ms: now + for_ms, empty: told });
-            empty &= answer.await.unwrap_or(false);
-        }
-        if !empty {
-            *held = None;
-            self.release();
-            return Err(HOLDS_DATA.to_owned());
-        }
-        Ok(Reply::ok())
+    /// Has the layout changed, and goes by the one that has come of it.
+    ///
+    /// # Errors
+    /// In words for a client.
+    pub(crate) async fn change(&self, change: Change, of: Option<u64>) -> Result<Arc<Layout>, String> {
+        let (told, outcome) = oneshot::channel();
+        let speaker = self.host.shard_of(PartitionId(0));
+        self.host.mailboxes[speaker].post(Letter::Change(Box::new(Wish { change, of, told })));
+        let layout = match outcome.await.unwrap_or(Err(ChangeError::Unknown)) {
+            Ok(layout) => layout,
+            Err(error @ ChangeError::NoQuorum) => return Err(format!("TRYAGAIN {error}")),
+            Err(error @ ChangeError::Unknown) => return Err(format!("UNKNOWN {error}")),
+            Err(error) => return Err(format!("ERR {error}")),
+        };
+        self.adopt(Arc::clone(&layout)).await?;
+        Ok(layout)
     }
 
-    fn release(&self) {
-        self.host.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::Release));
-    }
-
-    /// `ARMILLA.JOIN`: makes `member` one, as steward; the answer is the layout that it goes by from now on.
+    /// `ARMILLA.JOIN`: makes `member` one; the answer is the layout that it goes by from now on.
     pub(crate) async fn join(&self, member: Member) -> Result<Reply, String> {
-        if self.host.layout().member(member.id).is_some() {
+        let layout = self.host.layout();
+        if layout.member(member.id).is_some() {
             self.await_silence(&member).await?;
         }
-        let _one_at_a_time = self.steward.lock().await;
-        for _ in 0..TRIES_MAX {
-            match self.try_join(&member).await {
-                Err(reason) if reason.starts_with("TRYAGAIN") => {
-                    sleep(Duration::from_millis(getrandom::u64().unwrap_or(0) % BACK_OFF_MS_MAX)).await;
-                }
-                done => return done,
+        let next = match layout.changed(&Change::Join(member.clone())) {
+            Ok(next) => next,
+            // Its directory is empty now, and what it held, others may hold.
+            Err(LayoutError::Same) => {
+                return Ok(Reply::Array(vec![Reply::bulk(layout.encode()), Reply::Integer(1)]));
             }
-        }
-        Err(HELD.to_owned())
-    }
-
-    async fn try_join(&self, member: &Member) -> Result<Reply, String> {
-        let layout = self.host.layout();
-        let next = layout.with_member(member.clone()).map_err(|error| format!("ERR {error}"))?;
+            Err(error) => return Err(format!("ERR {error}")),
+        };
         if let Some(nowhere) = next.members().iter().find(|member| is_unspecified(&member.client_addr)) {
             let (name, addr) = (&nowhere.name, &nowhere.client_addr);
             return Err(format!("ERR the member {name} is at {addr}, {NOWHERE}"));
         }
-        let token = getrandom::u64().map_err(|error| format!("ERR {error}"))?;
-        // A member that comes back with an empty directory is not asked: it has nothing and does not serve yet.
-        let asked: Vec<Member> =
-            layout.members().iter().filter(|other| other.id != member.id).cloned().collect();
-        let mut outcome = Ok(());
-        for other in &asked {
-            outcome = self.hold_at(other, token, HOLD_MS).await;
-            if outcome.is_err() {
-                break;
-            }
-        }
-        if outcome.is_ok() && next.epoch() > layout.epoch() {
-            outcome = self.adopt_everywhere(&asked, &next).await;
-        }
-        for other in &asked {
-            // A member that cannot be told is released by the end of its hold.
-            let _ = self.hold_at(other, token, 0).await;
-        }
-        match outcome {
-            // A member whose directory is empty now, where others hold data or may: what it held, they may hold.
-            Err(reason) if next.epoch() == layout.epoch() && !reason.starts_with("TRYAGAIN") => {
-                Ok(Reply::Array(vec![Reply::bulk(next.encode()), Reply::Integer(1)]))
-            }
-            outcome => outcome.map(|()| Reply::bulk(next.encode())),
-        }
+        let next = self.change(Change::Join(member), None).await?;
+        Ok(Reply::bulk(next.encode()))
     }
 
     /// Waits until a member has not been heard for so long that no process can be it.
@@ -204,7 +150,7 @@ impl Register {
             let heard = self.host.heard(member.id);
             heard.is_some_and(|at| self.host.clock.monotonic_ms() < at + SILENT_MS_MAX)
         };
-        let until = self.host.clock.monotonic_ms() + SILENT_MS_MAX + BACK_OFF_MS_MAX;
+        let until = self.host.clock.monotonic_ms() + SILENT_MS_MAX + LOOK_MS;
         while is_heard() {
             let layout = self.host.layout();
             let member = layout.member(member.id).unwrap_or(member);
@@ -212,42 +158,9 @@ impl Register {
                 let (name, addr) = (&member.name, &member.client_addr);
                 return Err(format!("ERR the member {name} is alive at {addr}, {TWIN}"));
             }
-            sleep(Duration::from_millis(BACK_OFF_MS_MAX)).await;
+            sleep(Duration::from_millis(LOOK_MS)).await;
         }
         Ok(())
-    }
-
-    async fn hold_at(&self, member: &Member, token: u64, for_ms: u64) -> Result<(), String> {
-        if member.id == self.host.me {
-            return self.hold(token, for_ms).await.map(|_| ());
-        }
-        let words = [b"ARMILLA.HOLD".as_slice(), &digits(token), &digits(for_ms)].map(Bytes::copy_from_slice);
-        ask_member(member, &words).await
-    }
-
-    async fn adopt_everywhere(&self, members: &[Member], next: &Layout) -> Result<(), String> {
-        let bytes = Bytes::from(next.encode());
-        self.adopt(Arc::new(next.clone())).await?;
-        for member in members.iter().filter(|member| member.id != self.host.me) {
-            if let Err(reason) =
-                ask_member(member, &[Bytes::from_static(b"ARMILLA.ADOPT"), bytes.clone()]).await
-            {
-                tracing::warn!(member = member.name, reason, "a member will learn the new layout later");
-            }
-        }
-        Ok(())
-    }
-}
-
-fn digits(number: u64) -> Vec<u8> {
-    number.to_string().into_bytes()
-}
-
-async fn ask_member(member: &Member, words: &[Bytes]) -> Result<(), String> {
-    match ask(&member.client_addr, words, ANSWER_MAX).await {
-        Ok(_) => Ok(()),
-        Err(reason) if reason.starts_with(|letter: char| letter.is_ascii_uppercase()) => Err(reason),
-        Err(reason) => Err(format!("ERR the member {} does not answer: {reason}", member.name)),
     }
 }
 

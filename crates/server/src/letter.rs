@@ -12,12 +12,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::BytesMut;
-use node::{RequestId, Room};
-use placement::{Layout, NodeId, PartitionId};
+use node::{ChangeError, RequestId, Room};
+use placement::{Change, Layout, NodeId, PartitionId};
 use store::{Commit, StoreError};
 use tokio::sync::{Notify, oneshot};
 use wire::Reply;
-use wire::peer::{Envelope, Request};
+use wire::peer::Envelope;
+use wire::request::Request;
 
 use crate::opened::Opened;
 
@@ -33,6 +34,15 @@ pub(crate) struct Caller {
     pub(crate) began: u64,
     /// What was read of it after the greeting.
     pub(crate) read: BytesMut,
+}
+
+/// A change of the layout, and whoever waits for what comes of it.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(crate) change: Change,
+    /// The epoch that it is to be made of, where only that will do.
+    pub(crate) of: Option<u64>,
+    pub(crate) told: oneshot::Sender<Result<Arc<Layout>, ChangeError>>,
 }
 
 /// What a shard is told by another thread.
@@ -60,10 +70,8 @@ pub(crate) enum Letter {
     Client(TcpStream, SocketAddr),
     /// A peer has connected.
     Caller(Caller),
-    /// Take no writes until the clock shows this; tell whether there is nothing stored.
-    Hold { until_ms: u64, empty: oneshot::Sender<bool> },
-    /// Take writes again.
-    Release,
+    /// The layout is to be changed.
+    Change(Box<Wish>),
     /// There is so much room on the disk from now on.
     Room(Room),
     /// Take nothing more in, bring everything to the disk and end.

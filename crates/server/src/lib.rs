@@ -33,6 +33,7 @@ mod link;
 mod loss;
 mod opened;
 mod peers;
+mod ring;
 mod run;
 mod session;
 mod shard;

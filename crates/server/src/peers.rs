@@ -112,6 +112,7 @@ async fn hold(shard: &Rc<Shard>, link: &Link, stream: TcpStream) -> Error {
             Poll::Ready(Err(error)) => Poll::Ready(error),
             Poll::Ready(Ok(1)) if said[0] == frame::TWIN => Poll::Ready(ErrorKind::AlreadyExists.into()),
             Poll::Ready(Ok(1)) if said[0] == frame::STRANGER => Poll::Ready(ErrorKind::AddrInUse.into()),
+            Poll::Ready(Ok(1)) if said[0] == frame::FORGOTTEN => Poll::Ready(ErrorKind::NotFound.into()),
             // The other side says nothing else here, so anything that comes is its end.
             Poll::Ready(Ok(_)) => Poll::Ready(ErrorKind::UnexpectedEof.into()),
         }
@@ -122,6 +123,9 @@ async fn hold(shard: &Rc<Shard>, link: &Link, stream: TcpStream) -> Error {
     match error.kind() {
         ErrorKind::AlreadyExists => refused(shard, link),
         ErrorKind::AddrInUse => estranged(shard, link),
+        ErrorKind::NotFound => {
+            let _ = shard.host.control.try_send(Control::Removed);
+        }
         _ => {}
     }
     error
@@ -241,6 +245,9 @@ async fn hear(shard: &Shard, mut stream: TcpStream, from: NodeId, began: u64, mu
         }
         loop {
             match frame::decode(&mut buffer) {
+                Ok(Some(envelope)) if shard.has_forgotten(from, envelope.epoch) => {
+                    return refuse(stream, frame::FORGOTTEN).await;
+                }
                 Ok(Some(envelope)) => shard.hear(from, envelope),
                 Ok(None) => break,
                 Err(error) => {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use node::{Room, Trust};
 use placement::member::TEXT_BYTES_MAX;
-use placement::{Layout, Member, NodeId};
+use placement::{Duty, Layout, Member, NodeId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -41,6 +41,7 @@ use crate::host::Host;
 use crate::letter::{Caller, Letter};
 use crate::loss::Loss;
 use crate::peers;
+use crate::ring;
 use crate::shard::{SHARDS_MAX, shard_of};
 use crate::stores;
 use crate::worker;
@@ -152,6 +153,7 @@ fn member(config: &Config) -> Result<Member, StartError> {
         peer_addr: config.announced_peer().ok_or_else(|| no_peer_port(config))?,
         weight: config.weight,
         zone: config.zone.clone(),
+        duty: Duty::Store,
     })
 }
 
@@ -182,7 +184,15 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<(La
         return Err(StartError::Usurped { id: config.id.clone(), dir: config.dir.clone() });
     }
     if let Some(layout) = directory.layout()? {
-        return Ok((stored(layout, me)?, Trust::Whole));
+        let is_gone = directory.is_removed() || layout.is_lost(me.id);
+        if !is_gone {
+            return Ok((stored(layout, me)?, Trust::Whole));
+        }
+        if config.join.is_none() {
+            return Err(StartError::Removed { id: config.id.clone(), dir: config.dir.clone() });
+        }
+        let aside = directory.put_aside()?;
+        tracing::warn!(dir = %aside.display(), "this node was removed from its cluster: what it held is put aside, and it joins as a new one");
     }
     let holds_data = directory.holds_data()?;
     if let Some(addr) = &config.join {
@@ -207,7 +217,8 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<(La
     let random =
         |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
     let (cluster, seed) = (getrandom::u64().map_err(random)?, getrandom::u64().map_err(random)?);
-    let founded = Layout::found(cluster, seed, config.partitions, config.replicas, me);
+    let disk = getrandom::u64().map_err(random)?;
+    let founded = Layout::found(cluster, seed, config.partitions, config.replicas, me, disk);
     let founded = founded.map_err(|error| StartError::Config(error.to_string()))?;
     Ok((founded, Trust::Whole))
 }
@@ -224,7 +235,8 @@ fn stored(layout: Layout, me: Member) -> Result<Layout, StartError> {
     let me = Member { client_addr: me.client_addr, peer_addr: me.peer_addr, ..stored.clone() };
     let keyspace = layout.keyspace();
     let (seed, partitions) = (keyspace.seed(), keyspace.partition_count());
-    let founded = Layout::found(layout.cluster(), seed, partitions, layout.replicas_wanted(), me);
+    let disk = layout.voters().now.first().map_or(0, |seat| seat.disk);
+    let founded = Layout::found(layout.cluster(), seed, partitions, layout.replicas_wanted(), me, disk);
     founded.map_err(|error| StartError::Config(error.to_string()))
 }
 
@@ -274,6 +286,7 @@ async fn serve(
             Some(control) = controls.recv() => match control {
                 Control::Failed(reason) => break Err(StartError::Storage(reason)),
                 Control::Usurped => break Err(register.usurped()),
+                Control::Removed => break Err(register.removed()),
                 Control::Twin => break Err(StartError::Twin(host.config.id.clone())),
                 Control::Newer(layout) => {
                     if let Err(reason) = register.adopt(layout).await {
@@ -336,8 +349,7 @@ async fn linked(host: &Host) {
 async fn answer(host: Arc<Host>, register: Arc<Register>, id: node::RequestId, question: Question) {
     let answered = match question {
         Question::Join(member) => register.join(*member).await,
-        Question::Hold { token, for_ms } => register.hold(token, for_ms).await,
-        Question::Adopt(layout) => register.adopt_bytes(&layout).await,
+        Question::Ring { change, is_plan, of } => ring::change(&register, change, is_plan, of).await,
     };
     let reply = answered.unwrap_or_else(|line| Reply::Error(wire::Fault::from_line(line.as_bytes())));
     host.mailboxes[shard_of(id)].post(Letter::Answer { id, reply });

@@ -49,7 +49,7 @@ impl World {
 
     /// Sends a wish to a node.
     pub(crate) fn ask(&mut self, machine: usize, client: Option<usize>, wish: &Wish) {
-        let owners = self.layout.replicas();
+        let owners = self.owners;
         self.planned += 1;
         let id = RequestId(self.planned);
         self.open.insert(id, (self.history.len(), client, machine));

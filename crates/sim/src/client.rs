@@ -7,7 +7,7 @@ use crate::weather::Weather;
 use bytes::Bytes;
 use causal::{Key, Scope};
 use std::collections::BTreeMap;
-use wire::peer::{Job, Request};
+use wire::request::{Job, Request};
 use wire::{Level, Reply};
 
 /// Tokens of one key that clients still use; old ones too, for that is when they matter.

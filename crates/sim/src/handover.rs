@@ -15,7 +15,8 @@ impl World {
     /// What a node keeps for others of a partition, where a message may have it dropped.
     pub(crate) fn kept(&mut self, machine: usize, envelope: &Envelope) -> Vec<(Cell, Entries)> {
         let may_drop = matches!(envelope.message, Message::Exchange { step: Step::Had | Step::Close, .. });
-        let owns = self.layout.owners(envelope.partition).contains(&self.machines[machine].id);
+        let owns =
+            self.machines[machine].layout.owners(envelope.partition).contains(&self.machines[machine].id);
         if !may_drop || owns || self.faults.disks_lost > 0 {
             return Vec::new();
         }
@@ -33,10 +34,10 @@ impl World {
             return;
         }
         let (now, mut rng) = (self.now, Rng::new(self.now));
-        for owner in self.layout.owners(partition) {
+        let layout = std::sync::Arc::clone(&self.machines[machine].layout);
+        for owner in layout.owners(partition) {
             let owner = self.machines.iter().find(|machine| machine.id == *owner);
-            let found =
-                owner.and_then(|owner| owner.durable(&self.layout, self.options, partition, &mut rng));
+            let found = owner.and_then(|owner| owner.durable(self.options, partition, &mut rng));
             // Whose disk cannot be read has nothing.
             let (rows, knowledge) = found.unwrap_or_default();
             let has = |cell: &Cell, dot| {

@@ -30,6 +30,11 @@ impl Lending {
         Self { rng, sloppy, bytes_max, drops_rows }
     }
 
+    /// Nobody wants anything at that level.
+    pub(crate) fn asks_nobody(&mut self) {
+        self.sloppy = 0;
+    }
+
     /// A sloppy wish in the place of another, now and then, with a value that is written nowhere else.
     pub(crate) fn wish(&mut self, unique: u64) -> Option<Wish> {
         if self.sloppy == 0 || !self.rng.chance(self.sloppy) {

@@ -19,6 +19,7 @@ pub(crate) fn options(rng: &mut Rng, lending: &Lending, unrest: &Unrest) -> Opti
         handoff_bytes_max: lending.bytes_max,
         handoff_drops_rows: lending.drops_rows,
         scrub_chunk_ms: rng.between(20, 500),
+        tell_every_ms: u64::MAX,
         shard: (0, 1),
         speaker: Some(Speaker {
             incarnation: 0,

@@ -27,6 +27,8 @@ pub(crate) struct Machine {
     pub skew_ms: i64,
     /// How often it was started.
     pub starts: u64,
+    /// The newest layout that it has kept.
+    pub layout: Arc<Layout>,
     /// What runs on it.
     pub running: Option<Running>,
     /// What the next node on it is told of the disk.
@@ -64,7 +66,8 @@ impl Machine {
         if rng.chance(700) {
             disk.crash(0);
         }
-        let mut machine = Self { disk, running: None, skew_ms: 0, room: Room::Enough, ..*self };
+        let layout = Arc::clone(&self.layout);
+        let mut machine = Self { disk, layout, running: None, skew_ms: 0, room: Room::Enough, ..*self };
         machine.crash(rng);
         machine.disk.mend();
         machine
@@ -76,9 +79,10 @@ impl Machine {
     }
 
     /// A machine with an empty disk.
-    pub(crate) fn new(id: NodeId) -> Self {
+    pub(crate) fn new(id: NodeId, layout: Arc<Layout>) -> Self {
         Self {
             id,
+            layout,
             skew_ms: 0,
             starts: 0,
             running: None,
@@ -102,19 +106,18 @@ impl Machine {
     /// Where the disk cannot be read.
     pub(crate) fn start(
         &mut self,
-        layout: &Arc<Layout>,
         options: Options,
         cache_bytes: usize,
         rng: &mut Rng,
     ) -> Result<(), String> {
         let is_lost = self.trust == Trust::Lost || self.disk.commits_lost() > 0;
         let trust = if is_lost { Trust::Lost } else { Trust::Whole };
-        let opened = self.open(layout, options, cache_bytes, trust, rng);
+        let opened = self.open(options, cache_bytes, trust, rng);
         let (node, store) = match opened {
             // A store that cannot be opened is begun anew.
             Err(_) => {
                 self.wipe();
-                self.open(layout, options, cache_bytes, Trust::Lost, rng)?
+                self.open(options, cache_bytes, Trust::Lost, rng)?
             }
             Ok(opened) => opened,
         };
@@ -127,7 +130,6 @@ impl Machine {
 
     fn open(
         &mut self,
-        layout: &Arc<Layout>,
         options: Options,
         cache_bytes: usize,
         trust: Trust,
@@ -137,7 +139,7 @@ impl Machine {
         let options_of_store = StoreOptions { cache_bytes, hash_seed: 7, packed_changes_max: PACKED_CHANGES };
         let mut store = Storage::new(engine, options_of_store);
         let identity = Identity { node: self.id, actor: Actor(rng.bits()) };
-        let mut node = Node::open(identity, options, Arc::clone(layout), &mut store, trust)
+        let mut node = Node::open(identity, options, Arc::clone(&self.layout), &mut store, trust)
             .map_err(|e| e.to_string())?;
         node.set_room(self.room);
         Ok((node, store))
@@ -161,13 +163,12 @@ impl Machine {
     /// What the disk holds of a partition, as a node finds it that is started on a copy of it after a power cut.
     pub(crate) fn durable(
         &self,
-        layout: &Arc<Layout>,
         options: Options,
         partition: PartitionId,
         rng: &mut Rng,
     ) -> Option<(Vec<(Cell, Entries)>, Knowledge)> {
         let mut machine = self.without_power(rng);
-        machine.start(layout, options, 0, rng).ok()?;
+        machine.start(options, 0, rng).ok()?;
         let mut running = machine.running?;
         let rows = running.node.rows(partition, &mut running.store).ok()?;
         let map = running.node.replicas().find(|(at, _)| *at == partition).map(|(_, map)| map);
@@ -186,6 +187,12 @@ impl Machine {
         if let Some(running) = &mut self.running {
             running.node.set_room(room);
         }
+    }
+
+    /// It is begun anew, with an empty disk, by a layout that has it.
+    pub(crate) fn begin_anew(&mut self, layout: Arc<Layout>) {
+        self.wipe();
+        self.layout = layout;
     }
 
     /// The disk is another one, with nothing on it.

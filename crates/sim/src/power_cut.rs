@@ -16,6 +16,7 @@ use crate::rng::Rng;
 use crate::run::{become_whole, check_history};
 use crate::world::World;
 use placement::PartitionId;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::Level;
 
@@ -25,6 +26,10 @@ const STARTS_CHECKED: u64 = 150;
 const LINKED_US: u64 = 10_000;
 /// How often a read is tried.
 const READ_TRIES_MAX: usize = 3;
+/// The same where the ring changes: who has come anew counts when it has learned.
+const READ_TRIES_MOVING_MAX: usize = 40;
+/// After how long, in microseconds.
+const TRIED_AGAIN_US: u64 = 500_000;
 
 impl World {
     /// An operation was answered.
@@ -64,7 +69,15 @@ impl World {
         };
         let history = self.history.iter().filter(is_about).cloned().collect();
         let calm = World::calm(Rng::new(rng.bits()), self.weather, Arc::clone(&self.layout), self.options);
-        let mut world = World { now: self.now, history, machines, ..calm };
+        let mut world = World {
+            now: self.now,
+            history,
+            machines,
+            owners: self.owners,
+            reshaping: self.reshaping.at_rest(),
+            outside: if self.reshaping.is_due { self.outside.clone() } else { BTreeMap::new() },
+            ..calm
+        };
         world.network.calm();
         world
     }
@@ -72,7 +85,7 @@ impl World {
     /// Starts all nodes, or all but a minority of the owners of a partition.
     fn start_enough(&mut self, partition: PartitionId, all: bool, rng: &mut Rng) {
         let mut owners = self.layout.owners(partition).to_vec();
-        let spare = if all { 0 } else { (owners.len() - 1) / 2 };
+        let spare = if all || self.is_on_its_way(partition) { 0 } else { (owners.len() - 1) / 2 };
         let mut down = Vec::new();
         while down.len() < spare {
             down.push(owners.swap_remove(usize::try_from(rng.below(owners.len() as u64)).unwrap_or(0)));
@@ -90,16 +103,38 @@ impl World {
         if is_sloppy {
             become_whole(self);
         }
-        let running: Vec<usize> =
-            (0..self.machines.len()).filter(|at| self.machines[*at].running.is_some()).collect();
-        let level = if is_sloppy { Level::All } else { Level::Quorum };
-        let since = self.now;
-        for _ in 0..READ_TRIES_MAX {
-            let wish = Wish::new(key.to_owned(), client::look(key), level);
-            if self.ask_and_wait(rng.pick(&running), &wish) {
-                return check_history(self, since);
+        let wish =
+            Wish::new(key.to_owned(), client::look(key), if is_sloppy { Level::All } else { Level::Quorum });
+        if self.is_answered(&wish, rng) {
+            return;
+        }
+        // Somebody who was removed meanwhile, or is about to be, was counted upon.
+        if self.reshaping.is_due {
+            for machine in 0..self.machines.len() {
+                self.start(machine);
+            }
+            self.run_until(self.now + LINKED_US);
+            if self.is_answered(&wish, rng) || self.lacks_an_owner(self.partition_of(key)) {
+                return;
             }
         }
         self.wrongs.push(format!("nobody answers {:?}", self.history.last()));
+    }
+
+    /// Asks until there is an answer, and checks what comes of it. Returns whether there was one.
+    fn is_answered(&mut self, wish: &Wish, rng: &mut Rng) -> bool {
+        let running: Vec<usize> =
+            (0..self.machines.len()).filter(|at| self.machines[*at].running.is_some()).collect();
+        let since = self.now;
+        for _ in 0..if self.reshaping.is_due { READ_TRIES_MOVING_MAX } else { READ_TRIES_MAX } {
+            if self.ask_and_wait(rng.pick(&running), wish) {
+                check_history(self, since);
+                return true;
+            }
+            if self.reshaping.is_due {
+                self.run_until(self.now + TRIED_AGAIN_US);
+            }
+        }
+        false
     }
 }

@@ -119,7 +119,8 @@ impl World {
             self.start(*machine);
         }
         for at in healed {
-            for peer in healed.iter().filter(|peer| *peer != at) {
+            let runs = |peer: &&usize| *peer != at && self.machines[**peer].running.is_some();
+            for peer in healed.iter().copied().filter(|peer| runs(&peer)).collect::<Vec<_>>().iter() {
                 self.lookout.heard(self.now, *at, *peer);
                 let event = Event::Link { peer: self.machines[*peer].id, up: true };
                 self.deliver(*at, event);

@@ -62,10 +62,13 @@ pub enum Rare {
     Flapped,
     Paused,
     QuorumAlone,
+    Changed,
+    ChangeUnknown,
+    ChangedMeanwhile,
 }
 
 /// Every such state, and what it is.
-pub const LIST: [(Rare, &str); 48] = [
+pub const LIST: [(Rare, &str); 51] = [
     (Rare::Unknown, "a client was told UNKNOWN"),
     (Rare::NoQuorum, "... NOQUORUM"),
     (Rare::ClockAhead, "... CLOCKAHEAD"),
@@ -114,6 +117,9 @@ pub const LIST: [(Rare, &str); 48] = [
     (Rare::Flapped, "a node came and went several times in a row"),
     (Rare::Paused, "a machine stood still"),
     (Rare::QuorumAlone, "a quorum alone was healed, and served"),
+    (Rare::Changed, "the layout was changed"),
+    (Rare::ChangeUnknown, "somebody was told that it may have been"),
+    (Rare::ChangedMeanwhile, "... that somebody else had changed it"),
 ];
 
 /// How often each was reached.

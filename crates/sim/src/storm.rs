@@ -177,6 +177,10 @@ impl World {
     /// Something was cut, mended, crashed or started: whoever was gone for long enough was suspected. That takes a probe
     /// of each other member, and one period for the answer to the last.
     pub(crate) fn look_out(&mut self) {
+        if self.reshaping.is_due {
+            // Who is a member is known to some and not to others.
+            return;
+        }
         let period_ms = self.options.speaker.map_or(0, |speaker| speaker.probe_every_ms);
         let span = period_ms * 1_000 * (self.machines.len() as u64 + 1) + LATE_US;
         let states: Vec<State> = (0..self.machines.len()).map(|at| self.state(at)).collect();
@@ -193,6 +197,9 @@ impl World {
 
     /// Everything is mended for long: all trust all.
     fn check_trust(&mut self) {
+        if self.reshaping.is_due {
+            return;
+        }
         for (at, machine) in self.machines.iter().enumerate() {
             let sightings = machine.running.iter().flat_map(|running| running.node.sightings());
             let doubtful = sightings.filter(|sighting| !sighting.is_trusted());
@@ -204,6 +211,7 @@ impl World {
     pub(crate) fn calm_down(&mut self) {
         self.storming = false;
         self.network.calm();
+        self.end_reshaping();
         self.heal(&(0..self.machines.len()).collect::<Vec<_>>());
         let awake_at = self.asleep.values().max().copied().unwrap_or(self.now);
         self.run_until(awake_at);

@@ -4,7 +4,7 @@
 //! states that only crashes reach. Times are in microseconds of virtual time.
 
 use crate::rng::Rng;
-use placement::{Layout, Member, NodeId, Zone};
+use placement::{Duty, Layout, Member, NodeId, Zone};
 
 /// The faults of one seed.
 #[derive(Clone, Copy, Debug)]
@@ -92,22 +92,28 @@ impl Weather {
 
     /// A cluster of as many nodes.
     pub(crate) fn layout(&self, rng: &mut Rng) -> Layout {
-        let member = |number: u64| {
-            let name = format!("node{number}");
-            Member {
-                id: NodeId::of_name(&name),
-                client_addr: format!("{name}:7000"),
-                peer_addr: format!("{name}:10000"),
-                name,
-                weight: 1,
-                zone: Zone::default(),
-            }
-        };
-        let mut layout = Layout::found(1, rng.bits(), self.partitions, self.replicas, member(0))
+        let mut layout = Layout::found(1, rng.bits(), self.partitions, self.replicas, member(0), FIRST_DISK)
             .expect("a fixed layout is sound");
         for number in 1..self.nodes {
             layout = layout.with_member(member(number)).expect("a fixed member is sound");
         }
         layout
+    }
+}
+
+/// The name of the disk of the first member.
+const FIRST_DISK: u64 = 1;
+
+/// A member by its number.
+pub(crate) fn member(number: u64) -> Member {
+    let name = format!("node{number}");
+    Member {
+        id: NodeId::of_name(&name),
+        client_addr: format!("{name}:7000"),
+        peer_addr: format!("{name}:10000"),
+        name,
+        weight: 1,
+        zone: Zone::default(),
+        duty: Duty::Store,
     }
 }

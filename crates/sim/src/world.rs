@@ -21,6 +21,7 @@ use crate::lookout::Lookout;
 use crate::machine::Machine;
 use crate::network::Network;
 use crate::peace;
+use crate::reshaping::Reshaping;
 use crate::rng::Rng;
 use crate::supposition::Supposition;
 use crate::tally::Faults;
@@ -83,6 +84,8 @@ pub(crate) enum Happening {
     Jump,
     Disk(Trouble),
     Unrest(Turmoil),
+    /// Somebody wants the ring changed.
+    Reshape,
     /// What waited for a machine that stood still.
     Deliver {
         machine: usize,
@@ -117,6 +120,9 @@ pub(crate) struct World {
     pub(crate) unrest: Unrest,
     pub(crate) supposition: Supposition,
     pub(crate) is_peace: bool,
+    pub(crate) reshaping: Reshaping,
+    /// Of how many owners a quorum is counted: of as many as there are to be.
+    pub(crate) owners: usize,
     /// Machines that stand still, and until when.
     pub(crate) asleep: BTreeMap<usize, u64>,
     /// Requests that were passed on, and arrived.
@@ -139,16 +145,21 @@ impl World {
         let disks = Disks::of(seed, &mut weather);
         let lending = Lending::of(seed);
         let unrest = Unrest::of(seed, &weather);
-        let layout = Arc::new(weather.layout(&mut rng));
-        let options = limits::options(&mut rng, &lending, &unrest);
-        let (trace, supposition) = (Trace::new(keeps), Supposition::of(seed));
         let is_peace = peace::is_due(seed);
+        let mut reshaping = if is_peace { Reshaping::default() } else { Reshaping::of(seed) };
+        weather = reshaping.weather(weather);
+        let layout = Arc::new(weather.layout(&mut rng));
+        let options = reshaping.options(limits::options(&mut rng, &lending, &unrest));
+        let (trace, supposition) = (Trace::new(keeps), Supposition::of(seed));
         let mut world = if is_peace {
             Self::calm(rng, peace::weather(weather), layout, peace::options(options))
         } else {
             Self { disks, lending, unrest, ..Self::calm(rng, weather, layout, options) }
         };
-        world = Self { is_peace, trace, supposition, storming: true, ..world };
+        if reshaping.is_due {
+            world.calm_others();
+        }
+        world = Self { is_peace, reshaping, trace, supposition, storming: true, ..world };
         world.trace.line(0, format_args!("{weather:?}, {:?}, {:?}", world.disks, world.unrest));
         for machine in 0..world.machines.len() {
             world.skew(machine);
@@ -159,17 +170,20 @@ impl World {
         }
         world.plan_faults();
         world.plan_disks();
+        world.plan_reshaping();
         world
     }
 
     /// A world with empty disks in which nothing is planned.
     pub(crate) fn calm(rng: Rng, weather: Weather, layout: Arc<Layout>, options: Options) -> Self {
+        let machines = layout.members().iter().map(|member| Machine::new(member.id, Arc::clone(&layout)));
         Self {
             now: 0,
             rng,
             weather,
             options,
-            machines: layout.members().iter().map(|member| Machine::new(member.id)).collect(),
+            machines: machines.collect(),
+            owners: layout.replicas(),
             layout,
             network: Network::default(),
             history: Vec::new(),
@@ -184,6 +198,7 @@ impl World {
             unrest: Unrest::default(),
             supposition: Supposition::default(),
             is_peace: false,
+            reshaping: Reshaping::default(),
             asleep: BTreeMap::new(),
             asked: BTreeSet::new(),
             outside: BTreeMap::new(),
@@ -245,6 +260,7 @@ impl World {
             Happening::Jump => self.jump_some(),
             Happening::Disk(trouble) => self.trouble(trouble),
             Happening::Unrest(turmoil) => self.turmoil(turmoil),
+            Happening::Reshape => self.reshape(),
             Happening::Impatience { id } => {
                 let client = self.open.get_mut(&id).and_then(|(_, client, _)| client.take());
                 self.wish_again(client);
@@ -290,7 +306,8 @@ impl World {
             Action::Answer { id, reply } => self.answered(id, &reply),
             Action::Send { to, envelope } => self.send(machine, to, &envelope),
             Action::Renew => self.renew(machine),
-            Action::Adopt(_) => self.wrongs.push("a layout changed although nobody changed it".into()),
+            Action::Adopt(layout) => self.adopt(machine, layout),
+            Action::Changed { id, outcome } => self.changed(id, &outcome),
             Action::Health(sighting) => {
                 self.sighted(machine, &sighting);
                 let (peer, is_trusted) = (sighting.member, sighting.is_trusted());
@@ -401,12 +418,12 @@ impl World {
         if self.machines[machine].running.is_some() || is_left_down {
             return;
         }
-        let (layout, cache) = (Arc::clone(&self.layout), self.weather.cache_bytes);
+        let cache = self.weather.cache_bytes;
         let incarnation = self.machines[machine].now(self.now).wall_ms;
         let seed = self.rng.bits();
         let speaker = self.options.speaker.map(|speaker| Speaker { incarnation, seed, ..speaker });
         let options = Options { speaker, ..self.options };
-        if let Err(error) = self.machines[machine].start(&layout, options, cache, &mut self.rng) {
+        if let Err(error) = self.machines[machine].start(options, cache, &mut self.rng) {
             self.wrongs.push(format!("node {machine} does not start: {error}"));
         }
         self.trace.line(self.now, format_args!("node {machine} starts"));

@@ -15,6 +15,7 @@ pub mod json;
 mod level;
 pub mod peer;
 pub mod reply;
+pub mod request;
 pub mod resp;
 
 pub use door::{Door, door_of};

@@ -3,7 +3,8 @@
 use bytes::BytesMut;
 use placement::PartitionId;
 use wire::Level;
-use wire::peer::{Envelope, Job, Message, Request, Ticket};
+use wire::peer::{Envelope, Message, Ticket};
+use wire::request::{Job, Request};
 
 fn parse(words: &str) -> Option<Level> {
     let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();

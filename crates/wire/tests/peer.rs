@@ -8,11 +8,14 @@ use causal::map::Knowledge;
 use causal::{
     Actor, Amount, Cell, Context, Delta, Dot, Early, Edit, Entries, Entry, Key, Payload, Scope, Stamp, Sweep,
 };
+use placement::layout::{Advance, Move};
 use placement::{NodeId, PartitionId, Position};
 use wire::peer::exchange::{ChunkSums, GROUPS, Hashes, LEAVES_MAX, LeafCells, State, Step, TAKEN_LEAVES_MAX};
 use wire::peer::frame::{self, FRAME_BYTES_MAX, GREETING_BYTES, Greeting};
 use wire::peer::gossip::{Gossip, Health, Load, NEWS_MAX, News, Word};
-use wire::peer::{Envelope, Found, Job, Message, Report, Request, Shown, Ticket, Verdict};
+use wire::peer::vote::{self, Ballot, Progress, Vote};
+use wire::peer::{Envelope, Found, Message, Report, Shown, Ticket, Verdict};
+use wire::request::{Job, Request};
 use wire::{Fault, Level, Reply};
 
 const TICKET: Ticket = Ticket(77);
@@ -189,6 +192,29 @@ fn gossip() -> Vec<(&'static str, Message)> {
     ]
 }
 
+fn votes() -> Vec<(&'static str, Message)> {
+    let (ballot, layout) = (Ballot { round: 300, proposer: u64::MAX }, || Bytes::from_static(b"a layout"));
+    let said = |word| Message::Vote(Vote { ballot, disk: 7, word });
+    let (member, partition) = (NodeId(9), PartitionId(513));
+    let moves = [
+        Advance::Begin,
+        Advance::Copied { newcomer: member, began: 3 },
+        Advance::Arrived { owner: member, since: 300 },
+    ];
+    let moves = moves.map(|advance| Move { partition, advance }).to_vec();
+    let told = |disk, moves| Message::Progress(Progress { shard: (1, 4), disk, kept: 70_000, moves });
+    vec![
+        ("vote-prepare", said(vote::Word::Prepare)),
+        ("vote-accept", said(vote::Word::Accept(layout()))),
+        ("vote-promised-nothing", said(vote::Word::Promised(None))),
+        ("vote-promised", said(vote::Word::Promised(Some((ballot, layout()))))),
+        ("vote-accepted", said(vote::Word::Accepted)),
+        ("vote-outbid", said(vote::Word::Outbid(ballot.above(1)))),
+        ("progress", told(None, moves)),
+        ("progress-of-a-voter", told(Some(5), Vec::new())),
+    ]
+}
+
 fn exchanges() -> Vec<(&'static str, Message)> {
     let said = |step| Message::Exchange { ticket: TICKET, step };
     let Found { entries, knowledge } = found();
@@ -274,7 +300,7 @@ fn gossip_with_more_news_than_any_has_is_refused() {
 }
 
 fn every_kind() -> Vec<(&'static str, Envelope)> {
-    let all = [writes(), reads(), asks(), answers(), gossip(), exchanges()].into_iter().flatten();
+    let all = [writes(), reads(), asks(), answers(), gossip(), votes(), exchanges()].into_iter().flatten();
     all.map(|(name, message)| (name, envelope(message))).collect()
 }
 

@@ -20,10 +20,10 @@ pub(super) fn answers(node: &PlannedNode) -> bool {
     ask(node, "PING") == Some(Reply::simple("PONG"))
 }
 
-/// Whether it knows so many members and all of them are up, as seen from there.
+/// Whether it knows so many members, all of them are up, as seen from there, and each has its share.
 pub(super) fn sees(node: &PlannedNode, members: usize) -> bool {
     let report = ask(node, "ARMILLA.STATUS").and_then(|reply| Report::of(&reply).ok());
-    report.is_some_and(|report| report.members.len() == members && report.all_up())
+    report.is_some_and(|report| report.members.len() == members && report.all_up() && report.is_settled)
 }
 
 fn ask(node: &PlannedNode, word: &str) -> Option<Reply> {

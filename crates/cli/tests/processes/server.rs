@@ -91,7 +91,7 @@ fn the_hand_asks_a_node_and_tells_by_its_exit_code() {
 }
 
 #[test]
-fn nodes_join_while_there_is_no_data_and_not_after() {
+fn nodes_join_whether_there_is_data_or_not_and_leave() {
     let (port, dir) = (free_ports(3), Directory::new("join"));
     let first = format!("127.0.0.1:{port}");
     let _a = start(port, &dir.join("a"), &["--id", "a"]);
@@ -102,8 +102,18 @@ fn nodes_join_while_there_is_no_data_and_not_after() {
     assert_eq!(Client::connect(port + 1).ask("SET k v"), Reply::ok());
 
     let mut late = start(port + 2, &dir.join("c"), &["--id", "c", "--join", &first]);
-    let line = late.error_line("armilla: cannot join the cluster at ");
-    assert!(line.contains("this cluster holds data already"), "{line}");
+    drop(Client::connect(port + 2));
+    let (out, err, code) = told(&run(&["watch", "-s", &first, "--timeout", "60"]));
+    assert!(code == 0 && out.contains("everything is where it is wanted"), "{out}{err}");
+    assert_eq!(Client::connect(port + 2).ask("GET k"), Reply::bulk("v"));
+    let (out, err, code) = told(&run(&["plan", "replicas", "2", "-s", &first]));
+    assert!(code == 0 && out.contains("0 copies of partitions move"), "{out}{err}");
+    let (out, err, code) = told(&run(&["drain", "c", "-s", &first]));
+    assert!((out.as_str(), code) == ("", 1) && err.contains("too few for 3 replicas"), "{out}{err}");
+    assert_eq!(told(&run(&["replicas", "2", "-s", &first])).2, 0);
+    let (out, err, code) = told(&run(&["drain", "c", "-s", &first]));
+    assert!(code == 0 && out.contains("everything is where it is wanted"), "{out}{err}");
+    assert!(late.error_line("armilla: ").contains("was removed from its cluster"));
     assert_eq!(late.wait().code(), Some(2));
     assert_eq!(Client::connect(port).ask("GET k"), Reply::bulk("v"));
 }

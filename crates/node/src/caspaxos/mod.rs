@@ -20,7 +20,7 @@
 //! proposer that knows an older value asks the voters of that; a majority of them shows it a newer one, and it
 //! goes on to ask the voters that are named there.
 //!
-//! **A voter is a seat and not a node** ([`Seat`]). A node that has lost its disk has forgotten what it promised, so it must
+//! **A voter is a seat and not a node** ([`placement::Seat`]). A node that has lost its disk has forgotten what it promised, so it must
 //! not go on voting as who it was: its new disk is another seat, which does not vote until a change gives it a place. Who comes back with its
 //! disk may bring along what it accepted as a voter of long ago. That does no harm: whatever was committed without it since has a
 //! greater ballot, or whoever proposed what it accepted would have seen that.
@@ -36,84 +36,11 @@
 mod acceptor;
 mod proposer;
 
-use placement::NodeId;
-use std::collections::BTreeSet;
+use placement::Voters;
 
 pub use acceptor::Acceptor;
 pub use proposer::{Change, Outcome, Proposer};
-
-/// Which attempt it is. The greater counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ballot {
-    /// Above what the proposer has seen.
-    pub round: u64,
-    /// Tells two proposers of one round apart: random bits of one start of a process, so that a ballot that was used before a
-    /// restart is not used again.
-    pub proposer: u64,
-}
-
-impl Ballot {
-    /// The next attempt of a proposer that has seen this one.
-    #[must_use]
-    pub fn above(self, proposer: u64) -> Self {
-        Self { round: self.round.saturating_add(1), proposer }
-    }
-}
-
-/// Who votes: a node as long as it has its disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seat {
-    /// The node.
-    pub node: NodeId,
-    /// Random bits that lie on its disk beside what it promised.
-    pub disk: u64,
-}
-
-/// Who must agree to a value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Voters {
-    /// A majority of these.
-    pub now: BTreeSet<Seat>,
-    /// And of these, unless there are none: who will vote alone.
-    pub next: BTreeSet<Seat>,
-}
-
-impl Voters {
-    /// One set.
-    #[must_use]
-    pub fn of(now: BTreeSet<Seat>) -> Self {
-        Self { now, next: BTreeSet::new() }
-    }
-
-    /// Whether they are being replaced.
-    #[must_use]
-    pub fn are_joint(&self) -> bool {
-        !self.next.is_empty()
-    }
-
-    /// Everybody who has a seat.
-    pub fn seats(&self) -> impl Iterator<Item = Seat> {
-        self.now.union(&self.next).copied()
-    }
-
-    /// Whether these are enough.
-    #[must_use]
-    pub fn agree(&self, seats: &BTreeSet<Seat>) -> bool {
-        let most = |of: &BTreeSet<Seat>| of.intersection(seats).count() > of.len() / 2;
-        most(&self.now) && (self.next.is_empty() || most(&self.next))
-    }
-
-    /// Whether a value with these voters may be followed by one with those: what the head of this file says of sets.
-    #[must_use]
-    pub fn may_become(&self, other: &Self) -> bool {
-        match (self.are_joint(), other.are_joint()) {
-            (false, false) => self == other,
-            (false, true) => self.now == other.now,
-            (true, false) => self.next == other.now,
-            (true, true) => self == other,
-        }
-    }
-}
+pub use wire::peer::vote::Ballot;
 
 /// What a register holds.
 pub trait Value: Clone {

@@ -6,7 +6,8 @@
 //! 2. What is proposed was made from what was accepted at the highest ballot among promises of a majority of the voters that it names.
 //! 3. It is committed when a majority of the voters that it names has accepted it.
 
-use super::{Answer, Ballot, Question, Seat, Value};
+use super::{Answer, Ballot, Question, Value};
+use placement::Seat;
 use std::collections::BTreeSet;
 
 /// What is to be made of a value.

@@ -17,7 +17,7 @@
 
 use super::{Deed, Membership, Speaker};
 use goldenscript::{Command, Context, Runner};
-use placement::{Layout, Member, NodeId, Zone};
+use placement::{Duty, Layout, Member, NodeId, Zone};
 use proptest::prelude::{prop_assert_eq, proptest};
 use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
@@ -42,6 +42,7 @@ fn member(at: usize) -> Member {
         name,
         weight: 1,
         zone: Zone::default(),
+        duty: Duty::Store,
     }
 }
 
@@ -66,7 +67,7 @@ struct World {
 
 impl World {
     fn of(count: usize) -> Self {
-        let mut layout = Layout::found(1, 1, 1, 3, member(0)).expect("a sound layout");
+        let mut layout = Layout::found(1, 1, 1, 3, member(0), 1).expect("a sound layout");
         for at in 1..count {
             layout = layout.with_member(member(at)).expect("a sound member");
         }

@@ -13,12 +13,6 @@ use store::Commit;
 use wire::peer::Ticket;
 
 impl Replica {
-    /// There is nobody to learn from: what is left is all there is.
-    pub(crate) fn learn_no_more(&mut self, own_actor: Actor, shelf: &mut Shelf<'_>) {
-        self.learning = None;
-        self.store_sums(own_actor, self.map.digest(), shelf);
-    }
-
     /// Opens an exchange with the snapshot of a peer.
     pub(crate) fn begin(
         &mut self,
@@ -56,12 +50,10 @@ impl Replica {
         Ok(())
     }
 
-    /// Ends an exchange, everything taken. It may be whole again by that, where it was with another owner: the teacher,
-    /// whether that is whole itself, and how many owners there are.
+    /// Ends an exchange, everything taken.
     pub(crate) fn finish(
         &mut self,
         theirs: &Knowledge,
-        teacher: Option<(NodeId, bool, usize)>,
         own_actor: Actor,
         shelf: &mut Shelf<'_>,
     ) -> Result<Commit, RowError> {
@@ -69,13 +61,6 @@ impl Replica {
         self.keep_waiting(shelf)?;
         self.awaited = None;
         self.changing(own_actor, shelf, |map, shelf| map.finish(theirs, shelf))?;
-        if let (Some(learning), Some((from, is_whole, owners))) = (&mut self.learning, teacher) {
-            learning.note(from, is_whole);
-            if learning.is_done(owners) {
-                self.learning = None;
-                self.store_condition(shelf);
-            }
-        }
         Ok(everything(shelf.store))
     }
 

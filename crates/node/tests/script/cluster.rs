@@ -10,11 +10,11 @@ use crate::script::{Output, text};
 use bytes::Bytes;
 use causal::{Cell, Entries, Key};
 use node::{Action, Event, Now, RequestId, Room};
-use placement::{Layout, Member, NodeId, PartitionId, Position, Zone};
+use placement::{Duty, Layout, Member, NodeId, PartitionId, Position, Zone};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::Reply;
-use wire::peer::{Job, Request};
+use wire::request::{Job, Request};
 
 /// The one partition.
 const PARTITION: PartitionId = PartitionId(0);
@@ -40,7 +40,7 @@ impl Cluster {
     pub(crate) fn found(&mut self, count: u8, compare_every_ms: u64) -> Output<()> {
         *self = Self { lines: std::mem::take(&mut self.lines), ..Self::default() };
         let names = || (b'a'..b'a' + count).map(char::from);
-        let mut layout = Layout::found(1, 1, 1, 3, member('a'))?;
+        let mut layout = Layout::found(1, 1, 1, 3, member('a'), 1)?;
         for name in names().skip(1) {
             layout = layout.with_member(member(name))?;
         }
@@ -157,6 +157,7 @@ impl Cluster {
                     self.machines[at].layout = Arc::clone(&layout);
                     self.handle(at, Event::Layout(layout))?;
                 }
+                Action::Changed { .. } => return Err("nobody here changes the layout".into()),
                 Action::Health(_) => return Err("nobody here speaks of how members are".into()),
                 Action::Renew => return Err("no row of these disks is ever damaged".into()),
             }
@@ -390,5 +391,13 @@ pub(crate) const EPOCH_MS: u64 = 1_700_000_000_000;
 fn member(name: char) -> Member {
     let id = NodeId(u64::from(name));
     let (client_addr, peer_addr) = (format!("{name}:7000"), format!("{name}:10000"));
-    Member { id, name: name.to_string(), client_addr, peer_addr, weight: 1, zone: Zone::default() }
+    Member {
+        id,
+        name: name.to_string(),
+        client_addr,
+        peer_addr,
+        weight: 1,
+        zone: Zone::default(),
+        duty: Duty::Store,
+    }
 }

@@ -132,7 +132,11 @@ impl Running {
         for (after, action) in std::mem::take(&mut self.held_back) {
             let peer = match &action {
                 Action::Send { to, .. } => Some(*to),
-                Action::Answer { .. } | Action::Adopt(_) | Action::Health(_) | Action::Renew => None,
+                Action::Answer { .. }
+                | Action::Adopt(_)
+                | Action::Changed { .. }
+                | Action::Health(_)
+                | Action::Renew => None,
             };
             if after <= settled && peer.is_none_or(|peer| !stuck.contains(&peer)) {
                 released.push(action);

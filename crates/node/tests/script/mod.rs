@@ -13,7 +13,7 @@ use node::Room;
 use placement::Position;
 use std::error::Error;
 use wire::Level;
-use wire::peer::{Job, Request};
+use wire::request::{Job, Request};
 
 /// How often nodes that compare do so, in milliseconds.
 const COMPARE_EVERY_MS: u64 = 1_000;

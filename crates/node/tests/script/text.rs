@@ -7,7 +7,8 @@ use causal::{Actor, Amount, Cell, Context, Delta, Dot, Entries, Entry, Payload};
 use placement::Layout;
 use wire::Reply;
 use wire::peer::exchange::Step;
-use wire::peer::{Found, Job, Message, Report, Request, Verdict};
+use wire::peer::{Found, Message, Report, Verdict};
+use wire::request::{Job, Request};
 
 /// What a message says.
 pub(crate) fn message(message: &Message) -> String {

@@ -3,9 +3,14 @@
 //! Numbers are little-endian. A text is a length byte and that many bytes of UTF-8.
 //!
 //! ```text
-//! version 1 | cluster 8 | seed 8 | partitions 4 | replicas wanted 1 | epoch 8 | members 2
-//! per member:    id 8 | weight 4 | name | client address | peer address | datacenter | rack
-//! per partition: N times the number of a member, 2
+//! version 2 | cluster 8 | seed 8 | partitions 4 | replicas wanted 1 | epoch 8 | members 2
+//! per member:    id 8 | weight 4 | duty 1 | name | client address | peer address | datacenter | rack
+//! voters:        twice a set: how many 1, and of each the number of a member 2 and a disk 8
+//! per partition: N times who is wanted 2
+//! per partition: owners, a list | since 8 | step 1
+//!                1, copying:  newcomer 2 | began 8
+//!                2, settling: to come, a list | how many sets 1 | lists
+//! list: how many 1, and of each the number of a member 2
 //! checksum 8: XXH3-64 of all bytes before it
 //! ```
 //!
@@ -17,13 +22,19 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::place::{Place, Step};
 use super::{Layout, LayoutError, effective, stand_in_ring};
 use crate::keyspace::Keyspace;
-use crate::member::{Member, NodeId, Zone};
+use crate::member::{Duty, Member, NodeId, Zone};
 use crate::ring::{Ring, xxh3};
+use crate::voters::{Seat, Voters};
+use std::collections::BTreeSet;
 
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 const CHECKSUM_BYTES: usize = 8;
+const RESTING: u8 = 0;
+const COPYING: u8 = 1;
+const SETTLING: u8 = 2;
 
 impl Layout {
     /// The layout as bytes.
@@ -39,10 +50,16 @@ impl Layout {
         for member in &self.members {
             put_member(&mut out, member);
         }
-        for owner in &self.owners {
-            let at = self.members.binary_search_by_key(owner, |member| member.id);
-            out.extend(number(at.expect("every owner is a member")));
+        let mut put = Output { out: &mut out, members: &self.members };
+        for seats in [&self.voters.now, &self.voters.next] {
+            put.count(seats.len());
+            for seat in seats {
+                put.member(seat.node);
+                put.out.extend(seat.disk.to_le_bytes());
+            }
         }
+        self.wanted.iter().for_each(|id| put.member(*id));
+        self.places.iter().for_each(|place| put.place(place));
         out.extend(xxh3_64(&out).to_le_bytes());
         out
     }
@@ -82,10 +99,57 @@ fn number(count: usize) -> [u8; 2] {
 fn put_member(out: &mut Vec<u8>, member: &Member) {
     out.extend(member.id.0.to_le_bytes());
     out.extend(member.weight.to_le_bytes());
+    out.push(match member.duty {
+        Duty::Store => 0,
+        Duty::Route => 1,
+        Duty::Leave => 2,
+        Duty::Lost => 3,
+    });
     let Zone { datacenter, rack } = &member.zone;
     for text in [&member.name, &member.client_addr, &member.peer_addr, datacenter, rack] {
         out.push(u8::try_from(text.len()).expect("texts have at most TEXT_BYTES_MAX bytes"));
         out.extend(text.as_bytes());
+    }
+}
+
+/// What names members by their numbers.
+struct Output<'a> {
+    out: &'a mut Vec<u8>,
+    members: &'a [Member],
+}
+
+impl Output<'_> {
+    fn place(&mut self, place: &Place) {
+        self.list(&place.owners);
+        self.out.extend(place.since.to_le_bytes());
+        match &place.step {
+            Step::Resting => self.out.push(RESTING),
+            Step::Copying { newcomer, began } => {
+                self.out.push(COPYING);
+                self.member(*newcomer);
+                self.out.extend(began.to_le_bytes());
+            }
+            Step::Settling { to_come, before } => {
+                self.out.push(SETTLING);
+                self.list(to_come);
+                self.count(before.len());
+                before.iter().for_each(|set| self.list(set));
+            }
+        }
+    }
+
+    fn list(&mut self, ids: &[NodeId]) {
+        self.count(ids.len());
+        ids.iter().for_each(|id| self.member(*id));
+    }
+
+    fn member(&mut self, id: NodeId) {
+        let at = self.members.binary_search_by_key(&id, |member| member.id);
+        self.out.extend(number(at.expect("everybody named is a member")));
+    }
+
+    fn count(&mut self, count: usize) {
+        self.out.push(u8::try_from(count).expect("owners, sets and voters are few"));
     }
 }
 
@@ -107,19 +171,69 @@ impl Input<'_> {
         for _ in 0..count {
             members.push(self.member()?);
         }
-        let replicas = effective(replicas_wanted, members.len());
-        let mut owners = Vec::new();
-        for _ in 0..replicas * keyspace.partition_count() as usize {
-            owners.push(self.owner(&members)?);
+        let voters = Voters { now: self.seats(&members)?, next: self.seats(&members)? };
+        let storing = members.iter().filter(|member| member.duty == Duty::Store).count();
+        let mut wanted = Vec::new();
+        for _ in 0..effective(replicas_wanted, storing) * keyspace.partition_count() as usize {
+            wanted.push(self.named(&members)?);
+        }
+        let mut places = Vec::new();
+        for _ in keyspace.partitions() {
+            places.push(self.place(&members)?);
         }
         let ring = Arc::new(Ring::new(1, xxh3));
-        Ok(Layout { cluster, keyspace, replicas_wanted, epoch, members, owners, ring })
+        Ok(Layout { cluster, keyspace, replicas_wanted, epoch, members, voters, wanted, places, ring })
+    }
+
+    fn seats(&mut self, members: &[Member]) -> Result<BTreeSet<Seat>, LayoutError> {
+        let [count] = self.array()?;
+        let mut seats = BTreeSet::new();
+        for _ in 0..count {
+            let seat = Seat { node: self.named(members)?, disk: u64::from_le_bytes(self.array()?) };
+            if seats.last().is_some_and(|last| *last >= seat) {
+                return Err(LayoutError::Broken("its voters are not in order"));
+            }
+            seats.insert(seat);
+        }
+        Ok(seats)
+    }
+
+    fn place(&mut self, members: &[Member]) -> Result<Place, LayoutError> {
+        let owners = self.list(members)?;
+        let since = u64::from_le_bytes(self.array()?);
+        let step = match self.array()? {
+            [RESTING] => Step::Resting,
+            [COPYING] => {
+                Step::Copying { newcomer: self.named(members)?, began: u64::from_le_bytes(self.array()?) }
+            }
+            [SETTLING] => {
+                let to_come = self.list(members)?;
+                let [sets] = self.array()?;
+                let mut before = Vec::new();
+                for _ in 0..sets {
+                    before.push(self.list(members)?);
+                }
+                Step::Settling { to_come, before }
+            }
+            _ => return Err(LayoutError::Broken("a step is none that there is")),
+        };
+        Ok(Place { owners, since, step })
+    }
+
+    fn list(&mut self, members: &[Member]) -> Result<Vec<NodeId>, LayoutError> {
+        let [count] = self.array()?;
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            ids.push(self.named(members)?);
+        }
+        Ok(ids)
     }
 
     fn member(&mut self) -> Result<Member, LayoutError> {
         Ok(Member {
             id: NodeId(u64::from_le_bytes(self.array()?)),
             weight: u32::from_le_bytes(self.array()?),
+            duty: self.duty()?,
             name: self.text()?,
             client_addr: self.text()?,
             peer_addr: self.text()?,
@@ -127,7 +241,17 @@ impl Input<'_> {
         })
     }
 
-    fn owner(&mut self, members: &[Member]) -> Result<NodeId, LayoutError> {
+    fn duty(&mut self) -> Result<Duty, LayoutError> {
+        match self.array()? {
+            [0] => Ok(Duty::Store),
+            [1] => Ok(Duty::Route),
+            [2] => Ok(Duty::Leave),
+            [3] => Ok(Duty::Lost),
+            _ => Err(LayoutError::Broken("a duty is none that there is")),
+        }
+    }
+
+    fn named(&mut self, members: &[Member]) -> Result<NodeId, LayoutError> {
         let number = u16::from_le_bytes(self.array()?);
         let owner = members.get(usize::from(number));
         owner.map(|member| member.id).ok_or(LayoutError::Broken("an owner is no member"))

@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 
 use crate::keyspace::KeyspaceError;
-use crate::layout::{Layout, MEMBERS_MAX, REPLICAS_MAX};
-use crate::member::{Member, NodeId, TEXT_BYTES_MAX, WEIGHT_MAX};
+use crate::layout::{Layout, MEMBERS_MAX, Place, REPLICAS_MAX, Step};
+use crate::member::{Duty, Member, NodeId, TEXT_BYTES_MAX, WEIGHT_MAX};
+use crate::voters::Seat;
 
 /// Why there is no such layout.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -55,11 +56,52 @@ pub enum LayoutError {
         /// The name of the member that has it.
         other: String,
     },
+    /// Nothing would change.
+    #[error("it is so already")]
+    Same,
+    /// No member.
+    #[error("`{0}` is no member; `armilla status` lists those that are")]
+    Stranger(String),
+    /// A member that is lost.
+    #[error("the member `{0}` was removed; take that back first (armilla cancel)")]
+    Gone(String),
+    /// A member less, and there are fewer than copies.
+    #[error(
+        "{left} members are too few for {replicas} replicas; ask for fewer first: armilla replicas {left}"
+    )]
+    TooFew {
+        /// How many would be left.
+        left: usize,
+        /// How many owners each partition is to have.
+        replicas: u8,
+    },
+    /// The only member that holds anything.
+    #[error("the member `{0}` is the last that holds anything")]
+    Last(String),
+    /// Too few would be left of some partitions to know what was acknowledged.
+    #[error(
+        "without `{name}` too few are left of {partitions} of {of} partitions to know all that was acknowledged there: \
+         start one of those that are gone, or give up what only they have (--accept-data-loss)"
+    )]
+    AtStake {
+        /// Who is to be removed.
+        name: String,
+        /// How many partitions.
+        partitions: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// A member that owns nothing, or is on its way out.
+    #[error("the member `{0}` is not there to hold anything")]
+    CannotStore(String),
+    /// A member that still has something.
+    #[error("the member `{0}` still has something to give away, or a vote")]
+    Needed(String),
     /// No room for another member.
     #[error("the cluster has {MEMBERS_MAX} members, and there cannot be more")]
     Full,
     /// Bytes of a version that this release does not know.
-    #[error("the layout has format version {0}, which this release does not know; upgrade this node")]
+    #[error("the layout has format version {0}, which this release does not read")]
     Version(u8),
     /// Bytes that are not a layout, or a layout whose parts contradict each other.
     #[error("the layout is damaged: {0}")]
@@ -88,19 +130,26 @@ pub(super) fn admit(members: &[Member], member: &Member) -> Result<(), LayoutErr
     Ok(())
 }
 
+/// What is said of a weight out of bounds.
+pub(super) fn bad_weight(name: &str, weight: u32) -> LayoutError {
+    let why = format!("its weight {weight} must be from 1 to {WEIGHT_MAX}");
+    LayoutError::Member { name: name.chars().take(TEXT_BYTES_MAX).collect(), why }
+}
+
 /// Whether a member's own fields are within bounds.
-fn sound(member: &Member) -> Result<(), LayoutError> {
+pub(super) fn sound(member: &Member) -> Result<(), LayoutError> {
     let fields = [
         ("name", &member.name),
         ("client address", &member.client_addr),
         ("peer address", &member.peer_addr),
     ];
+    if !(1..=WEIGHT_MAX).contains(&member.weight) {
+        return Err(bad_weight(&member.name, member.weight));
+    }
     let why = if let Some((field, _)) =
         fields.iter().find(|(_, text)| !(1..=TEXT_BYTES_MAX).contains(&text.len()))
     {
         format!("its {field} must have 1 to {TEXT_BYTES_MAX} bytes")
-    } else if !(1..=WEIGHT_MAX).contains(&member.weight) {
-        format!("its weight {} must be from 1 to {WEIGHT_MAX}", member.weight)
     } else if !member.zone.is_valid() {
         format!("its zone `{}` must be written datacenter/rack", member.zone)
     } else if member.client_addr == member.peer_addr {
@@ -133,16 +182,48 @@ pub(super) fn check(layout: &Layout) -> Result<(), LayoutError> {
     if names.len() < members.len() || addresses.len() < 2 * members.len() {
         return Err(LayoutError::Broken("two members share a name or an address"));
     }
-    if layout.owners.len() != layout.replicas() * layout.keyspace.partition_count() as usize {
+    let partitions = layout.keyspace.partition_count() as usize;
+    if layout.replicas() == 0
+        || layout.wanted.len() != layout.replicas() * partitions
+        || layout.places.len() != partitions
+    {
         return Err(LayoutError::Broken("a partition has too few or too many owners"));
     }
-    let strangers = layout.owners.iter().any(|&owner| layout.member(owner).is_none());
-    let twice = layout
-        .owners
-        .chunks(layout.replicas())
-        .any(|owners| owners.iter().enumerate().any(|(at, owner)| owners[..at].contains(owner)));
-    if strangers || twice {
+    let stores = |id: &NodeId| layout.member(*id).is_some_and(|member| member.duty == Duty::Store);
+    if !layout.wanted.iter().all(stores) || layout.wanted.chunks(layout.replicas()).any(has_twins) {
+        return Err(LayoutError::Broken("a wanted owner holds nothing, or is wanted twice"));
+    }
+    let votes = |seat: Seat| layout.member(seat.node).is_some();
+    if layout.voters.now.is_empty() || !layout.voters.seats().all(votes) {
+        return Err(LayoutError::Broken("nobody votes, or who is no member"));
+    }
+    layout.places.iter().try_for_each(|place| check_place(layout, place))
+}
+
+fn check_place(layout: &Layout, place: &Place) -> Result<(), LayoutError> {
+    if place.owners.is_empty()
+        || has_twins(&place.owners)
+        || !place.named().all(|id| layout.member(id).is_some())
+    {
         return Err(LayoutError::Broken("an owner is no member, or owns a partition twice"));
     }
+    let is_sound = match place.step() {
+        Step::Resting => true,
+        Step::Copying { newcomer, began } => !place.owners.contains(newcomer) && *began <= layout.epoch,
+        Step::Settling { to_come, before } => {
+            let are_owners = to_come.iter().all(|id| place.owners.contains(id));
+            are_owners
+                && !to_come.is_empty()
+                && !before.is_empty()
+                && before.iter().all(|set| !set.is_empty())
+        }
+    };
+    if !is_sound || place.since == 0 || place.since > layout.epoch {
+        return Err(LayoutError::Broken("a partition is on a way that there is not"));
+    }
     Ok(())
+}
+
+fn has_twins(owners: &[NodeId]) -> bool {
+    owners.iter().enumerate().any(|(at, owner)| owners[..at].contains(owner))
 }

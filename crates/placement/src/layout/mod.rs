@@ -1,12 +1,14 @@
-//! The layout: who owns which partition, as one versioned value.
+//! The layout: who owns which partition, where that is on its way to, and who votes on it, as one versioned value.
 //!
 //! Every node holds one, and passes it on whole. It is never edited: a change makes a new layout with the next
-//! epoch. Owners are stored in it and not computed from the members, so that nodes of two releases agree even
-//! if the releases would choose differently; how they are chosen is told in `assign`.
+//! epoch (`change`). Owners are stored in it and not computed from the members, so that nodes of two releases agree even
+//! if the releases would choose differently; how they are chosen is told in `assign`, and how a partition gets there in `place`.
 //!
 //! ```text
-//! epoch 7   members    a  b  c  d                    by id
-//!           partition  0: b a d   1: c d a   ...     owners, the home first
+//! epoch 7   members    a  b  c  d                    by id, each with what it is there for
+//!           voters     a  b  c                       who must agree to epoch 8
+//!           wanted     0: b a d   1: c d a   ...     owners, the home first
+//!           places     0: b a c, d copies  ...       who owns it now, and what is on its way
 //!           ring       tokens of a, b, c, d          for stand-ins; follows from the members
 //! ```
 //!
@@ -14,23 +16,36 @@
 //!
 //! Invariants ([`Layout::check`]):
 //! 1. Members are ordered by id; no two share an id, a name or an address.
-//! 2. Every partition has N distinct owners, all members, where N is the wanted number of replicas or, while
-//!    they are fewer, the number of members.
-//! 3. Two layouts are equal exactly if their encodings are.
+//! 2. Of every partition N distinct owners are wanted, all members that store, where N is the wanted number of replicas or,
+//!    while they are fewer, the number of those.
+//! 3. Whoever owns a partition, is to own it, or may have to teach whoever is, is a member; so is every voter.
+//! 4. Two layouts are equal exactly if their encodings are.
 
 mod assign;
+mod change;
+#[cfg(test)]
+mod change_tests;
 mod codec;
 mod error;
+mod place;
+mod steps;
 #[cfg(test)]
 mod tests;
+mod voting;
+#[cfg(test)]
+mod voting_tests;
 
 use std::sync::Arc;
 
+pub use change::Change;
 pub use error::LayoutError;
+pub use place::{Place, Step, enough};
+pub use steps::{Advance, Move};
 
 use crate::keyspace::{Keyspace, PartitionId};
-use crate::member::{Member, NodeId};
+use crate::member::{Duty, Member, NodeId};
 use crate::ring::{Ring, xxh3};
+use crate::voters::{Seat, Voters};
 
 /// The replicas that a cluster wants if it does not say otherwise.
 pub const REPLICAS_DEFAULT: u8 = 3;
@@ -53,16 +68,19 @@ pub struct Layout {
     replicas_wanted: u8,
     epoch: u64,
     members: Vec<Member>,
+    voters: Voters,
     /// `replicas()` ids per partition, in the order of the partitions.
-    owners: Vec<NodeId>,
+    wanted: Vec<NodeId>,
+    /// In the order of the partitions.
+    places: Vec<Place>,
     ring: Arc<Ring<NodeId>>,
 }
 
 impl Layout {
-    /// The first layout of a cluster, epoch 1: one member owns everything.
+    /// The first layout of a cluster, epoch 1: one member owns everything, and alone votes.
     ///
-    /// `cluster` names the cluster, `seed` keys its positions; both should be random. `replicas` is how many
-    /// the cluster wants once it has so many members.
+    /// `cluster` names the cluster, `seed` keys its positions; both should be random, as should `disk`, which names the disk of the first
+    /// member. `replicas` is how many the cluster wants once it has so many members.
     ///
     /// # Errors
     /// If a number is out of its bounds or the member is not valid.
@@ -72,40 +90,32 @@ impl Layout {
         partitions: u32,
         replicas: u8,
         first: Member,
+        disk: u64,
     ) -> Result<Layout, LayoutError> {
         let keyspace = Keyspace::new(seed, partitions)?;
         if !(1..=REPLICAS_MAX).contains(&replicas) {
             return Err(LayoutError::Replicas(replicas));
         }
         error::admit(&[], &first)?;
-        let owners = keyspace.partitions().map(|_| first.id).collect();
+        if first.duty != Duty::Store {
+            return Err(LayoutError::CannotStore(first.name));
+        }
+        let wanted: Vec<_> = keyspace.partitions().map(|_| first.id).collect();
+        let places = wanted.iter().map(|id| Place::resting(vec![*id], 1)).collect();
+        let voters = Voters::of([Seat { node: first.id, disk }].into());
         let members = vec![first];
         let ring = stand_in_ring(&members);
-        Ok(Layout { cluster, keyspace, replicas_wanted: replicas, epoch: 1, members, owners, ring })
-    }
-
-    /// The layout of the next epoch, with one more member.
-    ///
-    /// A member that is here already, equal in everything, changes nothing: the answer is this layout, so
-    /// asking to join twice is harmless.
-    ///
-    /// # Errors
-    /// If the member is not valid, or its name, id or an address belongs to another, or the cluster is full.
-    pub fn with_member(&self, member: Member) -> Result<Layout, LayoutError> {
-        if self.member(member.id) == Some(&member) {
-            return Ok(self.clone());
-        }
-        error::admit(&self.members, &member)?;
-        let epoch = self.epoch.checked_add(1).ok_or(LayoutError::Broken("its epoch cannot rise any more"))?;
-        let mut members = self.members.clone();
-        let at = members.partition_point(|other| other.id < member.id);
-        members.insert(at, member);
-        let replicas = effective(self.replicas_wanted, members.len());
-        let owners = assign::assign(&self.owners, self.keyspace.partition_count(), &members, replicas);
-        let ring = stand_in_ring(&members);
-        let next = Layout { epoch, members, owners, ring, ..self.clone() };
-        debug_assert_eq!(next.check(), Ok(()));
-        Ok(next)
+        Ok(Layout {
+            cluster,
+            keyspace,
+            replicas_wanted: replicas,
+            epoch: 1,
+            members,
+            voters,
+            wanted,
+            places,
+            ring,
+        })
     }
 
     /// The name of the cluster.
@@ -139,10 +149,27 @@ impl Layout {
         Some(&self.members[at])
     }
 
-    /// N: how many owners each partition has now.
+    /// Who votes on it.
+    #[must_use]
+    pub fn voters(&self) -> &Voters {
+        &self.voters
+    }
+
+    /// The members that own anything, or are to.
+    pub fn storing(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.duty == Duty::Store)
+    }
+
+    /// Whether a member is gone for good.
+    #[must_use]
+    pub fn is_lost(&self, id: NodeId) -> bool {
+        self.member(id).is_none_or(|member| member.duty == Duty::Lost)
+    }
+
+    /// N: how many owners each partition is to have now.
     #[must_use]
     pub fn replicas(&self) -> usize {
-        effective(self.replicas_wanted, self.members.len())
+        effective(self.replicas_wanted, self.storing().count())
     }
 
     /// How many owners each partition has once there are so many members.
@@ -157,9 +184,27 @@ impl Layout {
     /// If there is no such partition.
     #[must_use]
     pub fn owners(&self, partition: PartitionId) -> &[NodeId] {
-        let replicas = self.replicas();
+        self.place(partition).owners()
+    }
+
+    /// Where a partition is.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    #[must_use]
+    pub fn place(&self, partition: PartitionId) -> &Place {
+        &self.places[usize::from(partition.0)]
+    }
+
+    /// Who is to own a partition, the home first.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    #[must_use]
+    pub fn wanted(&self, partition: PartitionId) -> &[NodeId] {
+        let replicas = self.wanted.len() / self.places.len();
         let start = usize::from(partition.0) * replicas;
-        &self.owners[start..start + replicas]
+        &self.wanted[start..start + replicas]
     }
 
     /// Who stands in for the owners of a partition, the most wanted first: the other members clockwise of the
@@ -176,8 +221,12 @@ impl Layout {
     /// Which part of all owner places a node holds: 0 to 1.
     #[must_use]
     pub fn share(&self, id: NodeId) -> f64 {
-        let held = self.owners.iter().filter(|&&owner| owner == id).count();
-        held as f64 / self.owners.len() as f64
+        let (mut held, mut all) = (0, 0);
+        for place in &self.places {
+            held += usize::from(place.owners.contains(&id));
+            all += place.owners.len();
+        }
+        held as f64 / all as f64
     }
 
     /// Whether every invariant holds.
@@ -197,7 +246,9 @@ impl PartialEq for Layout {
             && self.replicas_wanted == other.replicas_wanted
             && self.epoch == other.epoch
             && self.members == other.members
-            && self.owners == other.owners
+            && self.voters == other.voters
+            && self.wanted == other.wanted
+            && self.places == other.places
     }
 }
 
@@ -207,11 +258,12 @@ fn effective(wanted: u8, members: usize) -> usize {
     usize::from(wanted).min(members)
 }
 
-/// The ring that stand-ins are found by: tokens in proportion to weights, about [`TOKENS_PER_MEMBER`] each.
+/// The ring that stand-ins are found by, of those that store: tokens in proportion to weights, about [`TOKENS_PER_MEMBER`] each.
 fn stand_in_ring(members: &[Member]) -> Arc<Ring<NodeId>> {
-    let total: u64 = members.iter().map(|member| u64::from(member.weight)).sum();
-    let budget = TOKENS_PER_MEMBER * members.len() as u64;
-    let servers = members.iter().map(|member| {
+    let storing = || members.iter().filter(|member| member.duty == Duty::Store);
+    let total: u64 = storing().map(|member| u64::from(member.weight)).sum();
+    let budget = TOKENS_PER_MEMBER * storing().count() as u64;
+    let servers = storing().map(|member| {
         let tokens = (u64::from(member.weight) * budget / total).max(1);
         (
             member.id,

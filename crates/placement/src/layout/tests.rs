@@ -5,20 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 use proptest::test_runner::Config;
 
+use super::codec::VERSION;
 use super::{Layout, LayoutError, REPLICAS_DEFAULT};
-use crate::member::{Member, NodeId, WEIGHT_MAX, Zone};
+use crate::member::{Duty, Member, NodeId, WEIGHT_MAX, Zone};
 
-fn member(number: usize, weight: u32, zone: &str) -> Member {
+pub(super) fn member(number: usize, weight: u32, zone: &str) -> Member {
     let name = format!("server{number}");
     let id = NodeId::of_name(&name);
     let (client_addr, peer_addr) =
         (format!("10.0.0.1:{}", 7000 + number), format!("10.0.0.1:{}", 10_000 + number));
-    Member { id, name, client_addr, peer_addr, weight, zone: zone.parse().unwrap() }
+    Member { id, name, client_addr, peer_addr, weight, zone: zone.parse().unwrap(), duty: Duty::Store }
 }
 
-fn grown(partitions: u32, replicas: u8, members: impl IntoIterator<Item = Member>) -> Layout {
+pub(super) fn grown(partitions: u32, replicas: u8, members: impl IntoIterator<Item = Member>) -> Layout {
     let mut members = members.into_iter();
-    let first = Layout::found(1, 2, partitions, replicas, members.next().unwrap()).unwrap();
+    let first = Layout::found(1, 2, partitions, replicas, members.next().unwrap(), 9).unwrap();
     members.fold(first, |layout, member| layout.with_member(member).unwrap())
 }
 
@@ -37,9 +38,9 @@ fn homes(layout: &Layout) -> BTreeMap<&str, usize> {
     counts(layout, |owners, id| usize::from(owners[0] == id))
 }
 
-/// Owner places of `after` that were not the same node's before.
-fn moved(before: &Layout, after: &Layout) -> usize {
-    let new = |p| after.owners(p).iter().filter(|id| !before.owners(p).contains(id)).count();
+/// Places wanted in `after` that were not wanted of the same node before.
+pub(super) fn moved(before: &Layout, after: &Layout) -> usize {
+    let new = |p| after.wanted(p).iter().filter(|id| !before.wanted(p).contains(id)).count();
     after.keyspace().partitions().map(new).sum()
 }
 
@@ -103,9 +104,9 @@ fn what_is_refused_is_refused_with_a_sentence() {
     assert!(refusal(|m| m.name = String::new()).contains("its name must have 1 to 255 bytes"));
     assert!(refusal(|m| m.client_addr = "x".repeat(256)).contains("its client address must have"));
     assert!(refusal(|m| m.zone.rack = "a/b".into()).contains("its zone `dc1/a/b` must be"));
-    assert_eq!(Layout::found(1, 2, 64, 0, member(1, 1, "a/b")), Err(LayoutError::Replicas(0)));
-    assert_eq!(Layout::found(1, 2, 64, 8, member(1, 1, "a/b")), Err(LayoutError::Replicas(8)));
-    assert!(matches!(Layout::found(1, 2, 63, 3, member(1, 1, "a/b")), Err(LayoutError::Keyspace(_))));
+    assert_eq!(Layout::found(1, 2, 64, 0, member(1, 1, "a/b"), 9), Err(LayoutError::Replicas(0)));
+    assert_eq!(Layout::found(1, 2, 64, 8, member(1, 1, "a/b"), 9), Err(LayoutError::Replicas(8)));
+    assert!(matches!(Layout::found(1, 2, 63, 3, member(1, 1, "a/b"), 9), Err(LayoutError::Keyspace(_))));
 }
 
 #[test]
@@ -154,11 +155,11 @@ fn damaged_bytes_are_refused() {
 }
 
 /// Bytes with a checksum that matches.
-fn sealed(body: &[u8]) -> Vec<u8> {
+pub(super) fn sealed(body: &[u8]) -> Vec<u8> {
     [body, &xxhash_rust::xxh3::xxh3_64(body).to_le_bytes()].concat()
 }
 
-fn clusters() -> impl Strategy<Value = (u32, u8, Vec<Member>)> {
+pub(super) fn clusters() -> impl Strategy<Value = (u32, u8, Vec<Member>)> {
     let zone = (0..3u8, 0..4u8).prop_map(|(center, rack)| format!("dc{center}/r{rack}"));
     let shapes = proptest::collection::vec((1..=16u32, zone), 1..14);
     let members = shapes.prop_map(|shapes| {
@@ -228,7 +229,7 @@ proptest! {
     #[test]
     fn no_bytes_make_decode_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {
         prop_assert!(Layout::decode(&body).is_err());
-        let body = [&[1][..], &body].concat();
+        let body = [&[VERSION][..], &body].concat();
         prop_assert!(Layout::decode(&sealed(&body)).is_err());
     }
 

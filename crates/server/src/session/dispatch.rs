@@ -17,7 +17,7 @@ use causal::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use placement::{PartitionId, Position};
 use wire::command::own::Own;
 use wire::command::{self, Class, Command, Each};
-use wire::peer::{Job, Request};
+use wire::request::{Job, Request};
 use wire::{Fault, Reply};
 
 use super::Session;

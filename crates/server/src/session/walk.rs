@@ -21,7 +21,7 @@ use placement::{Keyspace as Ring, PartitionId, Position};
 use wire::Reply;
 use wire::command::keyspace::{Keyspace, Scan};
 use wire::command::{Each, glob};
-use wire::peer::Job;
+use wire::request::Job;
 
 use super::Session;
 use crate::connection::{Form, Gather};

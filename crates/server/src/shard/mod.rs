@@ -23,6 +23,7 @@ mod speaking;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod wishes;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 
 use node::{Event, RequestId};
 use placement::{Layout, NodeId, PartitionId};
-use wire::peer::Request;
+use wire::request::Request;
 use wire::{Fault, Reply};
 
 pub(crate) use asks::{Ask, SHARDS_MAX, shard_of};
@@ -47,6 +48,7 @@ use crate::opened::Opened;
 use asks::Asks;
 use core::Core;
 use reopening::Reopening;
+use wishes::Wishes;
 
 /// Databases that figures are published of.
 const DATABASES: u8 = causal::limits::DATABASES_MAX;
@@ -66,8 +68,8 @@ pub(crate) struct Shard {
     /// Nothing while the store is opened again.
     core: RefCell<Option<Core>>,
     reopening: Reopening,
-    /// Until when writes are held back while a member joins, by the monotonic clock in milliseconds.
-    held_until: Cell<u64>,
+    /// Who waits for what comes of a change of the layout.
+    wishes: RefCell<Wishes>,
     /// Sessions that wait until the disk has caught up.
     stalled: RefCell<Vec<Rc<Connection>>>,
     rung: Cell<bool>,
@@ -96,7 +98,7 @@ impl Shard {
             links: RefCell::default(),
             core: RefCell::new(Some(core)),
             reopening: Reopening::default(),
-            held_until: Cell::new(0),
+            wishes: RefCell::default(),
             stalled: RefCell::default(),
             rung: Cell::new(false),
             requests: Cell::new(0),
@@ -144,12 +146,19 @@ impl Shard {
         self.ring();
     }
 
+    /// Whether whoever says something by the layout of an epoch was a member then, and is none by the one that there is.
+    pub(crate) fn has_forgotten(&self, from: NodeId, epoch: u64) -> bool {
+        let layout = self.layout.borrow();
+        epoch < layout.epoch() && layout.member(from).is_none()
+    }
+
     /// A peer has said something: it goes to the shard of its partition.
     pub(crate) fn hear(&self, from: NodeId, envelope: wire::peer::Envelope) {
         if u32::from(envelope.partition.0) >= self.layout.borrow().keyspace().partition_count() {
             return tracing::warn!(peer = %from, "a peer speaks of a partition that does not exist");
         }
-        if self.host.chaos.as_ref().is_some_and(|chaos| chaos.loses(from)) {
+        let is_peer = from != self.host.me;
+        if is_peer && self.host.chaos.as_ref().is_some_and(|chaos| chaos.loses(from)) {
             return;
         }
         let target = self.host.shard_of(envelope.partition);

@@ -24,10 +24,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use node::{Action, Event, Room, Trust};
+use node::{Action, ChangeError, Event, Room, Trust};
 use store::{Lsm, StoreError};
 use wire::command::{self, Class};
-use wire::peer::{Envelope, Job, Message, Request, Verdict};
+use wire::peer::{Envelope, Message, Verdict};
+use wire::request::{Job, Request};
 use wire::{Fault, Reply};
 
 use crate::control::Control;
@@ -182,6 +183,9 @@ pub(super) fn refusal(event: Event, is_full: bool) -> Option<Action> {
             return Some(Action::Answer { id, reply: fault(&request) });
         }
         Event::Message { from, envelope } => (from, envelope),
+        Event::Change { id, .. } => {
+            return Some(Action::Changed { id, outcome: Err(ChangeError::NoQuorum) });
+        }
         Event::Link { .. } | Event::Health { .. } | Event::Layout(_) | Event::Tick => return None,
     };
     let message = match envelope.message {

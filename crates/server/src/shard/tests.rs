@@ -43,8 +43,9 @@ impl Stage {
             peer_addr: String::from("127.0.0.1:1"),
             weight: 1,
             zone: Zone::default(),
+            duty: placement::Duty::Store,
         };
-        let layout = Arc::new(Layout::found(1, 1, 16, 1, member).unwrap());
+        let layout = Arc::new(Layout::found(1, 1, 16, 1, member, 1).unwrap());
         let (control, controls) = mpsc::channel(16);
         let host = Arc::new(Host::new(config, Clock::start(), layout, control));
         let found = stores::open_all(&host, false).unwrap().remove(0);

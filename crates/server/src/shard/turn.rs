@@ -18,7 +18,6 @@ use std::sync::Arc;
 use node::{Action, Event, Now, Room};
 use placement::Layout;
 use store::{Commit, StoreError};
-use tokio::sync::oneshot;
 use wire::Reply;
 
 use super::{Ask, Core, Shard, reopening, shard_of};
@@ -75,10 +74,9 @@ impl Shard {
                 Letter::Layout(layout) => self.adopt(layout, now, &mut arrivals),
                 Letter::Client(stream, addr) => arrivals.push(Arrival::Client(stream, addr)),
                 Letter::Caller(caller) => arrivals.push(Arrival::Caller(caller)),
-                Letter::Hold { until_ms, empty } => self.hold(until_ms, empty),
-                Letter::Release => {
-                    self.held_until.set(0);
-                    self.with_core(|core| core.node.release());
+                Letter::Change(wish) => {
+                    let event = self.wishes.borrow_mut().enter(*wish);
+                    self.inbox.borrow_mut().push(event);
                 }
                 Letter::Room(room) => self.with_core(|core| core.node.set_room(room)).unwrap_or_default(),
                 Letter::Stop => self.ending.set(true),
@@ -86,13 +84,6 @@ impl Shard {
         }
         self.letters.replace(letters);
         arrivals
-    }
-
-    fn hold(&self, until_ms: u64, empty: oneshot::Sender<bool>) {
-        // A write that the inbox still has comes after the hold and is refused.
-        self.held_until.set(until_ms);
-        let is_empty = self.with_core(|core| core.node.hold(until_ms));
-        let _ = empty.send(is_empty.unwrap_or(false));
     }
 
     /// Does something with the core, if there is one.
@@ -105,6 +96,7 @@ impl Shard {
         let Some(core) = self.core.take() else { return };
         let (actions, engine) = core.abandon(now, reopening::is_full(&self.host, &error));
         actions.into_iter().for_each(|action| self.perform(action));
+        self.wishes.take();
         self.reopening.begin(&self.host, self.index, engine, error);
     }
 
@@ -118,7 +110,6 @@ impl Shard {
             }
         };
         core.handle(now, Event::Layout(self.layout()));
-        core.node.hold(self.held_until.get());
         for link in self.links.borrow().values().filter(|link| link.is_up()) {
             core.handle(now, Event::Link { peer: link.peer, up: true });
         }
@@ -129,8 +120,14 @@ impl Shard {
     /// Goes by a newer layout, and has its new members dialed.
     fn adopt(&self, layout: Arc<Layout>, now: Now, arrivals: &mut Vec<Arrival>) {
         self.layout.replace(Arc::clone(&layout));
-        self.held_until.set(0);
         let mut links = self.links.borrow_mut();
+        links.retain(|peer, link| {
+            let is_member = layout.member(*peer).is_some();
+            if !is_member {
+                link.close();
+            }
+            is_member
+        });
         for member in layout.members().iter().filter(|member| member.id != self.host.me) {
             links.entry(member.id).or_insert_with(|| {
                 let link = Rc::new(Link::new(member.id));
@@ -195,6 +192,7 @@ impl Shard {
                     letters.push(Letter::Answer { id, reply });
                 }
             }
+            Action::Send { to, envelope } if to == self.host.me => self.hear(to, envelope),
             Action::Send { to, envelope } => {
                 if let Some(link) = self.links.borrow().get(&to) {
                     self.say(link, envelope);
@@ -208,6 +206,7 @@ impl Shard {
                 // Where the queue is full the same layout is offered again soon.
                 let _ = self.host.control.try_send(Control::Newer(layout));
             }
+            Action::Changed { id, outcome } => self.wishes.borrow_mut().tell(id, outcome),
             Action::Health(sighting) => self.sighted(&sighting),
         }
     }

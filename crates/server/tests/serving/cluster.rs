@@ -88,15 +88,43 @@ fn every_node_tells_the_same_slots_and_all_of_them() {
 }
 
 #[test]
-fn a_cluster_that_holds_data_takes_no_newcomer() {
+fn a_cluster_that_holds_data_takes_newcomers_and_lets_members_go() {
+    let place = Place::new();
+    let told = config("first", &place.join("first"));
+    let first = Running::start(told.clone()).unwrap();
+    let keys: Vec<String> = (0..200).map(|number| format!("key:{number}")).collect();
+    keys.iter().for_each(|key| first.client().expect(&["SET", key, key], "+OK"));
+    let join = Some(first.addr.to_string());
+    let others = ["second", "third", "fourth"]
+        .map(|id| Running::start(Config { join: join.clone(), ..config(id, &place.join(id)) }).unwrap());
+    others.iter().for_each(|node| node.until_settled(4));
+    let holds_all = |node: &Running| {
+        let mut client = node.client();
+        keys.iter().for_each(|key| client.expect(&["GET", key], &format!("{key:?}")));
+    };
+    others.iter().for_each(holds_all);
+    let mut client = others[1].client();
+    let refused = shown(&client.ask(&["ARMILLA.RING", "LEAVE", "nobody"]));
+    assert!(refused.contains("`nobody` is no member"), "{refused}");
+    let planned = shown(&client.ask(&["ARMILLA.RING", "PLAN", "LEAVE", "first"]));
+    assert!(planned.contains("places_moved"), "{planned}");
+    others[0].until_settled(4);
+    client.ask(&["ARMILLA.RING", "LEAVE", "first"]);
+    others.iter().for_each(|node| node.until_settled(3));
+    let removed = first.ended().unwrap_err().to_string();
+    assert!(removed.contains("was removed from its cluster"), "{removed}");
+    others.iter().for_each(holds_all);
+    let few = shown(&client.ask(&["ARMILLA.RING", "LEAVE", "second"]));
+    assert!(few.contains("2 members are too few for 3 replicas"), "{few}");
+    let gone = Running::start(told).err().expect("it was removed").to_string();
+    assert!(gone.contains("start it with --join"), "{gone}");
+}
+
+#[test]
+fn a_name_is_taken_once() {
     let place = Place::new();
     let first = Running::start(config("first", &place.join("first"))).unwrap();
-    first.client().expect(&["SET", "k", "v"], "+OK");
     let join = Some(first.addr.to_string());
-    let late = Config { join: join.clone(), ..config("late", &place.join("late")) };
-    let error = Running::start(late).err().expect("the cluster holds data").to_string();
-    assert!(error.contains("start the node before the first write"), "{error}");
-    first.client().expect(&["SET", "k", "w"], "+OK");
     let twin = Config { join, ..config("first", &place.join("twin")) };
     let error = Running::start(twin).err().expect("the name is taken").to_string();
     assert!(error.contains("belongs to the member"), "{error}");

@@ -47,6 +47,7 @@ fn a_restarted_member_finds_its_cluster_again() {
     let (one, two) = (config("one", &place.join("one")), config("two", &place.join("two")));
     let first = Running::start(one.clone()).unwrap();
     let second = Running::start(Config { join: Some(first.addr.to_string()), ..two.clone() }).unwrap();
+    second.until_settled(2);
     second.client().until(&["SET", "k", "1"], "+OK");
     second.stop();
     first

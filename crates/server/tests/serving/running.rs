@@ -85,8 +85,27 @@ impl Running {
         Client::connect(self.addr)
     }
 
+    /// Waits until it knows of so many members, and each partition is where it is wanted.
+    pub(crate) fn until_settled(&self, members: usize) {
+        let (began, mut client) = (Instant::now(), self.client());
+        loop {
+            let status = client.ask(&["ARMILLA.STATUS"]);
+            let is_settled = field(field(status.clone(), "ring"), "settled");
+            if shown(&is_settled) == ":1" && items(field(status.clone(), "members")).len() == members {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "it is not settled: {}", shown(&field(status, "ring")));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub(crate) fn stop(mut self) {
         self.end();
+    }
+
+    /// How it ends by itself.
+    pub(crate) fn ended(mut self) -> Result<(), StartError> {
+        self.thread.take().map_or(Ok(()), |thread| thread.join().unwrap())
     }
 
     fn end(&mut self) {
@@ -111,10 +130,23 @@ pub(crate) fn three(place: &Place) -> Vec<Running> {
     let join = |id: &str| Config { join: Some(first.addr.to_string()), ..config(id, &place.join(id)) };
     let (two, three) = (Running::start(join("two")).unwrap(), Running::start(join("three")).unwrap());
     let nodes = vec![first, two, three];
+    nodes.iter().for_each(|node| node.until_settled(3));
     for node in &nodes {
         node.client().until(&["SET", "formed", "yes"], "+OK");
     }
     nodes
+}
+
+/// What a map has under a name; in RESP2 it comes as a list.
+pub(crate) fn field(map: Reply, name: &str) -> Reply {
+    let mut items = items(map).into_iter();
+    loop {
+        let key = items.next().unwrap_or_else(|| panic!("there is no {name}"));
+        let value = items.next().unwrap();
+        if text(&key) == name {
+            return value;
+        }
+    }
 }
 
 /// A RESP client that waits for each answer.

@@ -125,6 +125,7 @@ fn with_a_member(place: &Place) -> (Running, Running, Config) {
     let addr = first.addr.to_string();
     let two = Config { join: Some(addr), shards: Some(1), ..config("two", &place.join("two")) };
     let second = Running::start(two.clone()).unwrap();
+    second.until_settled(2);
     second.client().until(&["SET", "k", "v"], "+OK");
     (first, second, two)
 }

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 #[cfg(doc)]
 use causal::limits::DATABASES_MAX;
-use placement::Member;
+use placement::{Member, Zone};
 
 #[cfg(doc)]
 use crate::fault::Fault;
@@ -77,15 +77,44 @@ pub enum Local {
     Chaos(Chaos),
     /// `ARMILLA.JOIN`: a node wants to be a member; the answer is the encoded layout.
     Join(Box<Member>),
-    /// `ARMILLA.HOLD`: take no writes for a while, for the steward of a join; refused where anything is stored.
-    Hold {
-        /// Names the steward.
-        token: u64,
-        /// How long, in milliseconds; 0 releases.
-        for_ms: u64,
+    /// `ARMILLA.RING`: how the cluster is to change; the answer tells what that moves.
+    Ring {
+        /// What is to change.
+        change: Ring,
+        /// Whether it is only to be told what it would move.
+        is_plan: bool,
+        /// The epoch that it is to be made of, where only that will do.
+        of: Option<u64>,
     },
-    /// `ARMILLA.ADOPT`: go by this encoded layout.
-    Adopt(Bytes),
+}
+
+/// A change of the cluster, with members called by their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ring {
+    /// A member gives everything away and is forgotten then.
+    Leave(Box<str>),
+    /// A member is gone for good.
+    Lose {
+        /// Which.
+        name: Box<str>,
+        /// Whether to go on where too few are left to know what was acknowledged.
+        accepts_loss: bool,
+    },
+    /// A member takes the places of another.
+    Succeed {
+        /// Who goes.
+        old: Box<str>,
+        /// Who comes in its place.
+        new: Box<str>,
+    },
+    /// A member that is leaving or lost stays.
+    Stay(Box<str>),
+    /// A member holds so much, relative to others.
+    Weigh(Box<str>, u32),
+    /// A member fails together with others.
+    Locate(Box<str>, Zone),
+    /// How many owners each partition is to have.
+    Replicate(u8),
 }
 
 /// What a client library says of itself.

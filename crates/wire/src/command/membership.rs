@@ -3,7 +3,7 @@
 //! Not the joining: the server does that. 1. A member is read whole or not at all.
 
 use bytes::Bytes;
-use placement::{Member, NodeId};
+use placement::{Duty, Member, NodeId};
 
 use super::local::Local;
 use crate::fault::Fault;
@@ -24,19 +24,6 @@ pub(super) fn join(args: &[Bytes]) -> Result<Local, Fault> {
         peer_addr: text(3)?.to_owned(),
         weight: text(4)?.parse().map_err(|_| Fault::NotInteger)?,
         zone: text(5)?.parse().map_err(|_| Fault::Syntax)?,
+        duty: Duty::Store,
     })))
-}
-
-/// `ARMILLA.HOLD token milliseconds`
-pub(super) fn hold(args: &[Bytes]) -> Result<Local, Fault> {
-    Ok(Local::Hold { token: number(&args[1])?, for_ms: number(&args[2])? })
-}
-
-/// `ARMILLA.ADOPT layout`
-pub(super) fn adopt(args: &[Bytes]) -> Result<Local, Fault> {
-    Ok(Local::Adopt(Bytes::copy_from_slice(&args[1])))
-}
-
-fn number(text: &[u8]) -> Result<u64, Fault> {
-    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(Fault::NotInteger)
 }

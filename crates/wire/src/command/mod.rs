@@ -37,6 +37,7 @@ pub mod local;
 mod membership;
 mod number;
 pub mod own;
+mod ring;
 pub mod row;
 mod server;
 mod set;

@@ -5,7 +5,9 @@
 
 use super::exchange::{Hashes, Step};
 use super::gossip::Gossip;
-use super::{Envelope, Found, Job, Message, Report, Request, Shown, Ticket, Verdict};
+use super::vote::{Progress, Vote};
+use super::{Envelope, Found, Message, Report, Shown, Ticket, Verdict};
+use crate::request::{Job, Request};
 use crate::resp::{self, Protocol, ReplyDecoder};
 use crate::{Level, Reply};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -85,20 +87,43 @@ impl Message {
                 head(out, 9, *ticket);
                 resp::encode(reply, Protocol::Resp3, out);
             }
+            Self::Layout { .. } | Self::LayoutWanted | Self::Alive => self.encode_of_layout(out),
+            Self::Exchange { ticket, step } => {
+                head(out, 30, *ticket);
+                step.encode(out);
+            }
+            Self::Gossip(_) | Self::Vote(_) | Self::Progress(_) => self.encode_of_members(out),
+        }
+    }
+
+    /// A message about which layout there is.
+    fn encode_of_layout(&self, out: &mut BytesMut) {
+        match self {
             Self::Layout { layout } => {
                 out.put_u8(10);
                 put_bytes(out, layout);
             }
             Self::LayoutWanted => out.put_u8(11),
-            Self::Alive => out.put_u8(12),
-            Self::Exchange { ticket, step } => {
-                head(out, 30, *ticket);
-                step.encode(out);
-            }
+            _ => out.put_u8(12),
+        }
+    }
+
+    /// A message about members, which is no part of a request.
+    fn encode_of_members(&self, out: &mut BytesMut) {
+        match self {
             Self::Gossip(gossip) => {
                 out.put_u8(40);
                 gossip.encode(out);
             }
+            Self::Vote(vote) => {
+                out.put_u8(50);
+                vote.encode(out);
+            }
+            Self::Progress(progress) => {
+                out.put_u8(51);
+                progress.encode(out);
+            }
+            _ => debug_assert!(false, "it is encoded elsewhere"),
         }
     }
 
@@ -109,6 +134,8 @@ impl Message {
             11 => return Ok(Self::LayoutWanted),
             12 => return Ok(Self::Alive),
             40 => return Gossip::decode(reader).map(Self::Gossip),
+            50 => return Vote::decode(reader).map(Self::Vote),
+            51 => return Progress::decode(reader).map(Self::Progress),
             _ => {}
         }
         let ticket = Ticket(reader.u64()?);

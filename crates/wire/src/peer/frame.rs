@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! greeting   "ARML" version cluster from to began
-//! refusal    one byte, the other way: a process that began earlier is this member, or the listener is not who is meant
+//! refusal    one byte, the other way: a process that began earlier is this member, the listener is not who is meant, or the
+//!            caller is no member any more
 //! frame      length (4 bytes, big endian) envelope
 //! ```
 
@@ -21,6 +22,9 @@ pub const TWIN: u8 = b'2';
 
 /// What a listener says before it ends a link, where it is not the member that is meant, or of another cluster.
 pub const STRANGER: u8 = b'?';
+
+/// What a listener says before it ends a link, where whoever calls is no member of the cluster any more.
+pub const FORGOTTEN: u8 = b'-';
 
 const MAGIC: &[u8; 4] = b"ARML";
 const LINK_VERSION: u8 = 3;

@@ -16,21 +16,24 @@
 //! partition alone says which shard takes it, on either side. A link is one direction of one connection and
 //! keeps its order; messages are lost when it breaks, and whoever waits for an answer asks again.
 //!
-//! `frame` says how envelopes lie on the wire; `gossip` what members say of each other.
+//! `frame` says how envelopes lie on the wire; `gossip` what members say of each other; `vote` how the layout is changed.
 
 pub mod exchange;
 pub mod frame;
 pub mod gossip;
+pub mod vote;
 
 mod codec;
 
-use crate::{Level, Reply};
+use crate::Reply;
+use crate::request::Request;
 use bytes::Bytes;
 use causal::map::Knowledge;
-use causal::{Cell, Context, Delta, Dot, Entries, Key, Scope};
+use causal::{Cell, Context, Delta, Dot, Entries};
 use exchange::Hashes;
 use gossip::Gossip;
-use placement::{NodeId, PartitionId, Position};
+use placement::{NodeId, PartitionId};
+use vote::{Progress, Vote};
 
 /// The number by which an answer finds its question. Numbers of one process start at a random place, so that
 /// an answer to an earlier start of the same node matches nothing.
@@ -137,6 +140,10 @@ pub enum Message {
     Alive,
     /// How members are.
     Gossip(Gossip),
+    /// About the register of the layout.
+    Vote(Vote),
+    /// What a member tells its steward.
+    Progress(Progress),
 }
 
 /// One cell on one replica at one instant.
@@ -194,76 +201,4 @@ pub enum Verdict {
     Refused,
     /// It is held, and does not count: this replica has lost something and is still learning what.
     Learning,
-}
-
-/// A client's request for one key or one partition.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Request {
-    /// How many owners it waits for.
-    pub level: Level,
-    /// What is to be done.
-    pub job: Job,
-}
-
-/// What a request wants done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Job {
-    /// A command of the table on one key.
-    Command {
-        /// The key.
-        key: Key,
-        /// The command's words, its name first.
-        words: Vec<Bytes>,
-    },
-    /// All values of a key with a context token.
-    Siblings {
-        /// The key.
-        key: Key,
-    },
-    /// Put a value in the place of those that a context token names.
-    Resolve {
-        /// The key.
-        key: Key,
-        /// The token that came with the siblings.
-        token: Bytes,
-        /// The value.
-        value: Bytes,
-    },
-    /// Where a key lives and who holds what of it.
-    Explain {
-        /// The key.
-        key: Key,
-    },
-    /// How many keys of a database a partition holds.
-    Count {
-        /// The database.
-        database: u8,
-    },
-    /// Some keys of a database in a partition, in the order of positions.
-    List {
-        /// The database.
-        database: u8,
-        /// Where to begin.
-        from: Position,
-        /// How many keys to give, about.
-        limit: u32,
-    },
-    /// Remove every key of a partition.
-    Flush {
-        /// Of which databases.
-        scope: Scope,
-    },
-}
-
-impl Job {
-    /// The key that it is about, if it is about one.
-    pub fn key(&self) -> Option<&Key> {
-        match self {
-            Self::Command { key, .. }
-            | Self::Siblings { key }
-            | Self::Resolve { key, .. }
-            | Self::Explain { key } => Some(key),
-            Self::Count { .. } | Self::List { .. } | Self::Flush { .. } => None,
-        }
-    }
 }

@@ -61,9 +61,14 @@ type Seat = u16;
 
 /// The owners of every partition, `replicas` each, the home first.
 ///
-/// `before` is the same of the layout before, of any number of replicas; its owners keep their places where
-/// they can. `members` are the members now, ordered by id, at least `replicas`.
-pub(super) fn assign(before: &[NodeId], partitions: u32, members: &[Member], replicas: usize) -> Vec<NodeId> {
+/// `before` is the same of the layout before, of any number of replicas, or of none: its owners keep their places where
+/// they can. `members` are those that own anything now, ordered by id, at least `replicas`.
+pub(super) fn assign(
+    before: &[Option<NodeId>],
+    partitions: u32,
+    members: &[Member],
+    replicas: usize,
+) -> Vec<NodeId> {
     let partitions = partitions as usize;
     let spread = spread::Spread::new(members, replicas);
     let due = apportion::places_due(members, &spread, partitions);
@@ -76,8 +81,8 @@ pub(super) fn assign(before: &[NodeId], partitions: u32, members: &[Member], rep
 }
 
 /// The owners before by their numbers now; None if they are gone.
-fn seated(before: &[NodeId], members: &[Member]) -> Vec<Option<Seat>> {
+fn seated(before: &[Option<NodeId>], members: &[Member]) -> Vec<Option<Seat>> {
     let seat = |id: &NodeId| members.binary_search_by_key(id, |member| member.id).ok();
     let narrow = |seat| Seat::try_from(seat).expect("there are at most MEMBERS_MAX members");
-    before.iter().map(|id| seat(id).map(narrow)).collect()
+    before.iter().map(|id| id.as_ref().and_then(seat).map(narrow)).collect()
 }

@@ -133,7 +133,7 @@ fn level(bounds: &[Bounds], total: usize) -> Vec<Bounds> {
 #[cfg(test)]
 mod tests {
     use super::{Bounds, Spread, level};
-    use crate::member::{Member, NodeId};
+    use crate::member::{Duty, Member, NodeId};
 
     fn members(zones: &[&str]) -> Vec<Member> {
         let member = |(number, zone): (usize, &&str)| Member {
@@ -143,6 +143,7 @@ mod tests {
             peer_addr: format!("peer:{number}"),
             weight: 1,
             zone: zone.parse().unwrap(),
+            duty: Duty::Store,
         };
         zones.iter().enumerate().map(member).collect()
     }

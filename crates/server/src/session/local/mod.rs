@@ -28,8 +28,6 @@ use crate::control::Question;
 
 /// The version of Redis whose answers clients may expect.
 pub(super) const REDIS_VERSION: &str = "7.2.4";
-/// Longest time that a steward may hold writes back, in milliseconds.
-const HOLD_MS_MAX: u64 = 30_000;
 
 impl Session {
     /// Answers, or parks the request where it has to wait for those before it.
@@ -83,11 +81,9 @@ impl Session {
             Local::Status => own::status(&self.shard.host, self.local_addr),
             Local::Chaos(asked) => chaos::chaos(&self.shard.host, asked).into(),
             Local::Join(member) => return self.ask_control(Question::Join(member), form),
-            Local::Hold { token, for_ms } => {
-                let for_ms = for_ms.min(HOLD_MS_MAX);
-                return self.ask_control(Question::Hold { token, for_ms }, form);
+            Local::Ring { change, is_plan, of } => {
+                return self.ask_control(Question::Ring { change, is_plan, of }, form);
             }
-            Local::Adopt(layout) => return self.ask_control(Question::Adopt(layout), form),
         };
         self.connection.answer(form, reply);
     }

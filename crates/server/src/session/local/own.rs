@@ -19,6 +19,7 @@ use crate::connection::Form;
 use crate::control::{Control, Question};
 use crate::disk;
 use crate::host::{Host, ShardFigures};
+use crate::ring;
 use crate::session::Session;
 use crate::shard::Ask;
 
@@ -60,6 +61,7 @@ pub(super) fn status(host: &Host, here: SocketAddr) -> Reply {
         (text("fsync"), text(host.config.fsync.to_string())),
         (text("keys"), Reply::Integer(keys)),
         (text("clients"), number(host.clients.count() as u64)),
+        (text("ring"), ring::progress(host, &layout)),
         (text("sync"), sync(&figures)),
         (text("handoff"), handoff(host, &figures)),
         (text("memory_bytes"), number(info::resident_bytes())),
@@ -88,6 +90,7 @@ fn member_row(host: &Host, member: &Member, here: SocketAddr, share: f64, figure
         (text("peer_addr"), text(cluster::reachable(&member.peer_addr, here))),
         (text("zone"), text(member.zone.to_string())),
         (text("weight"), number(member.weight.into())),
+        (text("duty"), text(ring::duty(member))),
         (text("state"), text(state(host, member))),
         (text("since_ms_ago"), since.map_or(Reply::Nil, number)),
         (text("incarnation"), sighting.map_or(Reply::Nil, |seen| number(seen.incarnation))),

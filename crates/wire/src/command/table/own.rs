@@ -7,22 +7,10 @@
 use super::super::flag::{Category, Flag, Group};
 use super::super::keys::{Access, Keys};
 use super::super::row::{Choice, Class, Command};
-use super::super::{chaos, membership, own, server};
+use super::super::{chaos, membership, own, ring, server};
 
 /// Armilla's own commands.
 pub(super) static ROWS: &[Command] = &[
-    Command {
-        name: "armilla.adopt",
-        arity: 2,
-        flags: &[Flag::Admin, Flag::Noscript],
-        categories: &[Category::Admin],
-        class: Choice::Always(Class::Local(membership::adopt)),
-        summary: "Has this node go by a layout. Nodes ask each other this while one joins.",
-        since: "0.1.0",
-        group: Group::Armilla,
-        syntax: "layout",
-        ..Command::BLANK
-    },
     Command {
         name: "armilla.chaos",
         arity: -1,
@@ -51,24 +39,12 @@ pub(super) static ROWS: &[Command] = &[
         ..Command::BLANK
     },
     Command {
-        name: "armilla.hold",
-        arity: 3,
-        flags: &[Flag::Admin, Flag::Noscript],
-        categories: &[Category::Admin],
-        class: Choice::Always(Class::Local(membership::hold)),
-        summary: "Has this node take no writes for a while, if it holds nothing. Nodes ask each other this while one joins.",
-        since: "0.1.0",
-        group: Group::Armilla,
-        syntax: "token milliseconds",
-        ..Command::BLANK
-    },
-    Command {
         name: "armilla.join",
         arity: 6,
         flags: &[Flag::Admin, Flag::Noscript],
         categories: &[Category::Admin],
         class: Choice::Always(Class::Local(membership::join)),
-        summary: "Makes a node a member of a cluster that holds no data yet, and returns the layout.",
+        summary: "Makes a node a member of the cluster, and returns the layout.",
         since: "0.1.0",
         group: Group::Armilla,
         syntax: "name client-addr peer-addr weight zone",
@@ -97,6 +73,18 @@ pub(super) static ROWS: &[Command] = &[
         since: "0.1.0",
         group: Group::Armilla,
         syntax: "key token value",
+        ..Command::BLANK
+    },
+    Command {
+        name: "armilla.ring",
+        arity: -3,
+        flags: &[Flag::Admin, Flag::Noscript],
+        categories: &[Category::Admin],
+        class: Choice::Always(Class::Local(ring::ring)),
+        summary: "Has members leave, be removed or replaced, weigh or lie elsewhere, or keys have more or fewer copies; tells what that moves.",
+        since: "0.1.0",
+        group: Group::Armilla,
+        syntax: "[PLAN] <LEAVE name | <LOSE name [ACCEPT-DATA-LOSS]> | <SUCCEED old new> | STAY name | <WEIGH name weight> | <LOCATE name zone> | REPLICATE replicas> [OF epoch]",
         ..Command::BLANK
     },
     Command {

@@ -1,0 +1,106 @@
+//! The flags of the commands that change the cluster, and of those that look on.
+//!
+//! Not what they do: that is `ring`.
+
+use clap::{Args, Subcommand};
+
+use crate::address::NodeFlags;
+
+/// A change of the cluster, with members called by their names.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RingChange {
+    /// Has a member give everything away while it serves; it is forgotten then, and ends.
+    Drain {
+        /// The member.
+        name: String,
+        #[command(flatten)]
+        how: HowFlags,
+    },
+    /// Removes a member that is gone for good; what it held is made anew from the others.
+    Remove {
+        /// The member.
+        name: String,
+        /// Goes on where too few are left to know what was acknowledged.
+        #[arg(long)]
+        accept_data_loss: bool,
+        #[command(flatten)]
+        how: HowFlags,
+    },
+    /// Has a member take the places of another, which leaves.
+    Replace {
+        /// Who goes.
+        old: String,
+        /// Who comes in its place: a member already.
+        new: String,
+        #[command(flatten)]
+        how: HowFlags,
+    },
+    /// Has a member hold more or less, relative to others.
+    Weight {
+        /// The member.
+        name: String,
+        /// How much, where 1 is usual.
+        weight: u32,
+        #[command(flatten)]
+        how: HowFlags,
+    },
+    /// Says what a member fails together with.
+    Zone {
+        /// The member.
+        name: String,
+        /// Written datacenter/rack.
+        zone: String,
+        #[command(flatten)]
+        how: HowFlags,
+    },
+    /// Has keys kept on more or fewer members.
+    Replicas {
+        /// On how many.
+        replicas: u8,
+        #[command(flatten)]
+        how: HowFlags,
+    },
+    /// Has a member stay that is leaving, or was removed and is there after all.
+    Cancel {
+        /// The member.
+        name: String,
+        #[command(flatten)]
+        how: HowFlags,
+    },
+}
+
+/// How a change is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct HowFlags {
+    #[command(flatten)]
+    pub(crate) node: NodeFlags,
+    /// Does not wait until it is done: `armilla watch` follows it.
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// The answer as one JSON value; implies --detach.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only if the cluster is still as it was in this epoch, as a plan has shown it.
+    #[arg(long, value_name = "EPOCH")]
+    pub(crate) of: Option<u64>,
+}
+
+/// Flags of `armilla plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanFlags {
+    #[command(subcommand)]
+    pub(crate) change: RingChange,
+}
+
+/// Flags of `armilla watch`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It can be left and begun again at any time: nothing depends on it.
+Exit codes: 0, everything is where it is wanted; 1, not in the time that was given; 2, no connection.")]
+pub(crate) struct WatchFlags {
+    #[command(flatten)]
+    pub(crate) node: NodeFlags,
+    /// Gives up after so many seconds. [default: never]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+}

@@ -1,0 +1,234 @@
+//! How the layout is changed: by compare-and-set, through a majority of the voters that it names (`caspaxos`).
+//!
+//! ```text
+//! ask       a change waits for its turn: one at a time is under way here
+//! propose   an attempt at a ballot; its questions go to every voter, and again to those that do not answer
+//! outcome   made or refused: the layout that the register holds is adopted, and whoever asked is told
+//!           outbid: another node is at it. It is tried again, above that, after a pause that differs between nodes
+//! ```
+//!
+//! One node of a process takes part, that of partition 0, as proposer and as voter; what it keeps of that is told in `voting`.
+//!
+//! Not what is to be changed: operators say so, and the steward (`steward`). Not what follows from it: that is `moving`.
+//!
+//! 1. What a voter answers leaves when it is on the disk, whatever the policy.
+//! 2. Whoever asked is told once. "Nothing was changed" is said only where nothing was proposed.
+
+use crate::caspaxos::{Answer, Outcome, Proposer, Question};
+use crate::event::{Action, ChangeError, RequestId};
+use crate::rows::everything;
+use crate::state::{Node, Turn};
+use crate::steering::SPOKEN_OF;
+use crate::voting::{Attempt, Proposed, Refusal, Wish};
+use bytes::Bytes;
+use placement::{Change, Layout, LayoutError, NodeId, Seat};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use store::Commit;
+use wire::peer::Message;
+use wire::peer::vote::{Ballot, Vote, Word};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// How long a change is tried, in milliseconds.
+const CHANGE_MS_MAX: u64 = 5_000;
+/// The longest pause of who was outbid, in milliseconds, and the shortest.
+const PAUSE_MS: (u64, u64) = (5, 100);
+/// How many changes may wait.
+const WISHES_MAX: usize = 1_024;
+
+/// Somebody wants the layout changed.
+pub(crate) fn ask(node: &mut Node, turn: &mut Turn<'_>, id: RequestId, change: Change, of: Option<u64>) {
+    wish(node, turn, Some(id), change, of);
+}
+
+/// The steward does.
+pub(crate) fn wish(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    id: Option<RequestId>,
+    change: Change,
+    of: Option<u64>,
+) {
+    let deadline = turn.now.monotonic_ms + CHANGE_MS_MAX;
+    let wish = Wish { id, proposed: Proposed { change, of }, deadline, tries: 0, may_be_made: false };
+    match &mut node.voting {
+        Some(voting) if voting.wishes.len() < WISHES_MAX => voting.wishes.push_back(wish),
+        _ => return tell(turn, &wish, Err(ChangeError::NoQuorum)),
+    }
+    propose(node, turn);
+}
+
+/// Begins with the next change, if none is under way.
+fn propose(node: &mut Node, turn: &mut Turn<'_>) {
+    let (now, proposer) = (turn.now.monotonic_ms, node.identity.actor.0);
+    let Some(voting) = &mut node.voting else { return };
+    if voting.attempt.is_some() || now < voting.rests_until {
+        return;
+    }
+    let Some(mut wish) = voting.wishes.pop_front() else { return };
+    wish.tries += 1;
+    voting.seen = voting.seen.above(proposer);
+    let proposer = Proposer::new(Arc::clone(&voting.committed), voting.seen, wish.proposed.clone());
+    voting.attempt = Some(Attempt { wish, proposer, ask_at: now });
+    ask_voters(node, turn);
+}
+
+/// Asks those that have not answered.
+fn ask_voters(node: &mut Node, turn: &mut Turn<'_>) {
+    let retry_ms = node.options.retry_ms;
+    let Some(attempt) = node.voting.as_mut().and_then(|voting| voting.attempt.as_mut()) else { return };
+    attempt.ask_at = turn.now.monotonic_ms + retry_ms;
+    let (seats, question) = attempt.proposer.questions();
+    let word = match question {
+        Question::Prepare => Word::Prepare,
+        Question::Accept(layout) => Word::Accept(Bytes::from(layout.encode())),
+    };
+    let ballot = attempt.proposer.ballot();
+    for Seat { node: to, disk } in seats {
+        let vote = Vote { ballot, disk, word: word.clone() };
+        turn.send(node, to, SPOKEN_OF, Message::Vote(vote));
+    }
+}
+
+/// Somebody asks this voter, or a voter answers.
+pub(crate) fn hear(node: &mut Node, turn: &mut Turn<'_>, from: NodeId, vote: Vote) {
+    let Vote { ballot, disk, word } = vote;
+    let answer = match word {
+        Word::Prepare => return answer(node, turn, from, (ballot, disk), Question::Prepare),
+        Word::Accept(layout) => {
+            let Some(layout) = readable(node, &layout) else { return };
+            return answer(node, turn, from, (ballot, disk), Question::Accept(layout));
+        }
+        Word::Promised(None) => Answer::Promised(None),
+        Word::Promised(Some((at, layout))) => {
+            let Some(layout) = readable(node, &layout) else { return };
+            Answer::Promised(Some((at, layout)))
+        }
+        Word::Accepted => Answer::Accepted,
+        Word::Outbid(by) => Answer::Outbid(by),
+    };
+    answered(node, turn, Seat { node: from, disk }, ballot, answer);
+}
+
+fn readable(node: &Node, layout: &[u8]) -> Option<Arc<Layout>> {
+    let layout = Layout::decode(layout).ok()?;
+    (layout.cluster() == node.layout.cluster()).then(|| Arc::new(layout))
+}
+
+/// Answers as the voter that this is.
+fn answer(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    from: NodeId,
+    (ballot, disk): (Ballot, u64),
+    question: Question<Arc<Layout>>,
+) {
+    let Some(voting) = node.voting.as_mut().filter(|voting| voting.disk == disk) else { return };
+    let before = (voting.acceptor.promised(), voting.acceptor.accepted().map(|(ballot, _)| *ballot));
+    let answer = voting.acceptor.answer(ballot, question);
+    voting.seen = voting.seen.max(voting.acceptor.promised());
+    let after = (voting.acceptor.promised(), voting.acceptor.accepted().map(|(ballot, _)| *ballot));
+    if before != after {
+        voting.accepted_at = turn.now.monotonic_ms;
+        voting.keep(turn.store);
+    }
+    let encoded = |accepted: Option<(Ballot, Arc<Layout>)>| {
+        accepted.map(|(at, layout)| (at, Bytes::from(layout.encode())))
+    };
+    let word = match answer {
+        Answer::Promised(accepted) => Word::Promised(encoded(accepted)),
+        Answer::Accepted => Word::Accepted,
+        Answer::Outbid(by) => Word::Outbid(by),
+    };
+    let message = Message::Vote(Vote { ballot, disk, word });
+    turn.send_after(everything(turn.store), node, from, SPOKEN_OF, message);
+}
+
+fn answered(node: &mut Node, turn: &mut Turn<'_>, seat: Seat, ballot: Ballot, answer: Answer<Arc<Layout>>) {
+    let Some(voting) = &mut node.voting else { return };
+    let Some(attempt) = voting.attempt.as_mut().filter(|attempt| attempt.proposer.ballot() == ballot) else {
+        return;
+    };
+    let (asked, had_proposed) = (attempt.proposer.questions().0, attempt.proposer.has_proposed());
+    let outcome = attempt.proposer.hear(seat, answer);
+    attempt.wish.may_be_made |= attempt.proposer.has_proposed();
+    let (asks, has_proposed) = (attempt.proposer.questions().0, attempt.proposer.has_proposed());
+    match outcome {
+        Some(outcome) => ended(node, turn, outcome),
+        None if has_proposed != had_proposed || !asks.is_subset(&asked) => ask_voters(node, turn),
+        None => {}
+    }
+}
+
+/// An attempt is over.
+fn ended(node: &mut Node, turn: &mut Turn<'_>, outcome: Outcome<Arc<Layout>, Refusal>) {
+    let now = turn.now.monotonic_ms;
+    let Some(voting) = &mut node.voting else { return };
+    let Some(Attempt { mut wish, .. }) = voting.attempt.take() else { return };
+    let (layout, told) = match outcome {
+        Outcome::Made(layout) => (layout.clone(), Some(Ok(layout))),
+        // As it is, it was wanted.
+        Outcome::Refused(layout, Refusal::Layout(LayoutError::Same)) => (layout.clone(), Some(Ok(layout))),
+        Outcome::Refused(layout, refusal) => {
+            let error = match refusal {
+                _ if wish.tries > 1 && wish.may_be_made => ChangeError::Unknown,
+                Refusal::Layout(error) => ChangeError::Refused(error),
+                Refusal::Epoch => ChangeError::Meanwhile(layout.epoch()),
+            };
+            (layout, Some(Err(error)))
+        }
+        Outcome::Found(layout) => (layout, None),
+        Outcome::Outbid(by) => {
+            voting.seen = voting.seen.max(by);
+            let (least, most) = PAUSE_MS;
+            let bits = xxh3_64(&(node.identity.actor.0 ^ wish.tries).to_be_bytes());
+            voting.rests_until = now + least + bits % most.saturating_mul(wish.tries).max(1);
+            voting.wishes.push_front(wish);
+            return;
+        }
+    };
+    voting.know(&layout);
+    if layout.epoch() > node.layout.epoch() {
+        turn.out.push(Commit::default(), Action::Adopt(Arc::clone(&layout)));
+    }
+    match told {
+        Some(told) => tell(turn, &wish, told),
+        None => {
+            wish.may_be_made = false;
+            voting.wishes.push_front(wish);
+        }
+    }
+    propose(node, turn);
+}
+
+fn tell(turn: &mut Turn<'_>, wish: &Wish, outcome: Result<Arc<Layout>, ChangeError>) {
+    if let Some(id) = wish.id {
+        turn.out.push(Commit::default(), Action::Changed { id, outcome });
+    }
+}
+
+/// Asks again, goes on after a pause, and gives up what has taken too long.
+pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
+    let now = turn.now.monotonic_ms;
+    let Some(voting) = &mut node.voting else { return };
+    let is_late = |wish: &Wish| now >= wish.deadline;
+    let (late, wishes) = std::mem::take(&mut voting.wishes).into_iter().partition(is_late);
+    let mut late: VecDeque<Wish> = late;
+    voting.wishes = wishes;
+    late.extend(voting.attempt.take_if(|attempt| is_late(&attempt.wish)).map(|attempt| attempt.wish));
+    for wish in late {
+        let error = if wish.may_be_made { ChangeError::Unknown } else { ChangeError::NoQuorum };
+        tell(turn, &wish, Err(error));
+    }
+    if node.voting.as_ref().and_then(|voting| voting.attempt.as_ref()).is_some_and(|a| a.ask_at <= now) {
+        ask_voters(node, turn);
+    }
+    propose(node, turn);
+}
+
+/// The node goes by a newer layout.
+pub(crate) fn adopted(node: &mut Node) {
+    if let Some(voting) = &mut node.voting {
+        voting.know(&node.layout);
+    }
+}

@@ -1,0 +1,165 @@
+//! Who brings the layout on: the steward, which is the first voter that can be reached. Everybody tells it what has come of
+//! the moves that they take part in; it has the register take the next steps.
+//!
+//! ```text
+//! every node   Progress { what has come, what is kept, which disk votes } ─▶ every voter
+//! steward      voters are being replaced ─▶ finish that
+//!              others should vote ─▶ replace them
+//!              partitions have come, or may begin to move ─▶ the next steps, many at a time
+//!              a member has given everything away, or is lost and wanted nowhere ─▶ forget it
+//! ```
+//!
+//! This is the "manager", and it is nobody in particular: where two take themselves for it, the register lets one change of each
+//! come after the other, and each is made of what is there by then (`placement::layout`). Nothing depends on who it is but how soon it is done.
+//!
+//! 1. What it is told is checked against the layout when it is used, so what comes late or twice does no harm.
+
+use crate::register;
+use crate::rows::everything;
+use crate::standing;
+use crate::state::{Node, Turn};
+use crate::steering::SPOKEN_OF;
+use crate::task::{is_live, is_reachable};
+use crate::tidings::ACT_MS;
+use placement::layout::{Advance, Move};
+use placement::{Change, Duty, Layout, NodeId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use wire::peer::Message;
+use wire::peer::vote::Progress;
+
+/// How many partitions are on their way at once.
+const MOVES_MAX: usize = 512;
+/// A member that has told nothing for so long does not vote in the place of another, in milliseconds.
+const SILENT_MS: u64 = 5_000;
+/// How often the steward looks whether there is something to do that nobody has told it, in milliseconds.
+const LOOK_MS: u64 = 500;
+
+/// Who brings the layout on, as far as this node can reach anybody.
+fn steward(node: &Node) -> Option<NodeId> {
+    let voters = node.layout.voters().now.iter().map(|seat| seat.node);
+    voters.into_iter().find(|voter| is_reachable(node, *voter))
+}
+
+/// Tells whoever may be the steward, and acts as it.
+pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
+    let now = turn.now.monotonic_ms;
+    if node.options.tell_every_ms == u64::MAX {
+        return;
+    }
+    if now >= node.tidings.tell_at {
+        node.tidings.tell_at = now + node.options.tell_every_ms;
+        tell(node, turn);
+    }
+    if node.voting.is_some() && now >= node.tidings.look_at {
+        node.tidings.look_at = now + LOOK_MS;
+        act(node, turn);
+    }
+}
+
+fn tell(node: &mut Node, turn: &mut Turn<'_>) {
+    let disk = node.voting.as_ref().map(|voting| voting.disk);
+    let is_leaving = node.layout.member(node.identity.node).is_some_and(|me| me.duty == Duty::Leave);
+    let (moves, kept) = (standing::moves(node), standing::kept(node));
+    if disk.is_none() && moves.is_empty() && !is_leaving {
+        return;
+    }
+    let progress = Progress { shard: node.options.shard, disk, kept, moves };
+    // Any of the voters may be the first that can be reached, as another sees it.
+    let voters: Vec<NodeId> = node.layout.voters().now.iter().map(|seat| seat.node).collect();
+    for voter in voters.into_iter().filter(|voter| is_live(node, *voter)) {
+        // What it has learned is on the disk before anybody relies on it.
+        let message = Message::Progress(progress.clone());
+        turn.send_after(everything(turn.store), node, voter, SPOKEN_OF, message);
+    }
+}
+
+/// A member tells what has come.
+pub(crate) fn hear(node: &mut Node, turn: &mut Turn<'_>, (from, epoch): (NodeId, u64), progress: Progress) {
+    if node.voting.is_none() {
+        return;
+    }
+    let now = turn.now.monotonic_ms;
+    let told = node.tidings.told.entry(from).or_default();
+    told.heard_at = now;
+    let is_new_disk = progress.disk.is_some() && progress.disk != told.disk;
+    told.disk = progress.disk.or(told.disk);
+    told.shards = progress.shard.1;
+    told.kept.insert(progress.shard.0, (progress.kept, epoch));
+    let is_news = !progress.moves.is_empty() || is_new_disk;
+    let own = progress.moves.into_iter().filter(|of| match of.advance {
+        Advance::Begin => false,
+        Advance::Copied { newcomer: member, .. } | Advance::Arrived { owner: member, .. } => member == from,
+    });
+    node.tidings.moves.extend(own);
+    if is_news {
+        node.tidings.look_at = node.tidings.look_at.min(now + ACT_MS);
+    }
+}
+
+/// Has the next change made, if this node is the steward and there is one.
+fn act(node: &mut Node, turn: &mut Turn<'_>) {
+    let is_steward = steward(node) == Some(node.identity.node);
+    let Some(voting) = &node.voting else { return };
+    if voting.is_busy() {
+        return;
+    }
+    if voting.is_unfinished(turn.now.monotonic_ms) {
+        // Of a change that changes nothing comes what there is, and that it is committed.
+        return register::wish(node, turn, None, Change::Move(Vec::new()), None);
+    }
+    if !is_steward {
+        return;
+    }
+    let layout = Arc::clone(&voting.committed);
+    if let Some(change) = next_change(node, &layout, turn.now.monotonic_ms) {
+        node.tidings.look_at = turn.now.monotonic_ms + ACT_MS;
+        register::wish(node, turn, None, change, None);
+    }
+}
+
+fn next_change(node: &mut Node, layout: &Layout, now: u64) -> Option<Change> {
+    if layout.voters().are_joint() {
+        return Some(Change::Seated);
+    }
+    let told = node.tidings.told.iter().filter(|(_, told)| now < told.heard_at + SILENT_MS);
+    let can_vote: BTreeMap<NodeId, u64> =
+        told.filter_map(|(member, told)| Some((*member, told.disk?))).collect();
+    if let Some(seats) = layout.voters_wanted(&can_vote) {
+        return Some(Change::Seat(seats));
+    }
+    let moves = next_moves(node, layout);
+    if !moves.is_empty() {
+        return Some(Change::Move(moves));
+    }
+    let gone = layout.members().iter().find(|member| has_nothing_left(node, layout, member.id, member.duty));
+    gone.map(|member| Change::Forget(member.id))
+}
+
+/// What has come, and what may begin.
+fn next_moves(node: &mut Node, layout: &Layout) -> Vec<Move> {
+    let told = std::mem::take(&mut node.tidings.moves);
+    let mut moves: Vec<Move> = told.into_iter().filter(|of| layout.takes(of)).collect();
+    let room = MOVES_MAX.saturating_sub(layout.moving().count());
+    let can_come = |newcomer: NodeId| is_reachable(node, newcomer);
+    let begin = layout.may_begin().into_iter().filter(|at| layout.coming(*at).is_none_or(can_come));
+    moves.extend(begin.take(room).map(|partition| Move { partition, advance: Advance::Begin }));
+    // Until the next layout is here they may be told once more, and are taken for new then.
+    moves
+}
+
+/// Whether a member can be forgotten.
+fn has_nothing_left(node: &Node, layout: &Layout, id: NodeId, duty: Duty) -> bool {
+    let is_free = || layout.changed(&Change::Forget(id)).is_ok();
+    match duty {
+        Duty::Store | Duty::Route => false,
+        Duty::Lost => is_free(),
+        Duty::Leave => {
+            let has_said = node.tidings.told.get(&id).is_some_and(|told| {
+                let is_empty = |(kept, epoch): &(u64, u64)| *kept == 0 && *epoch >= layout.epoch();
+                told.kept.len() >= usize::from(told.shards) && told.kept.values().all(is_empty)
+            });
+            has_said && is_free()
+        }
+    }
+}

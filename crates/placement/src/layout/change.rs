@@ -1,0 +1,389 @@
+//! What may be made of a layout: by those who run the cluster, and by its steward.
+//!
+//! ```text
+//!   what is asked      members, weights, zones, N        ─▶ what is wanted: a new table of owners (`assign`)
+//!   what has come      moves that began, came, arrived   ─▶ where partitions are (`steps`)
+//! ```
+//!
+//! Either makes the layout of the next epoch, whole. Nothing is at rest in between, and nothing is forgotten: who leaves in the middle of a
+//! move is wanted nowhere from then on, and the steps lead there.
+//!
+//! 1. A change that would change nothing is refused as [`LayoutError::Same`].
+//! 2. Nobody is forgotten who is named in any place.
+
+use super::place::{Place, Step, enough};
+use super::steps::{Advance, Move, Stride};
+use super::{Layout, LayoutError, REPLICAS_MAX, assign, error, stand_in_ring};
+use crate::keyspace::PartitionId;
+use crate::member::{Duty, Member, NodeId, WEIGHT_MAX, Zone};
+use crate::voters::{Seat, Voters};
+use std::collections::BTreeSet;
+
+/// What is to be made of a layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A member more.
+    Join(Member),
+    /// A member gives everything away, and is forgotten then.
+    Leave(NodeId),
+    /// A member is gone for good: nobody waits for it or learns from it.
+    Lose {
+        /// Which.
+        member: NodeId,
+        /// Whether to go on where too few are left to know what was acknowledged.
+        accepts_loss: bool,
+    },
+    /// A member takes the places of another, which gives everything away.
+    Succeed {
+        /// Who goes.
+        old: NodeId,
+        /// Who comes in its place.
+        new: NodeId,
+    },
+    /// A member that is leaving or lost stays.
+    Stay(NodeId),
+    /// A member holds so much, relative to others.
+    Weigh(NodeId, u32),
+    /// A member fails together with others.
+    Locate(NodeId, Zone),
+    /// How many owners each partition is to have.
+    Replicate(u8),
+    /// A member that has nothing left is forgotten.
+    Forget(NodeId),
+    /// Steps of partitions.
+    Move(Vec<Move>),
+    /// Others are to vote.
+    Seat(BTreeSet<Seat>),
+    /// They vote alone.
+    Seated,
+}
+
+impl Layout {
+    /// The layout of the next epoch.
+    ///
+    /// # Errors
+    /// Where it cannot be made of this one, or would be the same.
+    pub fn changed(&self, change: &Change) -> Result<Layout, LayoutError> {
+        let epoch = self.epoch.checked_add(1).ok_or(LayoutError::Broken("its epoch cannot rise any more"))?;
+        let mut next = Layout { epoch, ..self.clone() };
+        match change {
+            Change::Join(member) => next.join(member)?,
+            Change::Leave(member) => next.leave(*member)?,
+            Change::Lose { member, accepts_loss } => next.lose(*member, *accepts_loss)?,
+            Change::Succeed { old, new } => next.succeed(*old, *new)?,
+            Change::Stay(member) => next.stay(*member)?,
+            Change::Weigh(member, weight) => next.weigh(*member, *weight)?,
+            Change::Locate(member, zone) => next.locate(*member, zone)?,
+            Change::Replicate(replicas) => next.replicate(*replicas)?,
+            Change::Forget(member) => next.forget(*member)?,
+            Change::Move(moves) => next.step(moves)?,
+            Change::Seat(seats) => next.seat(seats)?,
+            Change::Seated => next.seated()?,
+        }
+        debug_assert_eq!(next.check(), Ok(()));
+        Ok(next)
+    }
+
+    /// The layout of the next epoch with one more member, and every partition where it is wanted at once: of a cluster in which nothing was
+    /// written yet, as one is made up for a test or a bench.
+    ///
+    /// # Errors
+    /// As [`Layout::changed`]; but who is a member already changes nothing.
+    pub fn with_member(&self, member: Member) -> Result<Layout, LayoutError> {
+        match self.changed(&Change::Join(member)) {
+            Ok(mut next) => {
+                next.places = next.wanted_at(next.epoch);
+                Ok(next)
+            }
+            Err(LayoutError::Same) => Ok(self.clone()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every partition where it is wanted.
+    fn wanted_at(&self, epoch: u64) -> Vec<Place> {
+        let partitions = self.keyspace.partitions();
+        partitions.map(|partition| Place::resting(self.wanted(partition).to_vec(), epoch)).collect()
+    }
+
+    fn join(&mut self, member: &Member) -> Result<(), LayoutError> {
+        if self.member(member.id) == Some(member) {
+            return Err(LayoutError::Same);
+        }
+        error::admit(&self.members, member)?;
+        let at = self.members.partition_point(|other| other.id < member.id);
+        self.members.insert(at, member.clone());
+        self.want();
+        Ok(())
+    }
+
+    fn leave(&mut self, id: NodeId) -> Result<(), LayoutError> {
+        match self.known(id)?.duty {
+            Duty::Leave => return Err(LayoutError::Same),
+            Duty::Lost => return Err(LayoutError::Gone(self.known(id)?.name.clone())),
+            Duty::Route => {}
+            Duty::Store if self.storing().count() <= usize::from(self.replicas_wanted) => {
+                let left = self.storing().count() - 1;
+                return Err(LayoutError::TooFew { left, replicas: self.replicas_wanted });
+            }
+            Duty::Store => {}
+        }
+        self.assign_duty(id, Duty::Leave)
+    }
+
+    fn lose(&mut self, id: NodeId, accepts_loss: bool) -> Result<(), LayoutError> {
+        let member = self.known(id)?.clone();
+        if member.duty == Duty::Lost && !accepts_loss {
+            return Err(LayoutError::Same);
+        }
+        if self.members.iter().filter(|other| other.duty == Duty::Store && other.id != id).count() == 0 {
+            return Err(LayoutError::Last(member.name));
+        }
+        self.assign_duty(id, Duty::Lost)?;
+        let at_stake = self.at_stake();
+        if !at_stake.is_empty() && !accepts_loss {
+            let of = self.places.len();
+            return Err(LayoutError::AtStake { name: member.name, partitions: at_stake.len(), of });
+        }
+        if at_stake.is_empty() && member.duty == Duty::Lost {
+            return Err(LayoutError::Same);
+        }
+        for partition in at_stake {
+            self.give_up(partition);
+        }
+        Ok(())
+    }
+
+    /// The partitions of which too few are left to know what was acknowledged.
+    fn at_stake(&self) -> Vec<PartitionId> {
+        let is_left = |id: &&NodeId| !self.is_lost(**id);
+        let knows = |set: &[NodeId]| set.iter().filter(is_left).count() >= enough(set.len());
+        let is_safe = |place: &Place| knows(&place.owners) && place.teachers().iter().all(|set| knows(set));
+        let partitions = self.keyspace.partitions();
+        partitions.filter(|partition| !is_safe(self.place(*partition))).collect()
+    }
+
+    /// What is left of a partition is all there is: the owners that are left own it, or else who may have something of it.
+    fn give_up(&mut self, partition: PartitionId) {
+        let place = self.place(partition);
+        let is_left = |id: &NodeId| !self.is_lost(*id);
+        let mut owners: Vec<_> = place.owners.iter().copied().filter(is_left).collect();
+        // Who has come anew may know nothing yet that those before it know.
+        if owners.iter().all(|owner| place.is_new(*owner)) {
+            let taught = place.teachers().iter().flatten().copied();
+            let known = taught.chain(owners).chain(place.newcomer()).find(is_left);
+            owners = known.or(self.wanted(partition).first().copied()).into_iter().collect();
+        }
+        self.places[usize::from(partition.0)] = Place::resting(owners, self.epoch);
+    }
+
+    fn succeed(&mut self, old: NodeId, new: NodeId) -> Result<(), LayoutError> {
+        let (from, to) = (self.known(old)?.clone(), self.known(new)?.clone());
+        if old == new || to.duty != Duty::Store {
+            return Err(LayoutError::CannotStore(to.name));
+        }
+        if from.duty == Duty::Route {
+            return Err(LayoutError::CannotStore(from.name));
+        }
+        // What one who is on its way out is to own is wanted of others already.
+        if from.duty != Duty::Store {
+            return Err(LayoutError::Same);
+        }
+        let mut rows = self.rows();
+        for row in rows.iter_mut().filter(|row| !row.contains(&new)) {
+            row.iter_mut().filter(|owner| **owner == old).for_each(|owner| *owner = new);
+        }
+        self.member_mut(old).duty = Duty::Leave;
+        self.want_near(&rows);
+        Ok(())
+    }
+
+    fn stay(&mut self, id: NodeId) -> Result<(), LayoutError> {
+        match self.known(id)?.duty {
+            Duty::Leave | Duty::Lost => {}
+            Duty::Store | Duty::Route => return Err(LayoutError::Same),
+        }
+        self.member_mut(id).duty = Duty::Store;
+        let base: Vec<_> = self.places.iter().map(|place| place.owners.clone()).collect();
+        self.want_near(&base);
+        Ok(())
+    }
+
+    fn weigh(&mut self, id: NodeId, weight: u32) -> Result<(), LayoutError> {
+        let member = self.known(id)?.clone();
+        if !(1..=WEIGHT_MAX).contains(&weight) {
+            return Err(error::bad_weight(&member.name, weight));
+        }
+        if member.weight == weight {
+            return Err(LayoutError::Same);
+        }
+        self.member_mut(id).weight = weight;
+        self.want();
+        Ok(())
+    }
+
+    fn locate(&mut self, id: NodeId, zone: &Zone) -> Result<(), LayoutError> {
+        let member = Member { zone: zone.clone(), ..self.known(id)?.clone() };
+        error::sound(&member)?;
+        if self.known(id)?.zone == *zone {
+            return Err(LayoutError::Same);
+        }
+        *self.member_mut(id) = member;
+        self.want();
+        Ok(())
+    }
+
+    fn replicate(&mut self, replicas: u8) -> Result<(), LayoutError> {
+        if !(1..=REPLICAS_MAX).contains(&replicas) {
+            return Err(LayoutError::Replicas(replicas));
+        }
+        if self.replicas_wanted == replicas {
+            return Err(LayoutError::Same);
+        }
+        self.replicas_wanted = replicas;
+        self.want();
+        Ok(())
+    }
+
+    fn forget(&mut self, id: NodeId) -> Result<(), LayoutError> {
+        let member = self.known(id)?;
+        let is_free = matches!(member.duty, Duty::Leave | Duty::Lost) && !self.voters.seat(id);
+        if !is_free || !self.places.iter().all(|place| place.is_free_of(id)) {
+            return Err(LayoutError::Needed(member.name.clone()));
+        }
+        self.members.retain(|member| member.id != id);
+        self.ring = stand_in_ring(&self.members);
+        Ok(())
+    }
+
+    fn step(&mut self, moves: &[Move]) -> Result<(), LayoutError> {
+        let mut is_same = true;
+        for Move { partition, advance } in moves {
+            if u32::from(partition.0) < self.keyspace.partition_count()
+                && let Some(place) = self.after(*partition, *advance)
+            {
+                self.places[usize::from(partition.0)] = place;
+                is_same = false;
+            }
+        }
+        if is_same { Err(LayoutError::Same) } else { Ok(()) }
+    }
+
+    /// The place after a step, if it is to be taken.
+    fn after(&self, partition: PartitionId, advance: Advance) -> Option<Place> {
+        let is_lost = |id| self.is_lost(id);
+        let stride = Stride { wanted: self.wanted(partition), is_lost: &is_lost, epoch: self.epoch };
+        stride.after(self.place(partition), advance)
+    }
+
+    /// The partitions of which a step may begin, those without an owner who is lost last.
+    #[must_use]
+    pub fn may_begin(&self) -> Vec<PartitionId> {
+        let next = Layout { epoch: self.epoch.saturating_add(1), ..self.clone() };
+        let may = |partition: &PartitionId| next.after(*partition, Advance::Begin).is_some();
+        let mut begin: Vec<_> = self.keyspace.partitions().filter(may).collect();
+        begin.sort_by_key(|partition| !self.owners(*partition).iter().any(|owner| self.is_lost(*owner)));
+        begin
+    }
+
+    /// Whether a step is one that is to be taken.
+    #[must_use]
+    pub fn takes(&self, of: &Move) -> bool {
+        u32::from(of.partition.0) < self.keyspace.partition_count()
+            && self.after(of.partition, of.advance).is_some()
+    }
+
+    /// Who is to come next to a partition.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    #[must_use]
+    pub fn coming(&self, partition: PartitionId) -> Option<NodeId> {
+        let here = self.owners(partition);
+        self.wanted(partition).iter().copied().find(|wanted| !here.contains(wanted))
+    }
+
+    /// The partitions of which something is on its way.
+    pub fn moving(&self) -> impl Iterator<Item = PartitionId> {
+        let partitions = self.keyspace.partitions();
+        partitions.filter(|partition| *self.place(*partition).step() != Step::Resting)
+    }
+
+    /// Whether everything is where it is wanted, and nobody is on the way out.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let is_out = |member: &Member| matches!(member.duty, Duty::Leave | Duty::Lost);
+        !self.members.iter().any(is_out) && self.moving().next().is_none() && self.may_begin().is_empty()
+    }
+
+    fn seat(&mut self, seats: &BTreeSet<Seat>) -> Result<(), LayoutError> {
+        if self.voters.are_joint() || self.voters.now == *seats {
+            return Err(LayoutError::Same);
+        }
+        if let Some(stranger) = seats.iter().find(|seat| self.member(seat.node).is_none()) {
+            return Err(LayoutError::Stranger(stranger.node.to_string()));
+        }
+        if seats.is_empty() {
+            return Err(LayoutError::Broken("nobody votes"));
+        }
+        self.voters.next.clone_from(seats);
+        Ok(())
+    }
+
+    fn seated(&mut self) -> Result<(), LayoutError> {
+        if !self.voters.are_joint() {
+            return Err(LayoutError::Same);
+        }
+        self.voters = Voters::of(self.voters.next.clone());
+        Ok(())
+    }
+
+    fn assign_duty(&mut self, id: NodeId, duty: Duty) -> Result<(), LayoutError> {
+        self.member_mut(id).duty = duty;
+        self.want();
+        Ok(())
+    }
+
+    /// Says anew who is to own what, near to who does, or is on the way to.
+    fn want(&mut self) {
+        self.want_near(&self.rows());
+    }
+
+    /// Who owns each partition, or is on the way to: those that are wanted there first.
+    fn rows(&self) -> Vec<Vec<NodeId>> {
+        let row = |partition| {
+            let (place, wanted) = (self.place(partition), self.wanted(partition));
+            let (stay, go): (Vec<_>, Vec<_>) = place.owners.iter().partition(|owner| wanted.contains(owner));
+            stay.into_iter().chain(place.newcomer().filter(|id| wanted.contains(id))).chain(go).collect()
+        };
+        self.keyspace.partitions().map(row).collect()
+    }
+
+    /// Says anew who is to own what, near to who should stay.
+    fn want_near(&mut self, base: &[Vec<NodeId>]) {
+        let stores = |id: &NodeId| self.member(*id).is_some_and(|member| member.duty == Duty::Store);
+        let most = base.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        let rows = base.iter().flat_map(|row| {
+            let stay = row.iter().copied().filter(stores).map(Some);
+            stay.chain(std::iter::repeat(None)).take(most)
+        });
+        let rows: Vec<_> = rows.collect();
+        self.want_from(&rows);
+    }
+
+    /// Says anew who is to own what, near to a table: of as many owners for each partition, or none.
+    fn want_from(&mut self, base: &[Option<NodeId>]) {
+        let storing: Vec<_> = self.storing().cloned().collect();
+        self.wanted = assign::assign(base, self.keyspace.partition_count(), &storing, self.replicas());
+        self.ring = stand_in_ring(&self.members);
+    }
+
+    fn known(&self, id: NodeId) -> Result<&Member, LayoutError> {
+        self.member(id).ok_or_else(|| LayoutError::Stranger(id.to_string()))
+    }
+
+    fn member_mut(&mut self, id: NodeId) -> &mut Member {
+        let at = self.members.binary_search_by_key(&id, |member| member.id);
+        &mut self.members[at.expect("it is known")]
+    }
+}

@@ -1,0 +1,69 @@
+//! Who should vote: few, that live, in different datacenters and zones.
+//!
+//! 1. They are an odd number: of an even one no more may be down than of one fewer, and of two neither.
+//! 2. Whoever votes goes on voting, unless it cannot, or another is in a place that has fewer voters.
+
+use super::Layout;
+use crate::member::{Duty, NodeId};
+use crate::voters::Seat;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most voters: two of them may be down.
+const VOTERS_MAX: usize = 5;
+
+/// How many of so many vote.
+fn odd(count: usize) -> usize {
+    count.saturating_sub(1 - count % 2)
+}
+
+impl Layout {
+    /// Who should vote, where not those that do: `can_vote` says who lives, and with which disk.
+    #[must_use]
+    pub fn voters_wanted(&self, can_vote: &BTreeMap<NodeId, u64>) -> Option<BTreeSet<Seat>> {
+        if self.voters.are_joint() {
+            return None;
+        }
+        let storing: Vec<_> = self.storing().map(|member| member.id).collect();
+        let silent = self.voters.now.iter().filter(|seat| !can_vote.contains_key(&seat.node));
+        let lives = can_vote.iter().map(|(node, disk)| Seat { node: *node, disk: *disk });
+        let mut candidates: Vec<_> =
+            lives.chain(silent.copied()).filter(|seat| storing.contains(&seat.node)).collect();
+        let wanted = odd(storing.len()).min(VOTERS_MAX);
+        let can_stay = self.voters.now.iter().all(|seat| storing.contains(&seat.node));
+        if can_stay && candidates.len() < wanted {
+            // Those that are to join them have not been heard yet.
+            return None;
+        }
+        let wanted = wanted.min(odd(candidates.len()));
+        let mut seats = BTreeSet::new();
+        while seats.len() < wanted
+            && let Some(best) =
+                (0..candidates.len()).min_by_key(|at| self.rank(candidates[*at], &seats, can_vote))
+        {
+            seats.insert(candidates.swap_remove(best));
+        }
+        (!seats.is_empty() && seats != self.voters.now).then_some(seats)
+    }
+
+    /// The lower, the better.
+    fn rank(
+        &self,
+        seat: Seat,
+        seats: &BTreeSet<Seat>,
+        can_vote: &BTreeMap<NodeId, u64>,
+    ) -> (bool, usize, usize, bool, Seat) {
+        let zone = |seat: &Seat| self.member(seat.node).map(|member| &member.zone);
+        let mine = zone(&seat);
+        let with = |is_near: &dyn Fn(&Seat) -> bool| seats.iter().filter(|other| is_near(other)).count();
+        let center =
+            with(&|other| zone(other).map(|zone| &zone.datacenter) == mine.map(|zone| &zone.datacenter));
+        let rack = with(&|other| zone(other) == mine);
+        (!can_vote.contains_key(&seat.node), center, rack, !self.voters.now.contains(&seat), seat)
+    }
+
+    /// Whether a member may be asked to vote at all.
+    #[must_use]
+    pub fn may_vote(&self, id: NodeId) -> bool {
+        self.member(id).is_some_and(|member| member.duty == Duty::Store)
+    }
+}

@@ -1,0 +1,148 @@
+//! `ARMILLA.RING`: a change of the cluster in an operator's words, and what it moves.
+//!
+//! Not what may be changed: that is `placement::layout`. Not how it comes about: `node::steward`.
+//!
+//! 1. What is told of a change is reckoned from two layouts: the one before and the one after.
+
+use placement::layout::Step;
+use placement::{Change, Layout, Member, NodeId};
+use wire::Reply;
+use wire::command::local::Ring;
+
+use crate::formation::Register;
+use crate::host::Host;
+
+/// Makes a change, or tells what it would move.
+///
+/// # Errors
+/// In words for a client.
+pub(crate) async fn change(
+    register: &Register,
+    ring: Ring,
+    is_plan: bool,
+    of: Option<u64>,
+) -> Result<Reply, String> {
+    let before = register.host.layout();
+    let change = with_ids(&before, ring)?;
+    if is_plan {
+        let after = before.changed(&change).map_err(|error| format!("ERR {error}"))?;
+        return Ok(told(&register.host, &before, &after));
+    }
+    let after = register.change(change, of).await?;
+    Ok(told(&register.host, &before, &after))
+}
+
+fn with_ids(layout: &Layout, ring: Ring) -> Result<Change, String> {
+    let id = |name: &str| {
+        let member = layout.members().iter().find(|member| member.name == name);
+        member
+            .map(|member| member.id)
+            .ok_or_else(|| format!("ERR `{name}` is no member: `armilla status` lists those that are"))
+    };
+    Ok(match ring {
+        Ring::Leave(name) => Change::Leave(id(&name)?),
+        Ring::Lose { name, accepts_loss } => Change::Lose { member: id(&name)?, accepts_loss },
+        Ring::Succeed { old, new } => Change::Succeed { old: id(&old)?, new: id(&new)? },
+        Ring::Stay(name) => Change::Stay(id(&name)?),
+        Ring::Weigh(name, weight) => Change::Weigh(id(&name)?, weight),
+        Ring::Locate(name, zone) => Change::Locate(id(&name)?, zone),
+        Ring::Replicate(replicas) => Change::Replicate(replicas),
+    })
+}
+
+/// What a change moves: owner places that are to be taken, in all and by each member, and about how many bytes.
+fn told(host: &Host, before: &Layout, after: &Layout) -> Reply {
+    let bytes = bytes_of_a_place(host, before);
+    let members = after.members().iter().map(|member| member_row(before, after, member, bytes));
+    let moved: u64 = after.members().iter().map(|member| taken(before, after, member.id)).sum();
+    Reply::Map(vec![
+        (text("epoch"), number(after.epoch())),
+        (text("replicas"), number(after.replicas() as u64)),
+        (text("partitions"), number(after.keyspace().partition_count().into())),
+        (text("places_moved"), number(moved)),
+        (text("bytes_moved_about"), number(moved * bytes)),
+        (text("members"), Reply::Array(members.collect())),
+    ])
+}
+
+fn member_row(before: &Layout, after: &Layout, member: &Member, bytes: u64) -> Reply {
+    let takes = taken(before, after, member.id);
+    Reply::Map(vec![
+        (text("name"), text(&member.name)),
+        (text("zone"), text(&member.zone.to_string())),
+        (text("duty"), text(duty(member))),
+        (text("weight"), number(member.weight.into())),
+        (text("places_before"), number(owned(before, member.id))),
+        (text("places_after"), number(wanted(after, member.id))),
+        (text("takes"), number(takes)),
+        (text("takes_bytes_about"), number(takes * bytes)),
+    ])
+}
+
+/// How the cluster is on its way to where it is wanted.
+pub(crate) fn progress(host: &Host, layout: &Layout) -> Reply {
+    let of = |is: fn(&Step) -> bool| {
+        let partitions = layout.keyspace().partitions();
+        number(partitions.filter(|partition| is(layout.place(*partition).step())).count() as u64)
+    };
+    Reply::Map(vec![
+        (text("settled"), Reply::Boolean(layout.is_settled())),
+        (text("partitions_copying"), of(|step| matches!(step, Step::Copying { .. }))),
+        (text("partitions_settling"), of(|step| matches!(step, Step::Settling { .. }))),
+        (text("places_to_move"), number(to_move(layout))),
+        (text("bytes_of_a_place_about"), number(bytes_of_a_place(host, layout))),
+        (text("voters"), Reply::Array(voters(layout))),
+    ])
+}
+
+fn voters(layout: &Layout) -> Vec<Reply> {
+    let name = |id: NodeId| layout.member(id).map_or_else(|| id.to_string(), |member| member.name.clone());
+    layout.voters().now.iter().map(|seat| text(&name(seat.node))).collect()
+}
+
+/// Owner places that are wanted and not there yet.
+pub(crate) fn to_move(layout: &Layout) -> u64 {
+    layout.members().iter().map(|member| taken(layout, layout, member.id)).sum()
+}
+
+/// What a member is there for, in a word.
+pub(crate) fn duty(member: &Member) -> &'static str {
+    match member.duty {
+        placement::Duty::Store => "store",
+        placement::Duty::Route => "route",
+        placement::Duty::Leave => "leave",
+        placement::Duty::Lost => "lost",
+    }
+}
+
+/// Places that are to be a member's and are not.
+fn taken(before: &Layout, after: &Layout, id: NodeId) -> u64 {
+    let is_taken = |partition: &placement::PartitionId| {
+        after.wanted(*partition).contains(&id) && !before.owners(*partition).contains(&id)
+    };
+    after.keyspace().partitions().filter(is_taken).count() as u64
+}
+
+fn owned(layout: &Layout, id: NodeId) -> u64 {
+    layout.keyspace().partitions().filter(|partition| layout.owners(*partition).contains(&id)).count() as u64
+}
+
+fn wanted(layout: &Layout, id: NodeId) -> u64 {
+    layout.keyspace().partitions().filter(|partition| layout.wanted(*partition).contains(&id)).count() as u64
+}
+
+/// About how many bytes one owner has of one partition, by what members say that they store.
+fn bytes_of_a_place(host: &Host, layout: &Layout) -> u64 {
+    let others = layout.members().iter().filter_map(|member| host.sighting(member.id));
+    let stored: u64 = others.map(|sighting| sighting.load.stored_bytes).sum();
+    let places: u64 = layout.members().iter().map(|member| owned(layout, member.id)).sum();
+    stored / places.max(1)
+}
+
+fn text(text: &str) -> Reply {
+    Reply::bulk(text.to_owned())
+}
+
+fn number(number: u64) -> Reply {
+    Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,72 @@
+//! The ring changes while a storm goes on: members join, leave, are lost and replaced, and numbers change, now and then by two who
+//! know nothing of each other.
+//!
+//! ```text
+//! spare machines   join by any member, and run from then on
+//! a victim         is down for good from some moment on; somebody says so later, and where that is refused it comes back
+//! the calm         the steward brings the layout on until everything is where it is wanted
+//! ```
+//!
+//! Drawn from a stream of its own. Seeds below [`SEEDS_FROM`] have none of it: they were kept from before there was any.
+//!
+//! Clients ask at a quorum alone there, for which read and write overlap whatever the number of owners is by then.
+
+use crate::rng::Rng;
+use crate::weather::Weather;
+use node::{Options, RequestId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The first seed that may have any of it.
+const SEEDS_FROM: u64 = 400_000_000;
+/// Of how many seeds in a thousand.
+const PER_MILLE: u64 = 200;
+/// The machines of such a seed, spare ones with them.
+pub(crate) const MACHINES: u64 = 6;
+
+/// What one seed has of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reshaping {
+    pub(crate) rng: Rng,
+    pub(crate) is_due: bool,
+    pub(crate) every_us: u64,
+    /// How many members there are at first.
+    pub(crate) first: u64,
+    /// Who joins when its request is answered.
+    pub(crate) joining: BTreeMap<RequestId, usize>,
+    /// Whether somebody was a member before, and has to learn what it held, or is about to be one no more.
+    pub(crate) is_short: bool,
+    /// Who was a member, and may be one again on another disk.
+    pub(crate) retired: BTreeSet<usize>,
+    /// Who is down until it is known what has come of its removal.
+    pub(crate) removed: BTreeMap<RequestId, usize>,
+}
+
+impl Reshaping {
+    /// That of a seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x0072_6573_6861_7065);
+        let is_due = seed >= SEEDS_FROM && rng.chance(PER_MILLE);
+        let every_us = rng.between(50_000, 1_500_000);
+        let first = rng.pick(&[1, 3, 3, 4, 5]);
+        Self { rng, is_due, every_us, first, ..Self::default() }
+    }
+
+    /// The same, of a copy in which nothing is planned.
+    pub(crate) fn at_rest(&self) -> Self {
+        Self { is_due: self.is_due, is_short: self.is_short || !self.removed.is_empty(), ..Self::default() }
+    }
+
+    /// The weather of a seed that has it.
+    pub(crate) fn weather(&self, storm: Weather) -> Weather {
+        if !self.is_due {
+            return storm;
+        }
+        Weather { nodes: self.first, replicas: 3, levels: false, ..storm }
+    }
+
+    /// The options of its nodes.
+    pub(crate) fn options(&mut self, options: Options) -> Options {
+        let tell_every_ms = if self.is_due { self.rng.between(20, 500) } else { u64::MAX };
+        Options { tell_every_ms, ..options }
+    }
+}
