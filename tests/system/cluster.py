@@ -183,6 +183,7 @@ class Cluster:
                 node.start(*self.flags, *(["--join", self.nodes[0].address] if index else []))
                 node.wait_until_it_answers()
             self.wait_until_linked()
+            self.wait_until_settled()
         except BaseException:
             self.__exit__()
             raise
@@ -197,6 +198,12 @@ class Cluster:
     @property
     def ports(self):
         return [node.port for node in self.nodes]
+
+    def wait_until_settled(self):
+        """Waits until each partition is where it is wanted, as every node sees it."""
+        for node in self.nodes:
+            code, out, err = run([BINARY, "watch", "-s", node.address, "--timeout", str(WAIT_SECONDS_MAX - 5)])
+            assert code == 0, f"{node.name} is not settled: {out}{err}{tail(node.log)}"
 
     def wait_until_linked(self):
         """Waits until every node sees every other."""

@@ -1,7 +1,6 @@
-"""What is refused, and in which words: a late join, a directory in use, a port in use, another node's name, another cluster."""
+"""What is refused, and in which words: a directory in use, a port in use, another node's name, another cluster."""
 
 import shutil
-import time
 import unittest
 
 from cluster import BINARY, HOST, PEER_PORT_OFFSET, Cluster, ask, directory, free_ports, run, until
@@ -24,27 +23,6 @@ class Refusals(unittest.TestCase):
         for word in words:
             self.assertIn(str(word), last)
         self.assertNotIn("panicked", err)
-
-    def test_a_join_to_a_cluster_that_holds_data(self):
-        first = self.cluster.nodes[0]
-        self.assertEqual(ask(first.port, "SET", "k", "v"), b"+OK\r\n")
-        port, folder = free_ports(1), directory("late")
-        late = ["server", "--id", "late", "--addr", f"{HOST}:{port}", "--dir", folder / "late"]
-        for member in self.cluster.nodes:
-            self.assert_refused(
-                [*late, "--join", member.address],
-                f"cannot join the cluster at {member.address}: this cluster holds data already",
-            )
-        self.assertEqual(ask(first.port, "SET", "k", "v2"), b"+OK\r\n")
-        self.assertEqual(ask(self.cluster.ports[2], "GET", "k"), b"$2\r\nv2\r\n")
-        # What a node says of the others may be a second or two old.
-        until = time.monotonic() + 10
-        code, out, _ = run([BINARY, "status", "-s", first.address])
-        while code != 0 and time.monotonic() < until:
-            time.sleep(0.2)
-            code, out, _ = run([BINARY, "status", "-s", first.address])
-        self.assertEqual(code, 0, out)
-        self.assertIn("3 of 3 up", out)
 
     def test_a_join_to_nobody(self):
         port, nobody, folder = free_ports(1), f"{HOST}:{free_ports(1)}", directory("nobody")

@@ -1,0 +1,157 @@
+"""The ring changes under load: members join, leave, are removed and come back as new ones. Nothing that was acknowledged is missing
+at any time, and next to nothing is refused."""
+
+import collections
+import time
+import unittest
+
+from cluster import BINARY, WAIT_SECONDS_MAX, Cluster, Node, ask, free_ports, run, until
+from history import OK, check
+from load import Load, connect, read_back
+
+KEYS = 3_000
+LOAD_SECONDS = 1.0
+OPERATIONS_MIN = 200
+# While owners change some must be asked again, and a node that ends breaks its connections.
+NOT_DONE_PARTS = 200
+SHOWN_MAX = 10
+
+
+def armilla(node, *words):
+    return run([BINARY, *words, "-s", node.address], seconds_max=3 * WAIT_SECONDS_MAX)
+
+
+class Ring(unittest.TestCase):
+    def setUp(self):
+        self.cluster = self.enterContext(Cluster("ring"))
+        with connect(self.cluster.ports[0]) as client:
+            for first in range(0, KEYS, 500):
+                self.assertTrue(client.mset({f"before:{number}": number for number in range(first, first + 500)}))
+
+    def newcomer(self, name):
+        node = Node(name, free_ports(1), self.cluster.folder)
+        node.start("--join", self.cluster.nodes[0].address)
+        self.cluster.nodes.append(node)
+        node.wait_until_it_answers()
+        return node
+
+    def done(self, node, *words):
+        began = time.monotonic()
+        code, out, err = armilla(node, *words)
+        self.assertEqual(code, 0, out + err)
+        return time.monotonic() - began
+
+    def gone(self, node):
+        """A member that was removed or has left says so, and ends."""
+        self.assertEqual(node.process.wait(WAIT_SECONDS_MAX), 2)
+        node.process = None
+        self.assertIn("was removed from its cluster", node.log.read_text())
+        self.cluster.nodes.remove(node)
+
+    def has_all(self, ports):
+        for port in ports:
+            with connect(port) as client:
+                values = client.mget([f"before:{number}" for number in range(KEYS)])
+                self.assertEqual(values, [str(number) for number in range(KEYS)])
+
+    def judge(self, load, ports):
+        """Nothing is lost, and few were not done."""
+        load.stop()
+        self.assertGreater(len(load.operations), OPERATIONS_MIN)
+        reads = [read for port in ports for read in read_back(load.operations, port)]
+        wrong = check(load.operations + reads)
+        self.assertFalse(wrong, "\n".join(wrong[:SHOWN_MAX]))
+        self.has_all(ports)
+        outcomes = collections.Counter(operation.outcome for operation in load.operations)
+        not_done = len(load.operations) - outcomes[OK]
+        self.assertLess(not_done * NOT_DONE_PARTS, len(load.operations), f"{outcomes} {load.errors[:SHOWN_MAX]}")
+        took = sorted(operation.end - operation.begin for operation in load.operations)
+        return f"{len(took)} operations, {not_done} not done, p99 {took[len(took) * 99 // 100] * 1000:.0f} ms"
+
+    def test_three_to_five_to_four_to_three(self):
+        first, *_ = self.cluster.nodes
+        load = Load(self.cluster.ports, "ring")
+        load.start()
+        time.sleep(LOAD_SECONDS)
+        fourth, fifth = self.newcomer("server4"), self.newcomer("server5")
+        joined = self.done(first, "watch", "--timeout", str(2 * WAIT_SECONDS_MAX))
+        drained = [self.done(first, "drain", "server4"), self.done(first, "drain", "server5")]
+        time.sleep(LOAD_SECONDS)
+        for node in (fourth, fifth):
+            self.gone(node)
+        said = self.judge(load, self.cluster.ports)
+        print(f"    two joined in {joined:.1f} s, and left in {drained[0]:.1f} and {drained[1]:.1f} s; {said}")
+        code, out, _ = run([BINARY, "status", "-s", first.address])
+        self.assertEqual(code, 0, out)
+        self.assertIn("3 of 3 up", out)
+
+    def test_a_dead_member_is_removed_and_comes_back_as_a_new_one(self):
+        first, second, third = self.cluster.nodes
+        self.newcomer("server4")
+        self.done(first, "watch", "--timeout", str(2 * WAIT_SECONDS_MAX))
+        ports = [node.port for node in self.cluster.nodes if node is not third]
+        load = Load(ports, "dead")
+        load.start()
+        time.sleep(LOAD_SECONDS)
+        third.kill()
+        removed = self.done(second, "remove", third.name)
+        time.sleep(LOAD_SECONDS)
+        said = self.judge(load, ports)
+        print(f"    removed, and its copies made anew, in {removed:.1f} s; {said}")
+        third.start()
+        self.gone(third)
+        third.start("--join", first.address)
+        self.cluster.nodes.append(third)
+        third.wait_until_it_answers()
+        self.done(first, "watch", "--timeout", str(2 * WAIT_SECONDS_MAX))
+        self.assertTrue((third.folder / "left-1").is_dir(), "what it held is put aside")
+        self.has_all([node.port for node in self.cluster.nodes])
+
+    def test_what_is_refused_is_refused_with_a_reason(self):
+        first, second, third = self.cluster.nodes
+        refused = [
+            (("drain", "server3"), "2 members are too few for 3 replicas"),
+            (("drain", "nobody"), "`nobody` is no member"),
+            (("weight", "server1", "0"), "its weight 0 must be from 1"),
+            (("zone", "server1", "here"), "datacenter/rack"),
+            (("replicas", "9"), "the number must be from 1 to 7"),
+            (("replicas", "2", "--of", "1"), "the layout has been changed meanwhile"),
+        ]
+        for words, reason in refused:
+            code, out, err = armilla(first, *words)
+            self.assertEqual((code, out), (1, ""), err)
+            self.assertIn(reason, err)
+        code, out, err = armilla(first, "plan", "replicas", "2")
+        self.assertEqual(code, 0, err)
+        self.assertIn("copies of partitions move", out)
+        third.kill()
+        self.cluster.nodes.remove(third)
+        self.done(first, "remove", third.name)
+        code, _, err = armilla(first, "remove", second.name)
+        self.assertEqual(code, 0, err)
+        self.gone(second)
+        self.has_all([first.port])
+
+
+class Voters(unittest.TestCase):
+    def test_without_a_majority_of_voters_keys_are_served_and_the_ring_stands(self):
+        with Cluster("voters", count=5) as cluster:
+            *others, last = cluster.nodes
+            with connect(cluster.ports[0]) as client:
+                for number in range(100):
+                    client.set(f"key:{number}", number)
+            for node in others[:2]:
+                node.kill()
+            served = lambda: sum(ask(last.port, "SET", f"key:{number}", "x") == b"+OK\r\n" for number in range(20))  # noqa: E731
+            # Of some partitions two of three owners are dead.
+            until("most requests to go round the dead", lambda: served() >= 10)
+            code, _, err = armilla(last, "weight", last.name, "2", "--detach")
+            self.assertEqual(code, 0, err)
+            others[2].kill()
+            code, _, err = armilla(last, "weight", last.name, "3", "--detach")
+            self.assertEqual(code, 1)
+            self.assertIn("too few of the nodes that vote on the layout", err)
+            # Partitions of which a majority of owners is there are served, others are not.
+            answers = [ask(last.port, "GET", f"key:{number}") for number in range(1, 100)]
+            self.assertTrue(any(answer.startswith(b"$") for answer in answers))
+            self.assertTrue(all(answer.startswith((b"$", b"-NOQUORUM")) for answer in answers), answers)
