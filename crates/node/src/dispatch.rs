@@ -191,7 +191,7 @@ impl Node {
 
     fn offered(&mut self, turn: &mut Turn<'_>, layout: &[u8]) {
         let Ok(layout) = Layout::decode(layout) else { return };
-        if layout.cluster() == self.layout.cluster() && layout.epoch() > self.layout.epoch() {
+        if layout.is_kin(&self.layout) && layout.epoch() > self.layout.epoch() {
             turn.out.push(Commit::default(), Action::Adopt(Arc::new(layout)));
         }
     }

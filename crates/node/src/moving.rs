@@ -71,6 +71,9 @@ fn moved(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, was: &Pla
     let keeps = |id: &NodeId| place.keeps(*id) || place.teaches(*id);
     node.sync.views.retain(|(of, other), _| *of != partition || keeps(other));
     node.debts.offers.retain(|(of, other), _| *of != partition || !place.keeps(*other));
+    if let Some(replica) = node.replicas.get_mut(&partition) {
+        replica.ask_the_lame_again();
+    }
     if let Err(error) = standing::settle(node, turn.store, partition, is_anew) {
         node.note_damage(partition, &error);
     }

@@ -16,7 +16,7 @@ use crate::room::Room;
 use crate::row_names::{is_of_cells, touches};
 use crate::rows::{RowError, Shelf, Storage};
 use crate::standing;
-use crate::state::{Identity, Node, Options, Trust, mine};
+use crate::state::{Identity, Node, Options, Trust, mine, of_shard};
 use crate::stored;
 use crate::sync::{Scrub, Sync};
 use crate::tidings::Tidings;
@@ -73,6 +73,7 @@ impl Node {
             if trust == Trust::Lost && !node.layout.place(partition).is_alone(identity.node) {
                 learning::forget(&mut node, store, partition)?;
             }
+            count_hints(&mut node, partition);
             standing::settle(&mut node, store, partition, false)?;
         }
         Ok(node)
@@ -87,9 +88,7 @@ impl Node {
     /// Where what is stored cannot be read.
     pub fn lose(&mut self, gaps: &[Gap], store: &mut Storage) -> Result<(), RowError> {
         let is_whole = gaps.iter().all(is_of_cells);
-        let mut partitions = self.mine.clone();
-        partitions.extend(self.replicas.keys().filter(|at| self.mine.binary_search(at).is_err()));
-        for partition in partitions {
+        for partition in in_charge_of(self) {
             let is_hit = gaps.iter().any(|gap| touches(gap, self.layout.keyspace(), partition));
             if !is_hit && is_whole {
                 continue;
@@ -108,17 +107,31 @@ impl Node {
 /// Goes on keeping what was kept for others. What a storage has forgotten of it is claimed no more; what is left is
 /// offered.
 fn keep_on(node: &mut Node, store: &mut Storage, trust: Trust) -> Result<(), RowError> {
-    let owns = |partition: &PartitionId| node.mine.binary_search(partition).is_ok();
-    let lent: Vec<PartitionId> = node.replicas.keys().copied().filter(|at| !owns(at)).collect();
+    let is_lost = trust == Trust::Lost;
+    let mut lent = if is_lost { in_charge_of(node) } else { node.replicas.keys().copied().collect() };
+    lent.retain(|partition| node.mine.binary_search(partition).is_err());
     for partition in lent {
-        if trust == Trust::Lost {
+        if is_lost {
             learning::forget(node, store, partition)?;
         }
         // Where a layout was kept by which it has gone, and nothing of that was stored.
         standing::settle(node, store, partition, false)?;
-        let hints = node.replicas.get(&partition).and_then(Replica::hints);
-        node.debts.bytes += hints.map_or(0, Hints::bytes);
+        count_hints(node, partition);
         node.debts.look_at(0, partition);
     }
     Ok(())
+}
+
+fn count_hints(node: &mut Node, partition: PartitionId) {
+    let hints = node.replicas.get(&partition).and_then(Replica::hints);
+    node.debts.bytes += hints.map_or(0, Hints::bytes);
+}
+
+/// The partitions of which a node holds something, or is asked by whoever learns though it may hold nothing any more.
+fn in_charge_of(node: &Node) -> Vec<PartitionId> {
+    let me = node.identity.node;
+    let is_named = |at: &PartitionId| node.layout.place(*at).keeps(me) || node.layout.place(*at).teaches(me);
+    let mut partitions = of_shard(&node.layout, &node.options);
+    partitions.retain(|at| is_named(at) || node.replicas.contains_key(at));
+    partitions
 }

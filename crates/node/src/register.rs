@@ -12,7 +12,7 @@
 //! Not what is to be changed: operators say so, and the steward (`steward`). Not what follows from it: that is `moving`.
 //!
 //! 1. What a voter answers leaves when it is on the disk, whatever the policy.
-//! 2. Whoever asked is told once. "Nothing was changed" is said only where nothing was proposed.
+//! 2. Whoever asked is told once. "Nothing was changed" is said only where the change was never proposed.
 
 use crate::caspaxos::{Answer, Outcome, Proposer, Question};
 use crate::event::{Action, ChangeError, RequestId};
@@ -112,7 +112,7 @@ pub(crate) fn hear(node: &mut Node, turn: &mut Turn<'_>, from: NodeId, vote: Vot
 
 fn readable(node: &Node, layout: &[u8]) -> Option<Arc<Layout>> {
     let layout = Layout::decode(layout).ok()?;
-    (layout.cluster() == node.layout.cluster()).then(|| Arc::new(layout))
+    layout.is_kin(&node.layout).then(|| Arc::new(layout))
 }
 
 /// Answers as the voter that this is.
@@ -151,7 +151,7 @@ fn answered(node: &mut Node, turn: &mut Turn<'_>, seat: Seat, ballot: Ballot, an
     };
     let (asked, had_proposed) = (attempt.proposer.questions().0, attempt.proposer.has_proposed());
     let outcome = attempt.proposer.hear(seat, answer);
-    attempt.wish.may_be_made |= attempt.proposer.has_proposed();
+    attempt.wish.may_be_made |= attempt.proposer.has_proposed_change();
     let (asks, has_proposed) = (attempt.proposer.questions().0, attempt.proposer.has_proposed());
     match outcome {
         Some(outcome) => ended(node, turn, outcome),
@@ -164,14 +164,14 @@ fn answered(node: &mut Node, turn: &mut Turn<'_>, seat: Seat, ballot: Ballot, an
 fn ended(node: &mut Node, turn: &mut Turn<'_>, outcome: Outcome<Arc<Layout>, Refusal>) {
     let now = turn.now.monotonic_ms;
     let Some(voting) = &mut node.voting else { return };
-    let Some(Attempt { mut wish, .. }) = voting.attempt.take() else { return };
+    let Some(Attempt { wish, .. }) = voting.attempt.take() else { return };
     let (layout, told) = match outcome {
         Outcome::Made(layout) => (layout.clone(), Some(Ok(layout))),
         // As it is, it was wanted.
         Outcome::Refused(layout, Refusal::Layout(LayoutError::Same)) => (layout.clone(), Some(Ok(layout))),
         Outcome::Refused(layout, refusal) => {
             let error = match refusal {
-                _ if wish.tries > 1 && wish.may_be_made => ChangeError::Unknown,
+                _ if wish.may_be_made => ChangeError::Unknown,
                 Refusal::Layout(error) => ChangeError::Refused(error),
                 Refusal::Epoch => ChangeError::Meanwhile(layout.epoch()),
             };
@@ -193,10 +193,7 @@ fn ended(node: &mut Node, turn: &mut Turn<'_>, outcome: Outcome<Arc<Layout>, Ref
     }
     match told {
         Some(told) => tell(turn, &wish, told),
-        None => {
-            wish.may_be_made = false;
-            voting.wishes.push_front(wish);
-        }
+        None => voting.wishes.push_front(wish),
     }
     propose(node, turn);
 }

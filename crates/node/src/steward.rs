@@ -21,8 +21,8 @@ use crate::state::{Node, Turn};
 use crate::steering::SPOKEN_OF;
 use crate::task::{is_live, is_reachable};
 use crate::tidings::ACT_MS;
-use placement::layout::{Advance, Move};
-use placement::{Change, Duty, Layout, NodeId};
+use placement::layout::{Advance, Move, Step};
+use placement::{Change, Duty, Layout, NodeId, PartitionId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::peer::Message;
@@ -142,8 +142,12 @@ fn next_moves(node: &mut Node, layout: &Layout) -> Vec<Move> {
     let mut moves: Vec<Move> = told.into_iter().filter(|of| layout.takes(of)).collect();
     let room = MOVES_MAX.saturating_sub(layout.moving().count());
     let can_come = |newcomer: NodeId| is_reachable(node, newcomer);
-    let begin = layout.may_begin().into_iter().filter(|at| layout.coming(*at).is_none_or(can_come));
-    moves.extend(begin.take(room).map(|partition| Move { partition, advance: Advance::Begin }));
+    let is_resting = |at: &PartitionId| *layout.place(*at).step() == Step::Resting;
+    let (resting, moving): (Vec<_>, Vec<_>) = layout.may_begin().into_iter().partition(is_resting);
+    let resting = resting.into_iter().filter(|at| layout.coming(*at).is_none_or(can_come)).take(room);
+    // What is on its way to somebody who is not wanted any more, or is lost, goes another way whatever else there is.
+    let begin = moving.into_iter().chain(resting);
+    moves.extend(begin.map(|partition| Move { partition, advance: Advance::Begin }));
     // Until the next layout is here they may be told once more, and are taken for new then.
     moves
 }

@@ -36,9 +36,10 @@ impl Tidings {
         self.look_at = self.look_at.min(now + ACT_MS);
     }
 
-    /// What those have told is forgotten who are members no more.
+    /// What those have told is forgotten who are members no more, and what has been done already.
     pub(crate) fn forget(&mut self, layout: &Layout) {
         self.told.retain(|member, _| layout.member(*member).is_some());
+        self.moves.retain(|of| layout.takes(of));
     }
 
     /// When there is something to do next, for a node that tells so often, and may be the steward or not.

@@ -112,6 +112,15 @@ impl Voting {
             None => None,
         };
         let is_new = kept.is_none();
+        // Who was alone, and is founded again at another address, has shown what was accepted to nobody.
+        let kept = kept.map(|(disk, acceptor): (u64, Acceptor<Arc<Layout>>)| {
+            let accepted = acceptor.accepted().map(|(_, layout)| layout);
+            let is_elsewhere = accepted.is_some_and(|accepted| {
+                let alone = [&**accepted, &**layout].map(|of| of.members().len() == 1);
+                alone == [true, true] && accepted.members()[0].peer_addr != layout.members()[0].peer_addr
+            });
+            (disk, if is_elsewhere { Acceptor::default() } else { acceptor })
+        });
         let (disk, acceptor) =
             kept.unwrap_or_else(|| (fresh_disk(layout, identity, is_whole), Acceptor::default()));
         let (wishes, attempt, seen) = (VecDeque::new(), None, acceptor.promised());

@@ -374,6 +374,19 @@ fn a_question_that_comes_again_is_answered_the_same() {
 }
 
 #[test]
+fn a_change_that_was_refused_was_not_proposed() {
+    let seat = Seat { node: NodeId(1), disk: 1 };
+    let known = Log { changes: vec![1, 2], voters: Voters::of(BTreeSet::from([seat])) };
+    for (version, is_made) in [(2, true), (3, false)] {
+        let step = Step { number: 3, what: What::AddAt(version) };
+        let mut proposer = Proposer::new(known.clone(), Ballot { round: 1, proposer: 1 }, step);
+        assert_eq!(proposer.hear(seat, Answer::Promised(None)), None);
+        assert!(proposer.has_proposed(), "a majority accepts the value that a refusal is founded on");
+        assert_eq!(proposer.has_proposed_change(), is_made);
+    }
+}
+
+#[test]
 fn what_cannot_have_been_stored_is_not_restored() {
     let ballot = Ballot { round: 1, proposer: 1 };
     assert_eq!(Acceptor::restored(Ballot::default(), Some((ballot, "a"))), None);

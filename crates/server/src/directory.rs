@@ -217,6 +217,7 @@ impl Directory {
             fs::create_dir(&aside).is_ok().then_some(aside)
         });
         let aside = aside.ok_or_else(|| self.unusable(ErrorKind::AlreadyExists.into()))?;
+        self.note_removed()?;
         let move_all = || {
             for entry in fs::read_dir(&self.path)? {
                 let entry = entry?;

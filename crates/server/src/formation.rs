@@ -66,7 +66,7 @@ impl Register {
     pub(crate) async fn adopt(&self, layout: Arc<Layout>) -> Result<(), String> {
         let _one_at_a_time = self.adopting.lock().await;
         let current = self.host.layout();
-        if layout.cluster() != current.cluster() {
+        if !layout.is_kin(&current) {
             return Err("ERR that layout is of another cluster".to_owned());
         }
         if layout.epoch() <= current.epoch() {
@@ -137,8 +137,12 @@ impl Register {
             let (name, addr) = (&nowhere.name, &nowhere.client_addr);
             return Err(format!("ERR the member {name} is at {addr}, {NOWHERE}"));
         }
+        let id = member.id;
         let next = self.change(Change::Join(member), None).await?;
-        Ok(Reply::bulk(next.encode()))
+        // Where it was a member already, and this node did not know: it owns something that it has not any more.
+        let has_lost = next.keyspace().partitions().any(|at| next.place(at).keeps(id));
+        let layout = Reply::bulk(next.encode());
+        Ok(if has_lost { Reply::Array(vec![layout, Reply::Integer(1)]) } else { layout })
     }
 
     /// Waits until a member has not been heard for so long that no process can be it.

@@ -183,16 +183,15 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<(La
     if directory.is_usurped() {
         return Err(StartError::Usurped { id: config.id.clone(), dir: config.dir.clone() });
     }
-    if let Some(layout) = directory.layout()? {
-        let is_gone = directory.is_removed() || layout.is_lost(me.id);
-        if !is_gone {
-            return Ok((stored(layout, me)?, Trust::Whole));
-        }
+    let layout = directory.layout()?;
+    if directory.is_removed() || layout.as_ref().is_some_and(|layout| layout.is_lost(me.id)) {
         if config.join.is_none() {
             return Err(StartError::Removed { id: config.id.clone(), dir: config.dir.clone() });
         }
         let aside = directory.put_aside()?;
         tracing::warn!(dir = %aside.display(), "this node was removed from its cluster: what it held is put aside, and it joins as a new one");
+    } else if let Some(layout) = layout {
+        return Ok((stored(layout, me)?, Trust::Whole));
     }
     let holds_data = directory.holds_data()?;
     if let Some(addr) = &config.join {

@@ -152,9 +152,10 @@ pub(crate) fn note_loss(host: &Host, index: usize) -> Result<(), StartError> {
     if has_others(host) { Loss::of(&host.config.dir, index).note() } else { Ok(()) }
 }
 
-/// Whether there is anybody to learn from.
+/// Whether there is anybody to learn from: nothing is kept here alone.
 fn has_others(host: &Host) -> bool {
-    host.layout().replicas() > 1
+    let layout = host.layout();
+    layout.keyspace().partitions().all(|partition| !layout.place(partition).is_alone(host.me))
 }
 
 /// Begins a store anew that is not open and of which some rows cannot be read, with those that can; asks `goes_on` whether to go

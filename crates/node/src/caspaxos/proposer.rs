@@ -84,9 +84,14 @@ where
         &self.change
     }
 
-    /// Whether anything was proposed, so that it may be committed whatever becomes of this attempt.
+    /// Whether anything was proposed.
     pub fn has_proposed(&self) -> bool {
         self.proposal.is_some()
+    }
+
+    /// Whether the change itself was proposed, and not what there was before.
+    pub fn has_proposed_change(&self) -> bool {
+        self.proposal.as_ref().is_some_and(|proposal| matches!(proposal.made, Made::Changed))
     }
 
     /// Who has not answered yet, and what they are asked. To ask again does no harm.

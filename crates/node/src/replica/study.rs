@@ -65,6 +65,11 @@ impl Replica {
         self.store_sums(own_actor, self.map.digest(), shelf);
     }
 
+    /// A step has ended: who was learning itself, and taught what it had, may know more now.
+    pub(crate) fn ask_the_lame_again(&mut self) {
+        self.lessons.iter_mut().for_each(|lessons| lessons.lame.clear());
+    }
+
     /// There is nobody to learn from: what is left is all there is.
     pub(crate) fn learn_no_more(&mut self, own_actor: Actor, shelf: &mut Shelf<'_>) {
         self.lessons = None;

@@ -118,6 +118,12 @@ impl Layout {
         })
     }
 
+    /// Whether another is one of the same cluster, with the same partitions.
+    #[must_use]
+    pub fn is_kin(&self, other: &Self) -> bool {
+        self.cluster == other.cluster && self.keyspace == other.keyspace
+    }
+
     /// The name of the cluster.
     #[must_use]
     pub fn cluster(&self) -> u64 {
