@@ -323,6 +323,14 @@ impl Layout {
         if let Some(stranger) = seats.iter().find(|seat| self.member(seat.node).is_none()) {
             return Err(LayoutError::Stranger(stranger.node.to_string()));
         }
+        // Whoever chose them did not know yet; nothing could be changed any more without it.
+        if let Some(lost) = self
+            .members
+            .iter()
+            .find(|member| member.duty == Duty::Lost && seats.iter().any(|seat| seat.node == member.id))
+        {
+            return Err(LayoutError::Gone(lost.name.clone()));
+        }
         if seats.is_empty() {
             return Err(LayoutError::Broken("nobody votes"));
         }

@@ -221,6 +221,9 @@ fn refusals_say_what_to_do() {
     }
     let lost = layout.changed(&lose(id(1))).unwrap();
     assert!(matches!(lost.changed(&Change::Leave(id(1))), Err(LayoutError::Gone(_))));
+    let seats = Change::Seat([Seat { node: id(1), disk: 7 }].into());
+    assert!(layout.changed(&seats).is_ok());
+    assert!(matches!(lost.changed(&seats), Err(LayoutError::Gone(_))), "it was chosen before it was lost");
     assert_eq!(lost.changed(&Change::Succeed { old: id(1), new: id(2) }), Err(LayoutError::Same));
     let one = flat(8, 3, 1);
     assert!(matches!(one.changed(&lose(id(1))), Err(LayoutError::Last(_))));
