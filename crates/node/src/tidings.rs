@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const GATHER_MS: u64 = 20;
 /// How soon something that was told is used, in milliseconds: each change is a layout for everybody.
 pub(crate) const ACT_MS: u64 = 80;
+
 /// What members have told, and when it is looked at.
 #[derive(Debug, Default)]
 pub(crate) struct Tidings {

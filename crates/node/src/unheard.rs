@@ -13,6 +13,7 @@ use wire::request::Job;
 const KEPT_BYTES_MAX: usize = 1 << 20;
 /// What a message takes beside names and values, in bytes, about.
 const MESSAGE_BYTES: usize = 256;
+
 /// What has been said by newer layouts, and who was told of this one.
 #[derive(Debug, Default)]
 pub(crate) struct Epochs {

@@ -21,6 +21,7 @@ use xxhash_rust::xxh3::xxh3_64;
 const UNFINISHED_MS: u64 = 1_500;
 /// The version of the row of a voter.
 const VOTES_VERSION: u8 = 1;
+
 impl caspaxos::Value for Arc<Layout> {
     fn voters(&self) -> &Voters {
         Layout::voters(self)

@@ -5,7 +5,7 @@
 //! 1. What is told of a change is reckoned from two layouts: the one before and the one after.
 
 use placement::layout::Step;
-use placement::{Change, Layout, Member, NodeId};
+use placement::{Change, Layout, LayoutError, Member, NodeId};
 use wire::Reply;
 use wire::command::local::Ring;
 
@@ -37,7 +37,7 @@ fn with_ids(layout: &Layout, ring: Ring) -> Result<Change, String> {
         let member = layout.members().iter().find(|member| member.name == name);
         member
             .map(|member| member.id)
-            .ok_or_else(|| format!("ERR `{name}` is no member: `armilla status` lists those that are"))
+            .ok_or_else(|| format!("ERR {}", LayoutError::Stranger(name.to_owned())))
     };
     Ok(match ring {
         Ring::Leave(name) => Change::Leave(id(&name)?),
@@ -60,7 +60,7 @@ fn told(host: &Host, before: &Layout, after: &Layout) -> Reply {
         (text("replicas"), number(after.replicas() as u64)),
         (text("partitions"), number(after.keyspace().partition_count().into())),
         (text("places_moved"), number(moved)),
-        (text("bytes_moved_about"), number(moved * bytes)),
+        (text("bytes_moved_about"), number(moved.saturating_mul(bytes))),
         (text("members"), Reply::Array(members.collect())),
     ])
 }
@@ -75,7 +75,7 @@ fn member_row(before: &Layout, after: &Layout, member: &Member, bytes: u64) -> R
         (text("places_before"), number(owned(before, member.id))),
         (text("places_after"), number(wanted(after, member.id))),
         (text("takes"), number(takes)),
-        (text("takes_bytes_about"), number(takes * bytes)),
+        (text("takes_bytes_about"), number(takes.saturating_mul(bytes))),
     ])
 }
 
@@ -101,7 +101,7 @@ fn voters(layout: &Layout) -> Vec<Reply> {
 }
 
 /// Owner places that are wanted and not there yet.
-pub(crate) fn to_move(layout: &Layout) -> u64 {
+fn to_move(layout: &Layout) -> u64 {
     layout.members().iter().map(|member| taken(layout, layout, member.id)).sum()
 }
 
@@ -134,7 +134,7 @@ fn wanted(layout: &Layout, id: NodeId) -> u64 {
 /// About how many bytes one owner has of one partition, by what members say that they store.
 fn bytes_of_a_place(host: &Host, layout: &Layout) -> u64 {
     let others = layout.members().iter().filter_map(|member| host.sighting(member.id));
-    let stored: u64 = others.map(|sighting| sighting.load.stored_bytes).sum();
+    let stored = others.map(|sighting| sighting.load.stored_bytes).fold(0, u64::saturating_add);
     let places: u64 = layout.members().iter().map(|member| owned(layout, member.id)).sum();
     stored / places.max(1)
 }

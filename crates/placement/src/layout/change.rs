@@ -128,7 +128,8 @@ impl Layout {
             }
             Duty::Store => {}
         }
-        self.assign_duty(id, Duty::Leave)
+        self.assign_duty(id, Duty::Leave);
+        Ok(())
     }
 
     fn lose(&mut self, id: NodeId, accepts_loss: bool) -> Result<(), LayoutError> {
@@ -139,7 +140,7 @@ impl Layout {
         if self.members.iter().filter(|other| other.duty == Duty::Store && other.id != id).count() == 0 {
             return Err(LayoutError::Last(member.name));
         }
-        self.assign_duty(id, Duty::Lost)?;
+        self.assign_duty(id, Duty::Lost);
         let at_stake = self.at_stake();
         if !at_stake.is_empty() && !accepts_loss {
             let of = self.places.len();
@@ -299,8 +300,7 @@ impl Layout {
     /// If there is no such partition.
     #[must_use]
     pub fn coming(&self, partition: PartitionId) -> Option<NodeId> {
-        let here = self.owners(partition);
-        self.wanted(partition).iter().copied().find(|wanted| !here.contains(wanted))
+        self.place(partition).coming(self.wanted(partition))
     }
 
     /// The partitions of which something is on its way.
@@ -320,16 +320,12 @@ impl Layout {
         if self.voters.are_joint() || self.voters.now == *seats {
             return Err(LayoutError::Same);
         }
-        if let Some(stranger) = seats.iter().find(|seat| self.member(seat.node).is_none()) {
-            return Err(LayoutError::Stranger(stranger.node.to_string()));
-        }
-        // Whoever chose them did not know yet; nothing could be changed any more without it.
-        if let Some(lost) = self
-            .members
-            .iter()
-            .find(|member| member.duty == Duty::Lost && seats.iter().any(|seat| seat.node == member.id))
-        {
-            return Err(LayoutError::Gone(lost.name.clone()));
+        // Who was lost since they were chosen would keep everybody else from changing anything.
+        for seat in seats {
+            let member = self.known(seat.node)?;
+            if member.duty == Duty::Lost {
+                return Err(LayoutError::Gone(member.name.clone()));
+            }
         }
         if seats.is_empty() {
             return Err(LayoutError::Broken("nobody votes"));
@@ -346,10 +342,9 @@ impl Layout {
         Ok(())
     }
 
-    fn assign_duty(&mut self, id: NodeId, duty: Duty) -> Result<(), LayoutError> {
+    fn assign_duty(&mut self, id: NodeId, duty: Duty) {
         self.member_mut(id).duty = duty;
         self.want();
-        Ok(())
     }
 
     /// Says anew who is to own what, near to who does, or is on the way to.
@@ -376,13 +371,8 @@ impl Layout {
             stay.chain(std::iter::repeat(None)).take(most)
         });
         let rows: Vec<_> = rows.collect();
-        self.want_from(&rows);
-    }
-
-    /// Says anew who is to own what, near to a table: of as many owners for each partition, or none.
-    fn want_from(&mut self, base: &[Option<NodeId>]) {
         let storing: Vec<_> = self.storing().cloned().collect();
-        self.wanted = assign::assign(base, self.keyspace.partition_count(), &storing, self.replicas());
+        self.wanted = assign::assign(&rows, self.keyspace.partition_count(), &storing, self.replicas());
         self.ring = stand_in_ring(&self.members);
     }
 

@@ -146,6 +146,11 @@ impl Place {
         self.owners.contains(&member) || self.teachers().iter().any(|set| set.contains(&member))
     }
 
+    /// Who is wanted, and owns nothing here.
+    pub(super) fn coming(&self, wanted: &[NodeId]) -> Option<NodeId> {
+        wanted.iter().copied().find(|wanted| !self.owners.contains(wanted))
+    }
+
     /// Whether nothing says a word about a member.
     pub(super) fn is_free_of(&self, member: NodeId) -> bool {
         !self.keeps(member) && !self.teaches(member)

@@ -73,7 +73,7 @@ impl Stride<'_> {
     }
 
     fn begun(&self, place: &Place) -> Option<Place> {
-        if let Some(newcomer) = self.coming(place) {
+        if let Some(newcomer) = place.coming(self.wanted) {
             let step = Step::Copying { newcomer, began: self.epoch };
             return Some(Place { step, ..place.clone() });
         }
@@ -115,7 +115,7 @@ impl Stride<'_> {
             return None;
         }
         let before: Vec<_> = before.iter().cloned().chain([place.owners.clone()]).collect();
-        let Some(newcomer) = self.coming(place) else {
+        let Some(newcomer) = place.coming(self.wanted) else {
             return (place.owners.len() > 1).then(|| self.without(place, lost, before));
         };
         let mut owners: Vec<_> = place.owners.iter().copied().filter(|owner| *owner != lost).collect();
@@ -133,11 +133,6 @@ impl Stride<'_> {
             return Place::resting(owners, self.epoch);
         }
         Place { owners, since: self.epoch, step: Step::Settling { to_come, before } }
-    }
-
-    /// Who is wanted and is not here.
-    fn coming(&self, place: &Place) -> Option<NodeId> {
-        self.wanted.iter().copied().find(|wanted| !place.owners.contains(wanted))
     }
 
     /// Who is here and not wanted: the lost before others.

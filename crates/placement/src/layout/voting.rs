@@ -4,7 +4,7 @@
 //! 2. Whoever votes goes on voting, unless it cannot, or another is in a place that has fewer voters.
 
 use super::Layout;
-use crate::member::{Duty, NodeId};
+use crate::member::NodeId;
 use crate::voters::Seat;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,11 +59,5 @@ impl Layout {
             with(&|other| zone(other).map(|zone| &zone.datacenter) == mine.map(|zone| &zone.datacenter));
         let rack = with(&|other| zone(other) == mine);
         (!can_vote.contains_key(&seat.node), center, rack, !self.voters.now.contains(&seat), seat)
-    }
-
-    /// Whether a member may be asked to vote at all.
-    #[must_use]
-    pub fn may_vote(&self, id: NodeId) -> bool {
-        self.member(id).is_some_and(|member| member.duty == Duty::Store)
     }
 }
