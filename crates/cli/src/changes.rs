@@ -3,6 +3,7 @@
 //! Not what they do: that is `ring`.
 
 use clap::{Args, Subcommand};
+use placement::Copies;
 
 use crate::address::NodeFlags;
 
@@ -53,10 +54,10 @@ pub(crate) enum RingChange {
         #[command(flatten)]
         how: HowFlags,
     },
-    /// Has keys kept on more or fewer members.
+    /// Has keys kept on more or fewer members, in all or in each datacenter.
     Replicas {
-        /// On how many.
-        replicas: u8,
+        /// On how many: `3`, or `dc1=3,dc2=2`.
+        replicas: Copies,
         #[command(flatten)]
         how: HowFlags,
     },

@@ -218,6 +218,7 @@ mod tests {
         assert_eq!(asked("armilla weight a 2"), "WEIGH a 2");
         assert_eq!(asked("armilla zone a dc2/r1"), "LOCATE a dc2/r1");
         assert_eq!(asked("armilla replicas 5"), "REPLICATE 5");
+        assert_eq!(asked("armilla replicas dc1=3,dc2=2"), "REPLICATE dc1=3,dc2=2");
         assert_eq!(asked("armilla cancel a"), "STAY a");
     }
 

@@ -16,6 +16,7 @@
 //! 2. All keys of one Redis Cluster slot share a partition.
 //! 3. Bytes from outside never cause a panic: [`Layout::decode`] answers with an error.
 
+pub mod copies;
 pub mod keyspace;
 pub mod layout;
 pub mod member;
@@ -23,6 +24,7 @@ pub mod ring;
 pub mod slot;
 pub mod voters;
 
+pub use copies::{Copies, CopiesError};
 pub use keyspace::{Keyspace, KeyspaceError, PartitionId, Position};
 pub use layout::{Change, Layout, LayoutError, Place};
 pub use member::{Duty, Member, NodeId, Zone};

@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use placement::Zone;
 use placement::keyspace::PARTITIONS_DEFAULT;
 use placement::layout::REPLICAS_DEFAULT;
 use placement::member::WEIGHT_DEFAULT;
+use placement::{Copies, Zone};
 use wire::Level;
 
 use crate::error::StartError;
@@ -108,8 +108,8 @@ pub struct Config {
     pub fsync: Fsync,
     /// The level of a connection that chooses none.
     pub level: Level,
-    /// Replicas that a cluster founded here wants: 1 to 7.
-    pub replicas: u8,
+    /// Copies of each key that a cluster founded here wants, in all or in each of some datacenters.
+    pub copies: Copies,
     /// Partitions of a cluster founded here: a power of two up to 16384.
     pub partitions: u32,
     /// How much this node holds relative to others.
@@ -155,7 +155,7 @@ impl Default for Config {
             shards: None,
             fsync: Fsync::Always,
             level: Level::Quorum,
-            replicas: REPLICAS_DEFAULT,
+            copies: Copies::Anywhere(REPLICAS_DEFAULT),
             partitions: PARTITIONS_DEFAULT,
             weight: WEIGHT_DEFAULT,
             zone: Zone::default(),

@@ -46,7 +46,7 @@ fn with_ids(layout: &Layout, ring: Ring) -> Result<Change, String> {
         Ring::Stay(name) => Change::Stay(id(&name)?),
         Ring::Weigh(name, weight) => Change::Weigh(id(&name)?, weight),
         Ring::Locate(name, zone) => Change::Locate(id(&name)?, zone),
-        Ring::Replicate(replicas) => Change::Replicate(replicas),
+        Ring::Replicate(copies) => Change::Replicate(copies),
     })
 }
 
@@ -58,6 +58,7 @@ fn told(host: &Host, before: &Layout, after: &Layout) -> Reply {
     Reply::Map(vec![
         (text("epoch"), number(after.epoch())),
         (text("replicas"), number(after.replicas() as u64)),
+        (text("replicas_wanted"), text(&after.copies().to_string())),
         (text("partitions"), number(after.keyspace().partition_count().into())),
         (text("places_moved"), number(moved)),
         (text("bytes_moved_about"), number(moved.saturating_mul(bytes))),
@@ -87,6 +88,7 @@ pub(crate) fn progress(host: &Host, layout: &Layout) -> Reply {
     };
     Reply::Map(vec![
         (text("settled"), Reply::Boolean(layout.is_settled())),
+        (text("replicas_wanted"), text(&layout.copies().to_string())),
         (text("partitions_copying"), of(|step| matches!(step, Step::Copying { .. }))),
         (text("partitions_settling"), of(|step| matches!(step, Step::Settling { .. }))),
         (text("places_to_move"), number(to_move(layout))),

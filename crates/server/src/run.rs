@@ -217,7 +217,7 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<(La
         |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
     let (cluster, seed) = (getrandom::u64().map_err(random)?, getrandom::u64().map_err(random)?);
     let disk = getrandom::u64().map_err(random)?;
-    let founded = Layout::found(cluster, seed, config.partitions, config.replicas, me, disk);
+    let founded = Layout::found(cluster, seed, config.partitions, config.copies.clone(), me, disk);
     let founded = founded.map_err(|error| StartError::Config(error.to_string()))?;
     Ok((founded, Trust::Whole))
 }
@@ -235,7 +235,7 @@ fn stored(layout: Layout, me: Member) -> Result<Layout, StartError> {
     let keyspace = layout.keyspace();
     let (seed, partitions) = (keyspace.seed(), keyspace.partition_count());
     let disk = layout.voters().now.first().map_or(0, |seat| seat.disk);
-    let founded = Layout::found(layout.cluster(), seed, partitions, layout.replicas_wanted(), me, disk);
+    let founded = Layout::found(layout.cluster(), seed, partitions, layout.copies().clone(), me, disk);
     founded.map_err(|error| StartError::Config(error.to_string()))
 }
 

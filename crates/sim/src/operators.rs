@@ -102,7 +102,7 @@ impl World {
             55..65 => self.victim(&layout).map(|member| Change::Lose { member, accepts_loss: false }),
             65..75 => Some(Change::Stay(one)),
             75..83 => Some(Change::Weigh(one, u32::try_from(rng.between(1, 3)).unwrap_or(1))),
-            83..90 => Some(Change::Replicate(u8::try_from(rng.between(3, 5)).unwrap_or(3))),
+            83..90 => Some(Change::Replicate(u8::try_from(rng.between(3, 5)).unwrap_or(3).into())),
             90..94 => {
                 let rack = format!("dc1/rack{}", rng.between(1, 3));
                 Some(Change::Locate(one, rack.parse().ok()?))

@@ -25,8 +25,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser};
-use placement::Zone;
 use placement::member::WEIGHT_MAX;
+use placement::{Copies, Zone};
 use server::config::{Config, Fsync};
 use wire::Level;
 
@@ -92,9 +92,10 @@ pub(crate) struct Settings {
     /// a thread that writes busy. [default: half the cores, at least 1]
     #[arg(long, value_name = "COUNT", value_parser = value::shards)]
     shards: Option<usize>,
-    /// Copies of each key, 1 to 7; only for the node that founds a cluster. [default: 3]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(1..=7))]
-    replicas: Option<u8>,
+    /// Copies of each key, 1 to 7, in all or in each datacenter as in `dc1=3,dc2=2`; only for the node that founds a
+    /// cluster. `armilla replicas` changes it. [default: 3]
+    #[arg(long, value_name = "COPIES")]
+    replicas: Option<Copies>,
     /// Partitions of the ring, a power of two up to 16384; only for the node that founds a cluster. [default: 1024]
     #[arg(long, value_name = "COUNT", value_parser = value::partitions)]
     partitions: Option<u32>,
@@ -297,7 +298,7 @@ impl Settings {
             shards: self.shards,
             fsync: self.fsync.unwrap_or(default.fsync),
             level: self.level.unwrap_or(default.level),
-            replicas: self.replicas.unwrap_or(default.replicas),
+            copies: self.replicas.unwrap_or(default.copies),
             partitions: self.partitions.unwrap_or(default.partitions),
             weight: self.weight.unwrap_or(default.weight),
             zone: self.zone.unwrap_or(default.zone),

@@ -83,7 +83,7 @@ fn every_setting_reaches_the_server_from_every_source() {
         ("fsync", "never"),
         ("level", "1,2"),
         ("shards", "5"),
-        ("replicas", "6"),
+        ("replicas", "dc1=3,dc2=2"),
         ("partitions", "8"),
         ("weight", "9"),
         ("zone", "a/b"),
@@ -119,7 +119,7 @@ fn every_setting_reaches_the_server_from_every_source() {
     assert_eq!(config.announce.as_deref(), Some("h:4"));
     assert_eq!((config.dir, config.join.as_deref(), config.fsync), ("d".into(), Some("h:3"), Fsync::Never));
     assert_eq!((config.level, config.shards), (Level::Exact { read: 1, write: 2 }, Some(5)));
-    assert_eq!((config.replicas, config.partitions, config.weight), (6, 8, 9));
+    assert_eq!((config.copies.to_string().as_str(), config.partitions, config.weight), ("dc1=3,dc2=2", 8, 9));
     assert_eq!(config.zone.to_string(), "a/b");
     assert_eq!((config.request_timeout.as_millis(), config.retry.as_millis()), (11, 12));
     assert_eq!((config.disk_reserve_bytes, config.accept_data_loss), (15, true));

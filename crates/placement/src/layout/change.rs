@@ -13,7 +13,8 @@
 
 use super::place::{Place, Step, enough};
 use super::steps::{Advance, Move, Stride};
-use super::{Layout, LayoutError, REPLICAS_MAX, assign, error, stand_in_ring};
+use super::{Layout, LayoutError, assign, error, stand_in_ring};
+use crate::copies::Copies;
 use crate::keyspace::PartitionId;
 use crate::member::{Duty, Member, NodeId, WEIGHT_MAX, Zone};
 use crate::voters::{Seat, Voters};
@@ -46,8 +47,8 @@ pub enum Change {
     Weigh(NodeId, u32),
     /// A member fails together with others.
     Locate(NodeId, Zone),
-    /// How many owners each partition is to have.
-    Replicate(u8),
+    /// How many owners each partition is to have, and where.
+    Replicate(Copies),
     /// A member that has nothing left is forgotten.
     Forget(NodeId),
     /// Steps of partitions.
@@ -74,7 +75,7 @@ impl Layout {
             Change::Stay(member) => next.stay(*member)?,
             Change::Weigh(member, weight) => next.weigh(*member, *weight)?,
             Change::Locate(member, zone) => next.locate(*member, zone)?,
-            Change::Replicate(replicas) => next.replicate(*replicas)?,
+            Change::Replicate(copies) => next.replicate(copies)?,
             Change::Forget(member) => next.forget(*member)?,
             Change::Move(moves) => next.step(moves)?,
             Change::Seat(seats) => next.seat(seats)?,
@@ -121,15 +122,36 @@ impl Layout {
         match self.known(id)?.duty {
             Duty::Leave => return Err(LayoutError::Same),
             Duty::Lost => return Err(LayoutError::Gone(self.known(id)?.name.clone())),
-            Duty::Route => {}
-            Duty::Store if self.storing().count() <= usize::from(self.replicas_wanted) => {
-                let left = self.storing().count() - 1;
-                return Err(LayoutError::TooFew { left, replicas: self.replicas_wanted });
+            Duty::Route => {
+                // It has nothing to give away.
+                self.members.retain(|member| member.id != id);
+                return Ok(());
             }
             Duty::Store => {}
         }
-        self.assign_duty(id, Duty::Leave);
+        let before = self.clone();
+        self.member_mut(id).duty = Duty::Leave;
+        self.has_members_for(&before)?;
+        self.want();
         Ok(())
+    }
+
+    /// Whether there can be as many copies everywhere as there could be before.
+    fn has_members_for(&self, before: &Layout) -> Result<(), LayoutError> {
+        let few = |left: usize, of: String, replicas: usize| LayoutError::TooFew { left, of, replicas };
+        match &self.copies {
+            Copies::Anywhere(number) if self.replicas() < before.replicas() => {
+                Err(few(self.storing().count(), String::new(), usize::from(*number)))
+            }
+            Copies::Anywhere(_) => Ok(()),
+            Copies::In(each) => each.iter().try_for_each(|(datacenter, number)| {
+                let copies = |layout: &Layout| layout.copies.among_those_of(datacenter, &layout.members);
+                if copies(self) >= copies(before) {
+                    return Ok(());
+                }
+                Err(few(copies(self), format!(" of {datacenter}"), usize::from(*number)))
+            }),
+        }
     }
 
     fn lose(&mut self, id: NodeId, accepts_loss: bool) -> Result<(), LayoutError> {
@@ -137,10 +159,15 @@ impl Layout {
         if member.duty == Duty::Lost && !accepts_loss {
             return Err(LayoutError::Same);
         }
-        if self.members.iter().filter(|other| other.duty == Duty::Store && other.id != id).count() == 0 {
+        if member.duty == Duty::Route {
+            self.members.retain(|other| other.id != id);
+            return Ok(());
+        }
+        self.member_mut(id).duty = Duty::Lost;
+        if self.replicas() == 0 {
             return Err(LayoutError::Last(member.name));
         }
-        self.assign_duty(id, Duty::Lost);
+        self.want();
         let at_stake = self.at_stake();
         if !at_stake.is_empty() && !accepts_loss {
             let of = self.places.len();
@@ -194,7 +221,9 @@ impl Layout {
         for row in rows.iter_mut().filter(|row| !row.contains(&new)) {
             row.iter_mut().filter(|owner| **owner == old).for_each(|owner| *owner = new);
         }
+        let before = self.clone();
         self.member_mut(old).duty = Duty::Leave;
+        self.has_members_for(&before)?;
         self.want_near(&rows);
         Ok(())
     }
@@ -229,19 +258,25 @@ impl Layout {
         if self.known(id)?.zone == *zone {
             return Err(LayoutError::Same);
         }
+        let before = self.clone();
         *self.member_mut(id) = member;
+        self.has_members_for(&before)?;
         self.want();
         Ok(())
     }
 
-    fn replicate(&mut self, replicas: u8) -> Result<(), LayoutError> {
-        if !(1..=REPLICAS_MAX).contains(&replicas) {
-            return Err(LayoutError::Replicas(replicas));
-        }
-        if self.replicas_wanted == replicas {
+    fn replicate(&mut self, copies: &Copies) -> Result<(), LayoutError> {
+        copies.check()?;
+        if self.copies == *copies {
             return Err(LayoutError::Same);
         }
-        self.replicas_wanted = replicas;
+        if let Copies::In(each) = copies
+            && let Some(nowhere) =
+                each.keys().find(|datacenter| copies.among_those_of(datacenter, &self.members) == 0)
+        {
+            return Err(LayoutError::Nowhere(nowhere.clone()));
+        }
+        self.copies.clone_from(copies);
         self.want();
         Ok(())
     }
@@ -342,11 +377,6 @@ impl Layout {
         Ok(())
     }
 
-    fn assign_duty(&mut self, id: NodeId, duty: Duty) {
-        self.member_mut(id).duty = duty;
-        self.want();
-    }
-
     /// Says anew who is to own what, near to who does, or is on the way to.
     fn want(&mut self) {
         self.want_near(&self.rows());
@@ -372,7 +402,7 @@ impl Layout {
         });
         let rows: Vec<_> = rows.collect();
         let storing: Vec<_> = self.storing().cloned().collect();
-        self.wanted = assign::assign(&rows, self.keyspace.partition_count(), &storing, self.replicas());
+        self.wanted = assign::assign(&rows, self.keyspace.partition_count(), &storing, &self.copies);
         self.ring = stand_in_ring(&self.members);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! That no step loses anything is played in `tests/moves`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 use proptest::sample::Index;
@@ -10,8 +10,9 @@ use proptest::test_runner::Config;
 
 use super::tests::{clusters, grown, member, moved, sealed};
 use super::{Advance, Change, Layout, LayoutError, Move, Step};
+use crate::copies::Copies;
 use crate::keyspace::PartitionId;
-use crate::member::{Duty, Member, NodeId};
+use crate::member::{Duty, Member, NodeId, Zone};
 use crate::voters::Seat;
 
 /// The id of a member by its number.
@@ -163,7 +164,7 @@ fn who_is_lost_while_it_settles_goes_as_it_came() {
 
 #[test]
 fn where_two_have_gone_nobody_counts_until_it_has_learned() {
-    let layout = flat(1, 3, 3).changed(&Change::Replicate(1)).unwrap();
+    let layout = flat(1, 3, 3).changed(&Change::Replicate(1.into())).unwrap();
     let shrunk = step(&layout, 0, Advance::Begin).unwrap();
     let [stays, gone] = *shrunk.owners(PartitionId(0)) else { panic!("two own it") };
     let counts = |layout: &Layout| !layout.place(PartitionId(0)).is_new(stays);
@@ -212,11 +213,11 @@ fn refusals_say_what_to_do() {
     assert!(refused(&Change::Leave(id(1))).contains("2 members are too few for 3 replicas"));
     assert!(refused(&Change::Leave(id(9))).contains("is no member"));
     assert!(refused(&Change::Forget(id(2))).contains("still has something to give away"));
-    assert!(refused(&Change::Replicate(8)).contains("must be from 1 to 7"));
+    assert!(refused(&Change::Replicate(8.into())).contains("must be from 1 to 7"));
     assert!(refused(&Change::Weigh(id(1), 0)).contains("its weight 0 must be"));
     assert!(refused(&Change::Succeed { old: id(1), new: id(1) }).contains("not there to hold anything"));
     assert!(refused(&Change::Seat([].into())).contains("nobody votes"));
-    for same in [Change::Stay(id(1)), Change::Weigh(id(1), 1), Change::Replicate(3), Change::Seated] {
+    for same in [Change::Stay(id(1)), Change::Weigh(id(1), 1), Change::Replicate(3.into()), Change::Seated] {
         assert_eq!(layout.changed(&same), Err(LayoutError::Same));
     }
     let lost = layout.changed(&lose(id(1))).unwrap();
@@ -270,7 +271,7 @@ fn a_successor_takes_what_its_predecessor_owned_and_little_else() {
 type Asked = (u8, Index, Index, u8);
 
 fn asked() -> impl Strategy<Value = Vec<Asked>> {
-    proptest::collection::vec((0..14u8, any::<Index>(), any::<Index>(), 1..=7u8), 1..30)
+    proptest::collection::vec((0..15u8, any::<Index>(), any::<Index>(), 1..=7u8), 1..30)
 }
 
 fn change(layout: &Layout, (kind, one, other, number): &Asked) -> Change {
@@ -285,10 +286,13 @@ fn change(layout: &Layout, (kind, one, other, number): &Asked) -> Change {
         6 => Change::Succeed { old: at(one), new: at(other) },
         7 => Change::Weigh(at(one), u32::from(*number)),
         8 => Change::Locate(at(one), zone().parse().unwrap()),
-        9 => Change::Replicate(*number),
+        9 => Change::Replicate((*number).into()),
         10 => Change::Forget(at(one)),
         11 => Change::Seat([one, other].iter().map(|index| Seat { node: at(index), disk: 7 }).collect()),
         12 => Change::Seated,
+        13 => Change::Replicate(Copies::In(
+            [("dc0", number.div_ceil(2)), ("dc1", 3)].map(|(dc, n)| (dc.to_owned(), n)).into(),
+        )),
         _ => Change::Move(some_moves(layout, one.index(64))),
     }
 }
@@ -313,13 +317,25 @@ fn changed(first: Layout, asked: &[Asked]) -> Vec<Layout> {
     layouts
 }
 
-/// Of each partition, how many zones it is wanted in.
-fn zones(layout: &Layout) -> impl Iterator<Item = usize> {
-    let zone = |id: &NodeId| layout.member(*id).unwrap().zone.clone();
-    layout
-        .keyspace()
-        .partitions()
-        .map(move |p| layout.wanted(p).iter().map(zone).collect::<BTreeSet<_>>().len())
+/// Whether each partition is wanted in as many zones as it can be: of all, or of each datacenter where copies are counted.
+fn is_spread(layout: &Layout) -> bool {
+    let center = |zone: &Zone| match layout.copies() {
+        Copies::Anywhere(_) => String::new(),
+        Copies::In(_) => zone.datacenter.clone(),
+    };
+    let zones: BTreeSet<_> = layout.storing().map(|member| member.zone.clone()).collect();
+    let is_spread = |wanted: &[NodeId]| {
+        let mut spread = BTreeMap::<_, (usize, BTreeSet<_>)>::new();
+        for zone in wanted.iter().map(|id| &layout.member(*id).unwrap().zone) {
+            let (owners, zones) = spread.entry(center(zone)).or_default();
+            *owners += 1;
+            zones.insert(zone);
+        }
+        spread.iter().all(|(there, (owners, in_zones))| {
+            in_zones.len() == zones.iter().filter(|zone| center(zone) == *there).count().min(*owners)
+        })
+    };
+    layout.keyspace().partitions().all(|p| is_spread(layout.wanted(p)))
 }
 
 /// By how many places members have grown, all in all: so many must move.
@@ -339,8 +355,7 @@ proptest! {
             let read = Layout::decode(&layout.encode()).unwrap();
             prop_assert!(layout.keyspace().partitions().all(|p| read.stand_ins(p).eq(layout.stand_ins(p))));
             prop_assert_eq!(&read, &layout);
-            let storing: BTreeSet<_> = layout.storing().map(|member| member.zone.clone()).collect();
-            prop_assert!(zones(&layout).all(|zones| zones == storing.len().min(layout.replicas())));
+            prop_assert!(is_spread(&layout));
         }
     }
 

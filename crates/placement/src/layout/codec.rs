@@ -3,7 +3,8 @@
 //! Numbers are little-endian. A text is a length byte and that many bytes of UTF-8.
 //!
 //! ```text
-//! version 2 | cluster 8 | seed 8 | partitions 4 | replicas wanted 1 | epoch 8 | members 2
+//! version 3 | cluster 8 | seed 8 | partitions 4 | copies | epoch 8 | members 2
+//! copies:        0 and a number 1, or how many datacenters 1, and of each its name and a number 1
 //! per member:    id 8 | weight 4 | duty 1 | name | client address | peer address | datacenter | rack
 //! voters:        twice a set: how many 1, and of each the number of a member 2 and a disk 8
 //! per partition: N times who is wanted 2
@@ -23,14 +24,15 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::place::{Place, Step};
-use super::{Layout, LayoutError, effective, stand_in_ring};
+use super::{Layout, LayoutError, stand_in_ring};
+use crate::copies::Copies;
 use crate::keyspace::Keyspace;
 use crate::member::{Duty, Member, NodeId, Zone};
 use crate::ring::{Ring, xxh3};
 use crate::voters::{Seat, Voters};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 3;
 const CHECKSUM_BYTES: usize = 8;
 const RESTING: u8 = 0;
 const COPYING: u8 = 1;
@@ -44,7 +46,7 @@ impl Layout {
         out.extend(self.cluster.to_le_bytes());
         out.extend(self.keyspace.seed().to_le_bytes());
         out.extend(self.keyspace.partition_count().to_le_bytes());
-        out.push(self.replicas_wanted);
+        put_copies(&mut out, &self.copies);
         out.extend(self.epoch.to_le_bytes());
         out.extend(number(self.members.len()));
         for member in &self.members {
@@ -107,9 +109,26 @@ fn put_member(out: &mut Vec<u8>, member: &Member) {
     });
     let Zone { datacenter, rack } = &member.zone;
     for text in [&member.name, &member.client_addr, &member.peer_addr, datacenter, rack] {
-        out.push(u8::try_from(text.len()).expect("texts have at most TEXT_BYTES_MAX bytes"));
-        out.extend(text.as_bytes());
+        put_text(out, text);
     }
+}
+
+fn put_copies(out: &mut Vec<u8>, copies: &Copies) {
+    match copies {
+        Copies::Anywhere(number) => out.extend([0, *number]),
+        Copies::In(each) => {
+            out.push(u8::try_from(each.len()).expect("there are at most COPIES_MAX copies"));
+            for (datacenter, number) in each {
+                put_text(out, datacenter);
+                out.push(*number);
+            }
+        }
+    }
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    out.push(u8::try_from(text.len()).expect("texts have at most TEXT_BYTES_MAX bytes"));
+    out.extend(text.as_bytes());
 }
 
 /// What names members by their numbers.
@@ -163,7 +182,7 @@ impl Input<'_> {
         let cluster = u64::from_le_bytes(self.array()?);
         let seed = u64::from_le_bytes(self.array()?);
         let keyspace = Keyspace::new(seed, u32::from_le_bytes(self.array()?))?;
-        let [replicas_wanted] = self.array()?;
+        let copies = self.copies()?;
         let epoch = u64::from_le_bytes(self.array()?);
         let count = u16::from_le_bytes(self.array()?);
         // Each turn takes bytes from the input, so a count that lies ends the loop and not the memory.
@@ -172,9 +191,8 @@ impl Input<'_> {
             members.push(self.member()?);
         }
         let voters = Voters { now: self.seats(&members)?, next: self.seats(&members)? };
-        let storing = members.iter().filter(|member| member.duty == Duty::Store).count();
         let mut wanted = Vec::new();
-        for _ in 0..effective(replicas_wanted, storing) * keyspace.partition_count() as usize {
+        for _ in 0..copies.among(&members) * keyspace.partition_count() as usize {
             wanted.push(self.named(&members)?);
         }
         let mut places = Vec::new();
@@ -182,7 +200,24 @@ impl Input<'_> {
             places.push(self.place(&members)?);
         }
         let ring = Arc::new(Ring::new(1, xxh3));
-        Ok(Layout { cluster, keyspace, replicas_wanted, epoch, members, voters, wanted, places, ring })
+        Ok(Layout { cluster, keyspace, copies, epoch, members, voters, wanted, places, ring })
+    }
+
+    fn copies(&mut self) -> Result<Copies, LayoutError> {
+        let [count] = self.array()?;
+        if count == 0 {
+            let [number] = self.array()?;
+            return Ok(Copies::Anywhere(number));
+        }
+        let mut each = BTreeMap::new();
+        for _ in 0..count {
+            let (datacenter, [number]) = (self.text()?, self.array()?);
+            if each.last_key_value().is_some_and(|(last, _)| *last >= datacenter) {
+                return Err(LayoutError::Broken("its datacenters are not in order"));
+            }
+            each.insert(datacenter, number);
+        }
+        Ok(Copies::In(each))
     }
 
     fn seats(&mut self, members: &[Member]) -> Result<BTreeSet<Seat>, LayoutError> {

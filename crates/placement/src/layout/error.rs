@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::copies::{Copies, CopiesError};
 use crate::keyspace::KeyspaceError;
-use crate::layout::{Layout, MEMBERS_MAX, Place, REPLICAS_MAX, Step};
+use crate::layout::{Layout, MEMBERS_MAX, Place, Step};
 use crate::member::{Duty, Member, NodeId, TEXT_BYTES_MAX, WEIGHT_MAX};
 use crate::voters::Seat;
 
@@ -16,9 +17,9 @@ pub enum LayoutError {
     /// The number of partitions.
     #[error(transparent)]
     Keyspace(#[from] KeyspaceError),
-    /// The number of replicas.
-    #[error("{0} replicas: the number must be from 1 to {REPLICAS_MAX}")]
-    Replicas(u8),
+    /// The number of copies.
+    #[error(transparent)]
+    Copies(#[from] CopiesError),
     /// A member whose fields are out of bounds.
     #[error("member `{name}` is refused: {why}")]
     Member {
@@ -66,15 +67,18 @@ pub enum LayoutError {
     #[error("the member `{0}` was removed; take that back first (armilla cancel)")]
     Gone(String),
     /// A member less, and there are fewer than copies.
-    #[error(
-        "{left} members are too few for {replicas} replicas; ask for fewer first: armilla replicas {left}"
-    )]
+    #[error("{left} members{of} are too few for {replicas} replicas; ask for fewer first (armilla replicas)")]
     TooFew {
         /// How many would be left.
         left: usize,
-        /// How many owners each partition is to have.
-        replicas: u8,
+        /// Of which datacenter, in words; nothing of all.
+        of: String,
+        /// How many owners each partition is to have there.
+        replicas: usize,
     },
+    /// A datacenter without members.
+    #[error("no member is in the datacenter `{0}`: `armilla status` shows where each is")]
+    Nowhere(String),
     /// The only member that holds anything.
     #[error("the member `{0}` is the last that holds anything")]
     Last(String),
@@ -163,9 +167,7 @@ pub(super) fn sound(member: &Member) -> Result<(), LayoutError> {
 /// The invariants of a layout.
 pub(super) fn check(layout: &Layout) -> Result<(), LayoutError> {
     let members = &layout.members;
-    if !(1..=REPLICAS_MAX).contains(&layout.replicas_wanted) {
-        return Err(LayoutError::Replicas(layout.replicas_wanted));
-    }
+    layout.copies.check()?;
     if layout.epoch == 0 || members.is_empty() {
         return Err(LayoutError::Broken("it has no epoch or no member"));
     }
@@ -193,11 +195,28 @@ pub(super) fn check(layout: &Layout) -> Result<(), LayoutError> {
     if !layout.wanted.iter().all(stores) || layout.wanted.chunks(layout.replicas()).any(has_twins) {
         return Err(LayoutError::Broken("a wanted owner holds nothing, or is wanted twice"));
     }
+    if let Copies::In(each) = &layout.copies
+        && !each.keys().all(|datacenter| is_counted(layout, datacenter))
+    {
+        return Err(LayoutError::Broken("a datacenter has too few or too many copies"));
+    }
     let votes = |seat: Seat| layout.member(seat.node).is_some();
     if layout.voters.now.is_empty() || !layout.voters.seats().all(votes) {
         return Err(LayoutError::Broken("nobody votes, or who is no member"));
     }
     layout.places.iter().try_for_each(|place| check_place(layout, place))
+}
+
+/// Whether so many owners in a datacenter are wanted of each partition as there are to be.
+fn is_counted(layout: &Layout, datacenter: &str) -> bool {
+    let copies = layout.copies.among_those_of(datacenter, &layout.members);
+    let there: BTreeSet<_> = layout
+        .storing()
+        .filter(|member| member.zone.datacenter == datacenter)
+        .map(|member| member.id)
+        .collect();
+    let rows = layout.wanted.chunks(layout.replicas());
+    rows.map(|row| row.iter().filter(|id| there.contains(id)).count()).all(|count| count == copies)
 }
 
 fn check_place(layout: &Layout, place: &Place) -> Result<(), LayoutError> {

@@ -16,8 +16,8 @@
 //!
 //! Invariants ([`Layout::check`]):
 //! 1. Members are ordered by id; no two share an id, a name or an address.
-//! 2. Of every partition N distinct owners are wanted, all members that store, where N is the wanted number of replicas or,
-//!    while they are fewer, the number of those.
+//! 2. Of every partition N distinct owners are wanted, all members that store, where N is the number of copies or, while they
+//!    are fewer, the number of those; and so for each datacenter, where copies are counted by datacenter.
 //! 3. Whoever owns a partition, is to own it, or may have to teach whoever is, is a member; so is every voter.
 //! 4. Two layouts are equal exactly if their encodings are.
 
@@ -42,6 +42,7 @@ pub use error::LayoutError;
 pub use place::{Place, Step, enough};
 pub use steps::{Advance, Move};
 
+use crate::copies::Copies;
 use crate::keyspace::{Keyspace, PartitionId};
 use crate::member::{Duty, Member, NodeId};
 use crate::ring::{Ring, xxh3};
@@ -49,9 +50,6 @@ use crate::voters::{Seat, Voters};
 
 /// The replicas that a cluster wants if it does not say otherwise.
 pub const REPLICAS_DEFAULT: u8 = 3;
-
-/// The most replicas.
-pub const REPLICAS_MAX: u8 = 7;
 
 /// The most members of a cluster.
 pub const MEMBERS_MAX: usize = 4096;
@@ -65,7 +63,7 @@ const TOKENS_PER_MEMBER: u64 = 32;
 pub struct Layout {
     cluster: u64,
     keyspace: Keyspace,
-    replicas_wanted: u8,
+    copies: Copies,
     epoch: u64,
     members: Vec<Member>,
     voters: Voters,
@@ -80,7 +78,7 @@ impl Layout {
     /// The first layout of a cluster, epoch 1: one member owns everything, and alone votes.
     ///
     /// `cluster` names the cluster, `seed` keys its positions; both should be random, as should `disk`, which names the disk of the first
-    /// member. `replicas` is how many the cluster wants once it has so many members.
+    /// member. `copies` is how many the cluster wants once it has the members for them.
     ///
     /// # Errors
     /// If a number is out of its bounds or the member is not valid.
@@ -88,16 +86,15 @@ impl Layout {
         cluster: u64,
         seed: u64,
         partitions: u32,
-        replicas: u8,
+        copies: impl Into<Copies>,
         first: Member,
         disk: u64,
     ) -> Result<Layout, LayoutError> {
         let keyspace = Keyspace::new(seed, partitions)?;
-        if !(1..=REPLICAS_MAX).contains(&replicas) {
-            return Err(LayoutError::Replicas(replicas));
-        }
+        let copies = copies.into();
+        copies.check()?;
         error::admit(&[], &first)?;
-        if first.duty != Duty::Store {
+        if first.duty != Duty::Store || copies.among(std::slice::from_ref(&first)) == 0 {
             return Err(LayoutError::CannotStore(first.name));
         }
         let wanted: Vec<_> = keyspace.partitions().map(|_| first.id).collect();
@@ -105,17 +102,7 @@ impl Layout {
         let voters = Voters::of([Seat { node: first.id, disk }].into());
         let members = vec![first];
         let ring = stand_in_ring(&members);
-        Ok(Layout {
-            cluster,
-            keyspace,
-            replicas_wanted: replicas,
-            epoch: 1,
-            members,
-            voters,
-            wanted,
-            places,
-            ring,
-        })
+        Ok(Layout { cluster, keyspace, copies, epoch: 1, members, voters, wanted, places, ring })
     }
 
     /// Whether another is one of the same cluster, with the same partitions.
@@ -175,13 +162,13 @@ impl Layout {
     /// N: how many owners each partition is to have now.
     #[must_use]
     pub fn replicas(&self) -> usize {
-        effective(self.replicas_wanted, self.storing().count())
+        self.copies.among(&self.members)
     }
 
-    /// How many owners each partition has once there are so many members.
+    /// How many owners each partition has once there are the members for them, and where.
     #[must_use]
-    pub fn replicas_wanted(&self) -> u8 {
-        self.replicas_wanted
+    pub fn copies(&self) -> &Copies {
+        &self.copies
     }
 
     /// The owners of a partition; the first is its home. One look into a table.
@@ -249,7 +236,7 @@ impl PartialEq for Layout {
         // The ring follows from the members.
         self.cluster == other.cluster
             && self.keyspace == other.keyspace
-            && self.replicas_wanted == other.replicas_wanted
+            && self.copies == other.copies
             && self.epoch == other.epoch
             && self.members == other.members
             && self.voters == other.voters
@@ -259,10 +246,6 @@ impl PartialEq for Layout {
 }
 
 impl Eq for Layout {}
-
-fn effective(wanted: u8, members: usize) -> usize {
-    usize::from(wanted).min(members)
-}
 
 /// The ring that stand-ins are found by, of those that store: tokens in proportion to weights, about [`TOKENS_PER_MEMBER`] each.
 fn stand_in_ring(members: &[Member]) -> Arc<Ring<NodeId>> {

@@ -7,6 +7,7 @@ use proptest::test_runner::Config;
 
 use super::codec::VERSION;
 use super::{Layout, LayoutError, REPLICAS_DEFAULT};
+use crate::copies::CopiesError;
 use crate::member::{Duty, Member, NodeId, WEIGHT_MAX, Zone};
 
 pub(super) fn member(number: usize, weight: u32, zone: &str) -> Member {
@@ -104,8 +105,14 @@ fn what_is_refused_is_refused_with_a_sentence() {
     assert!(refusal(|m| m.name = String::new()).contains("its name must have 1 to 255 bytes"));
     assert!(refusal(|m| m.client_addr = "x".repeat(256)).contains("its client address must have"));
     assert!(refusal(|m| m.zone.rack = "a/b".into()).contains("its zone `dc1/a/b` must be"));
-    assert_eq!(Layout::found(1, 2, 64, 0, member(1, 1, "a/b"), 9), Err(LayoutError::Replicas(0)));
-    assert_eq!(Layout::found(1, 2, 64, 8, member(1, 1, "a/b"), 9), Err(LayoutError::Replicas(8)));
+    assert_eq!(
+        Layout::found(1, 2, 64, 0, member(1, 1, "a/b"), 9),
+        Err(LayoutError::Copies(CopiesError::Number(0)))
+    );
+    assert_eq!(
+        Layout::found(1, 2, 64, 8, member(1, 1, "a/b"), 9),
+        Err(LayoutError::Copies(CopiesError::Number(8)))
+    );
     assert!(matches!(Layout::found(1, 2, 63, 3, member(1, 1, "a/b"), 9), Err(LayoutError::Keyspace(_))));
 }
 

@@ -43,7 +43,7 @@ impl World {
             8 if self.newest().member(node).is_none() => Change::Join(member(at, 1)),
             9 => self.rare(node, other),
             10 if self.nodes[at].health != Health::Dead => Change::Stay(node),
-            11 => Change::Replicate([1, 2, 3, 3, 3, 4, 5][self.dice.below(7)]),
+            11 => Change::Replicate([1_u8, 2, 3, 3, 3, 4, 5][self.dice.below(7)].into()),
             _ => return,
         };
         self.change(&change);
@@ -66,7 +66,7 @@ impl World {
         let less = self.dice.pick(&owners).map(|owner| Change::Weigh(owner, 1));
         let more = self.dice.pick(&others).map(|other| Change::Weigh(other, 9));
         let shift = if self.dice.chance(50) { less.or(more) } else { more.or(less) };
-        shift.unwrap_or(Change::Replicate(3))
+        shift.unwrap_or(Change::Replicate(3.into()))
     }
 
     /// Somebody is given up: who is gone, who cannot be reached, who settles just now, or anybody.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use goldenscript::{Context, Runner};
 use placement::layout::{Advance, Move, Step};
-use placement::{Change, Duty, Layout, Member, NodeId, PartitionId, Place, Seat, Zone};
+use placement::{Change, Copies, Duty, Layout, Member, NodeId, PartitionId, Place, Seat, Zone};
 
 #[derive(goldenscript::Command)]
 pub(crate) enum Command {
@@ -15,7 +15,7 @@ pub(crate) enum Command {
         #[arg(key)]
         partitions: u32,
         #[arg(key)]
-        replicas: Option<u8>,
+        replicas: Option<String>,
         #[arg(key)]
         weight: Option<u32>,
         #[arg(key)]
@@ -53,7 +53,7 @@ pub(crate) enum Command {
         name: String,
         zone: Zone,
     },
-    Replicas(u8),
+    Replicas(String),
     Forget(String),
     /// Others vote: what is between is told too.
     Vote(Vec<String>),
@@ -116,7 +116,8 @@ impl Runner for LayoutScript {
         match command {
             Command::Found { name, partitions, replicas, weight, zone } => {
                 let first = member(name, *weight, zone.as_ref(), None);
-                self.layout = Some(Layout::found(1, 2, *partitions, replicas.unwrap_or(3), first, 9)?);
+                let copies: Copies = replicas.as_deref().unwrap_or("3").parse()?;
+                self.layout = Some(Layout::found(1, 2, *partitions, copies, first, 9)?);
             }
             Command::Join { names, weight, zone, port } => {
                 for name in names {
@@ -159,7 +160,7 @@ impl Runner for LayoutScript {
 }
 
 /// What a command asks for.
-fn change(layout: &Layout, command: &Command) -> Result<Change, &'static str> {
+fn change(layout: &Layout, command: &Command) -> Result<Change, Box<dyn Error>> {
     let id = |name: &String| NodeId::of_name(name);
     Ok(match command {
         Command::Admit(name) => Change::Join(member(name, None, None, None)),
@@ -171,13 +172,15 @@ fn change(layout: &Layout, command: &Command) -> Result<Change, &'static str> {
         Command::Stay(name) => Change::Stay(id(name)),
         Command::Weigh { name, weight } => Change::Weigh(id(name), *weight),
         Command::Zone { name, zone } => Change::Locate(id(name), zone.clone()),
-        Command::Replicas(replicas) => Change::Replicate(*replicas),
+        Command::Replicas(replicas) => Change::Replicate(replicas.parse()?),
         Command::Forget(name) => Change::Forget(id(name)),
         Command::Begin(partitions) if partitions.is_empty() => begin(layout.may_begin()),
         Command::Begin(partitions) => begin(partitions.iter().copied().map(PartitionId)),
         Command::Copied { partition, began } => {
             let place = layout.place(PartitionId(*partition));
-            let Step::Copying { newcomer, began: last } = *place.step() else { return Err("nobody copies") };
+            let Step::Copying { newcomer, began: last } = *place.step() else {
+                return Err("nobody copies".into());
+            };
             let advance = Advance::Copied { newcomer, began: began.unwrap_or(last) };
             moved(*partition, advance)
         }
@@ -185,7 +188,7 @@ fn change(layout: &Layout, command: &Command) -> Result<Change, &'static str> {
             let last = layout.place(PartitionId(*partition)).since();
             moved(*partition, Advance::Arrived { owner: id(name), since: since.unwrap_or(last) })
         }
-        _ => return Err("that changes nothing"),
+        _ => return Err("that changes nothing".into()),
     })
 }
 

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 #[cfg(doc)]
 use causal::limits::DATABASES_MAX;
-use placement::{Member, Zone};
+use placement::{Copies, Member, Zone};
 
 #[cfg(doc)]
 use crate::fault::Fault;
@@ -113,8 +113,8 @@ pub enum Ring {
     Weigh(Box<str>, u32),
     /// A member fails together with others.
     Locate(Box<str>, Zone),
-    /// How many owners each partition is to have.
-    Replicate(u8),
+    /// How many owners each partition is to have, and where.
+    Replicate(Copies),
 }
 
 /// What a client library says of itself.

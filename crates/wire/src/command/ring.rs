@@ -5,13 +5,13 @@
 //! 1. What is asked is read whole or not at all.
 
 use bytes::Bytes;
-use placement::Zone;
+use placement::{Copies, Zone};
 
 use super::local::{Local, Ring};
 use crate::fault::Fault;
 
 /// `ARMILLA.RING [PLAN] LEAVE name | LOSE name [ACCEPT-DATA-LOSS] | SUCCEED old new | STAY name | WEIGH name weight |
-/// LOCATE name zone | REPLICATE replicas [OF epoch]`
+/// LOCATE name zone | REPLICATE replicas|dc=replicas,... [OF epoch]`
 pub(super) fn ring(args: &[Bytes]) -> Result<Local, Fault> {
     let (is_plan, rest) = match args[1..].split_first() {
         Some((first, rest)) if first.eq_ignore_ascii_case(b"plan") => (true, rest),
@@ -32,7 +32,7 @@ pub(super) fn ring(args: &[Bytes]) -> Result<Local, Fault> {
         (b"stay", [name]) => Ring::Stay(text(name)?),
         (b"weigh", [name, weight]) => Ring::Weigh(text(name)?, number(weight)?),
         (b"locate", [name, zone]) => Ring::Locate(text(name)?, zone_of(zone)?),
-        (b"replicate", [replicas]) => Ring::Replicate(number(replicas)?),
+        (b"replicate", [replicas]) => Ring::Replicate(copies(replicas)?),
         _ => return Err(Fault::Syntax),
     };
     Ok(Local::Ring { change, is_plan, of })
@@ -44,6 +44,11 @@ fn text(word: &[u8]) -> Result<Box<str>, Fault> {
 
 fn number<T: std::str::FromStr>(word: &[u8]) -> Result<T, Fault> {
     std::str::from_utf8(word).ok().and_then(|word| word.parse().ok()).ok_or(Fault::NotInteger)
+}
+
+fn copies(word: &[u8]) -> Result<Copies, Fault> {
+    let copies = std::str::from_utf8(word).map_err(|_| Fault::Syntax)?.parse::<Copies>();
+    copies.map_err(|error| Fault::from_line(format!("ERR {error}").as_bytes()))
 }
 
 fn zone_of(word: &[u8]) -> Result<Zone, Fault> {
@@ -81,6 +86,9 @@ mod tests {
             read("LOCATE a dc2/r1"),
             Some((Ring::Locate("a".into(), "dc2/r1".parse().unwrap()), false, None))
         );
+        let copies = |text: &str| Some((Ring::Replicate(text.parse().unwrap()), false, None));
+        assert_eq!(read("REPLICATE 5"), copies("5"));
+        assert_eq!(read("REPLICATE dc1=3,dc2=2"), copies("dc1=3,dc2=2"));
         for wrong in
             ["PLAN", "LEAVE", "LEAVE a b", "WEIGH a x", "REPLICATE 300", "LOCATE a b", "OF 3", "LOSE a b"]
         {

@@ -7,7 +7,8 @@
 //! better: a table says for each partition its N owners, and we choose the table so that
 //!
 //! * every node holds its share by weight, to the rounding of one partition;
-//! * the owners of a partition are spread over zones as evenly as the zones allow;
+//! * the owners of a partition are spread over zones as evenly as the zones allow, or so many are in each datacenter as are
+//!   asked for there, and these spread over its zones;
 //! * and, of all such tables, we take one near the table before, for every changed place is data on the move.
 //!
 //! # Three steps
@@ -54,23 +55,25 @@ mod homes;
 mod places;
 mod spread;
 
+use crate::copies::Copies;
 use crate::member::{Member, NodeId};
 
 /// The number of a member in the order of ids.
 type Seat = u16;
 
-/// The owners of every partition, `replicas` each, the home first.
+/// The owners of every partition, as many each as there are to be, the home first.
 ///
 /// `before` is the same of the layout before, of any number of replicas, or of none: its owners keep their places where
-/// they can. `members` are those that own anything now, ordered by id, at least `replicas`.
+/// they can. `members` are those that may own anything now, ordered by id, at least one.
 pub(super) fn assign(
     before: &[Option<NodeId>],
     partitions: u32,
     members: &[Member],
-    replicas: usize,
+    copies: &Copies,
 ) -> Vec<NodeId> {
     let partitions = partitions as usize;
-    let spread = spread::Spread::new(members, replicas);
+    let spread = spread::Spread::new(members, copies);
+    let replicas = spread.replicas;
     let due = apportion::places_due(members, &spread, partitions);
     let mut table = places::Table::new(&seated(before, members), partitions, replicas);
     table.repair(&spread, &due);

@@ -125,7 +125,7 @@ impl Table {
     /// The strain of a partition if one of its places had another owner.
     fn strain_with(&self, spread: &Spread, place: usize, owner: Option<Seat>) -> usize {
         let start = place / self.replicas * self.replicas;
-        let mut owners = [None; crate::layout::REPLICAS_MAX as usize];
+        let mut owners = [None; crate::copies::COPIES_MAX];
         let owners = &mut owners[..self.replicas];
         owners.copy_from_slice(&self.places[start..start + self.replicas]);
         owners[place - start] = owner;

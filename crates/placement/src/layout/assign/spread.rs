@@ -6,6 +6,7 @@
 //! ```text
 //! N = 3   dc1: r1 r2 r3   dc2: r1        each zone 0 to 1, dc1 2 to 2, dc2 1 to 1
 //! N = 3   dc1: r1 r2                     each zone 1 to 2
+//! dc1=2, dc2=1, of dc1: r1 r2 r3, dc2: r1   dc1 2 and each of its zones 0 to 1, dc2 1, elsewhere none
 //! ```
 //!
 //! Invariants:
@@ -14,8 +15,10 @@
 //! 2. A list of owners without strain, holes included, can be filled up without touching those in it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::Seat;
+use crate::copies::Copies;
 use crate::member::Member;
 
 /// How many owners of one partition a group of nodes may have.
@@ -49,13 +52,14 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    pub(super) fn new(members: &[Member], replicas: usize) -> Spread {
+    pub(super) fn new(members: &[Member], copies: &Copies) -> Spread {
         let mut tree: BTreeMap<&str, BTreeMap<&str, Vec<usize>>> = BTreeMap::new();
         for (seat, member) in members.iter().enumerate() {
             let center = tree.entry(&member.zone.datacenter).or_default();
             center.entry(&member.zone.rack).or_default().push(seat);
         }
         let (mut zones, mut centers, mut zone_of) = (Vec::new(), Vec::new(), vec![0; members.len()]);
+        let counts: Vec<_> = tree.keys().map(|center| copies.among_those_of(center, members)).collect();
         for (center, racks) in tree.into_values().enumerate() {
             let first = zones.len();
             for nodes in racks.into_values() {
@@ -65,17 +69,11 @@ impl Spread {
             }
             centers.push(first..zones.len());
         }
-        let sizes: Vec<_> = zones.iter().map(|zone| zone.bounds).collect();
-        let bounds = level(&sizes, replicas);
-        zones.iter_mut().zip(bounds).for_each(|(zone, bounds)| zone.bounds = bounds);
-        let sum = |side: fn(Bounds) -> usize, range: std::ops::Range<usize>| -> usize {
-            zones[range].iter().map(|zone| side(zone.bounds)).sum()
+        let replicas = copies.among(members);
+        let bounds = match copies {
+            Copies::Anywhere(_) => spread_over_all(&mut zones, &centers, replicas),
+            Copies::In(_) => spread_in_each(&mut zones, &centers, &counts),
         };
-        let sums = centers.iter().map(|range| Bounds {
-            low: sum(|bounds| bounds.low, range.clone()),
-            high: sum(|bounds| bounds.high, range.clone()),
-        });
-        let bounds = level(&sums.collect::<Vec<_>>(), replicas);
         let centers: Vec<_> = centers
             .into_iter()
             .zip(bounds)
@@ -119,20 +117,49 @@ impl Spread {
     }
 }
 
+/// Spreads the owners over all zones, and within what that leaves open over datacenters, whose bounds it gives.
+fn spread_over_all(zones: &mut [ZoneGroup], centers: &[Range<usize>], replicas: usize) -> Vec<Bounds> {
+    let sizes: Vec<_> = zones.iter().map(|zone| zone.bounds).collect();
+    let bounds = level(&sizes, replicas);
+    zones.iter_mut().zip(bounds).for_each(|(zone, bounds)| zone.bounds = bounds);
+    let sum = |side: fn(Bounds) -> usize, range: Range<usize>| -> usize {
+        zones[range].iter().map(|zone| side(zone.bounds)).sum()
+    };
+    let sums = centers.iter().map(|range| Bounds {
+        low: sum(|bounds| bounds.low, range.clone()),
+        high: sum(|bounds| bounds.high, range.clone()),
+    });
+    level(&sums.collect::<Vec<_>>(), replicas)
+}
+
+/// Spreads so many owners as each datacenter is to have over its zones.
+fn spread_in_each(zones: &mut [ZoneGroup], centers: &[Range<usize>], counts: &[usize]) -> Vec<Bounds> {
+    for (range, count) in centers.iter().zip(counts) {
+        let sizes: Vec<_> = zones[range.clone()].iter().map(|zone| zone.bounds).collect();
+        let bounds = level(&sizes, *count);
+        zones[range.clone()].iter_mut().zip(bounds).for_each(|(zone, bounds)| zone.bounds = bounds);
+    }
+    counts.iter().map(|count| Bounds { low: *count, high: *count }).collect()
+}
+
 /// Narrows bounds so that the groups share `total` as evenly as the bounds allow.
 fn level(bounds: &[Bounds], total: usize) -> Vec<Bounds> {
     let sum = |height: usize| -> usize { bounds.iter().map(|b| height.clamp(b.low, b.high)).sum() };
     let height =
-        (1..=total).find(|&height| sum(height) >= total).expect("there are as many nodes as replicas");
+        (0..=total).find(|&height| sum(height) >= total).expect("there are as many nodes as replicas");
     bounds
         .iter()
-        .map(|b| Bounds { low: (height - 1).clamp(b.low, b.high), high: height.clamp(b.low, b.high) })
+        .map(|b| Bounds {
+            low: height.saturating_sub(1).clamp(b.low, b.high),
+            high: height.clamp(b.low, b.high),
+        })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Bounds, Spread, level};
+    use crate::copies::Copies;
     use crate::member::{Duty, Member, NodeId};
 
     fn members(zones: &[&str]) -> Vec<Member> {
@@ -162,17 +189,17 @@ mod tests {
 
     #[test]
     fn strain_counts_what_is_too_much_and_what_finds_no_place() {
-        let three_racks = Spread::new(&members(&["a/1", "a/1", "a/2", "a/3"]), 3);
+        let three_racks = Spread::new(&members(&["a/1", "a/1", "a/2", "a/3"]), &Copies::Anywhere(3));
         assert_eq!(three_racks.strain(&[Some(0), Some(2), Some(3)]), 0);
         assert_eq!(three_racks.strain(&[Some(0), None, None]), 0);
         assert!(three_racks.strain(&[Some(0), Some(1), None]) > 0, "two in one rack");
 
-        let two_racks = Spread::new(&members(&["a/1", "a/1", "a/1", "a/2"]), 3);
+        let two_racks = Spread::new(&members(&["a/1", "a/1", "a/1", "a/2"]), &Copies::Anywhere(3));
         assert_eq!(two_racks.strain(&[Some(0), Some(1), Some(3)]), 0);
         assert_eq!(two_racks.strain(&[Some(0), Some(1), None]), 0, "the hole is for the other rack");
         assert!(two_racks.strain(&[Some(0), Some(1), Some(2)]) > 0);
 
-        let two_centers = Spread::new(&members(&["a/1", "a/2", "a/3", "b/1"]), 3);
+        let two_centers = Spread::new(&members(&["a/1", "a/2", "a/3", "b/1"]), &Copies::Anywhere(3));
         assert_eq!(two_centers.strain(&[Some(0), Some(1), Some(3)]), 0);
         assert!(two_centers.strain(&[Some(0), Some(1), Some(2)]) > 0, "all in one datacenter");
     }

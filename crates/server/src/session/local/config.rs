@@ -71,7 +71,7 @@ fn settings(host: &Host) -> Vec<(&'static str, String)> {
         ("armilla.level", config.level.to_string()),
         ("armilla.partitions", host.layout().keyspace().partition_count().to_string()),
         ("armilla.probe-every-ms", config.probe_every.as_millis().to_string()),
-        ("armilla.replicas", host.layout().replicas_wanted().to_string()),
+        ("armilla.replicas", host.layout().copies().to_string()),
         ("armilla.request-timeout-ms", config.request_timeout.as_millis().to_string()),
         ("armilla.retry-ms", config.retry.as_millis().to_string()),
         ("armilla.shards", host.shards().to_string()),
