@@ -208,7 +208,7 @@ class Standalone:
             self.assertIn(client.execute_command("ARMILLA.LEVEL", *level), ("OK", True, b"OK"))
             self.assertTrue(client.set("k", level[0]))
             self.assertEqual(client.get("k"), level[0])
-        with self.assertRaisesRegex(redis.ResponseError, "the level is one, quorum, all"):
+        with self.assertRaisesRegex(redis.ResponseError, "the level is one, quorum, local_quorum"):
             client.execute_command("ARMILLA.LEVEL", "most")
 
 

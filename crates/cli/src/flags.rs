@@ -86,7 +86,8 @@ pub(crate) struct TalkFlags {
     /// The database, 0 to 15.
     #[arg(short = 'n', long = "db", value_name = "NUMBER")]
     pub(crate) database: Option<u8>,
-    /// How many owners requests wait for: `one`, `quorum`, `all`, or R and W as in `'2 1'`.
+    /// How many owners requests wait for: `one`, `quorum`, `local_quorum`, `each_quorum`, `all`, `sloppy`, or R and W as in
+    /// `'2 1'`.
     #[arg(long)]
     pub(crate) level: Option<String>,
     /// One JSON value a line; an error is {"error": "..."}; bytes that are no text are {"bytes_hex": "..."}.

@@ -51,7 +51,10 @@ impl Node {
         let Hearing::Now(envelope) = epochs::hearing(self, turn, from, envelope) else { return };
         let Envelope { epoch, partition, message } = envelope;
         match message {
-            Message::Apply { ticket, deltas, asker } => {
+            Message::Apply { ticket, deltas, asker, passes_on } => {
+                if passes_on {
+                    serve::pass_on(self, turn, partition, &deltas);
+                }
                 serve::apply(self, turn, from, partition, ticket, deltas, asker);
             }
             Message::Mend { ticket, cell, found, deltas, asker } => {

@@ -4,7 +4,8 @@
 //! is unknown then, and the client is told so. Who answers that it cannot, and that nothing was applied, may be alone in
 //! that: behind a cut that spares this node, with a clock or a disk of its own. So another is tried.
 
-use crate::preference;
+use crate::preference::{self, Order};
+use crate::scope;
 use crate::state::{Node, Turn};
 use crate::task::{finish, is_reachable, no_quorum, number, refuse};
 use crate::work::{Kind, Passed, Placing, Work};
@@ -99,8 +100,8 @@ pub(crate) fn suspected(
 ) -> Option<Placing> {
     let Placing { task, kind, declined, .. } = &passed.placing;
     let sloppy = preference::sloppy(node, task.partition, task.level);
-    let other =
-        preference::askable(node, task.partition, sloppy.as_deref()).find(|other| !declined.contains(other));
+    let other = preference::askable(node, task, Order::of(*kind), sloppy.as_deref())
+        .find(|other| !declined.contains(other));
     if passed.to == peer && *kind == Kind::Read && other.is_some_and(|other| is_reachable(node, other)) {
         return Some(passed.placing);
     }
@@ -112,8 +113,8 @@ pub(crate) fn give_up(node: &mut Node, turn: &mut Turn<'_>, Placing { task, kind
     let fault = match kind {
         Kind::Read => no_quorum(node, &task, kind),
         Kind::Write | Kind::Update => {
-            let owners = node.layout.owners(task.partition).len();
-            Fault::Unknown { held: 0, needed: number(task.level.write(owners)) }
+            let quota = scope::to_write(node, task.partition, task.level);
+            Fault::Unknown { held: 0, needed: number(quota.need()) }
         }
     };
     refuse(node, turn, task, fault);

@@ -52,12 +52,23 @@ impl Wanted {
             let others = members.iter().copied().filter(can_teach).collect();
             Set { others, need: need.saturating_sub(own) }
         };
-        let mut sets: Vec<_> = place.teachers().iter().map(|set_| set(set_, enough(set_.len()))).collect();
+        // Of those in its own datacenter enough are needed, too, where a majority of them may have acknowledged something by itself.
+        let near = |of: &[NodeId]| -> Vec<NodeId> {
+            of.iter().copied().filter(|id| layout.count_together(*id, me)).collect()
+        };
+        let mut sets = Vec::new();
+        for teachers in place.teachers() {
+            let near = near(teachers);
+            sets.push(set(teachers, enough(teachers.len())));
+            sets.push(set(&near, enough(near.len())));
+        }
         if pupil == Pupil::Lost || sets.is_empty() {
-            let owners = place.owners();
-            // A coordinator may still count what was acknowledged here before: of more than four owners that matters.
-            let need = if owners.len() > 4 { owners.len() - 1 } else { enough(owners.len()) };
-            sets.push(set(owners, need));
+            let near = near(place.owners());
+            for owners in [place.owners(), &near] {
+                // A coordinator may still count what was acknowledged here before: of more than four owners that matters.
+                let need = if owners.len() > 4 { owners.len() - 1 } else { enough(owners.len()) };
+                sets.push(set(owners, need));
+            }
         }
         Self { sets }
     }

@@ -17,7 +17,8 @@
 //! | `queue` | one read-modify-write at a time for each key |
 //! | `forward` | a request passed on, and its answer back |
 //! | `serve` | what an owner does for a coordinator |
-//! | `preference` | whom a request counts on, and who stands in for owners that are down |
+//! | `scope` | who counts at a level, and how many of them must; `nearby`: who is in the same datacenter |
+//! | `preference` | whom a request is carried out with, and who stands in for owners that are down |
 //! | `handoff` | what is kept for them, and how they get it |
 //! | `shown` | whether a write was shown to a reader before it had its place |
 //! | `room` | what is still taken while the disk fills |
@@ -60,11 +61,13 @@ mod membership;
 mod meta;
 mod meta_names;
 mod moving;
+mod nearby;
 mod opening;
 mod pending;
 mod preference;
 mod queue;
 mod queues;
+mod quota;
 mod read;
 mod recent;
 mod register;
@@ -75,6 +78,7 @@ mod request;
 mod room;
 mod row_names;
 mod rows;
+mod scope;
 mod scrub;
 mod serve;
 mod shown;

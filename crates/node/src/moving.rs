@@ -11,6 +11,7 @@
 //!
 //! 1. What counts here for a partition was said since its fence.
 
+use crate::nearby::Nearby;
 use crate::standing;
 use crate::state::{self, Node, Turn};
 use crate::work::{Kind, Placing, Purpose, Task, Work};
@@ -26,6 +27,7 @@ pub(crate) fn adopt(node: &mut Node, turn: &mut Turn<'_>, layout: Arc<Layout>) {
     }
     let before = std::mem::replace(&mut node.layout, layout);
     node.mine = state::mine(&node.layout, node.identity.node, &node.options);
+    node.nearby = Nearby::of(&node.layout, node.identity.node);
     if let Some(membership) = &mut node.membership {
         membership.adopt(&node.layout);
     }

@@ -9,6 +9,7 @@ use crate::hints::Hints;
 use crate::learning;
 use crate::membership::Membership;
 use crate::meta_names::Space;
+use crate::nearby::Nearby;
 use crate::pending::Pending;
 use crate::queues::Queues;
 use crate::replica::Replica;
@@ -62,6 +63,7 @@ impl Node {
             voting: None,
             tidings: Tidings::default(),
             room: Room::default(),
+            nearby: Nearby::of(&layout, identity.node),
             layout,
         };
         if options.speaker.is_some() && options.tell_every_ms < u64::MAX {

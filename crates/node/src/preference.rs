@@ -12,8 +12,10 @@
 //!
 //! The sloppy quorums of Dynamo (2007), section 4.6.
 
+use crate::scope;
 use crate::state::Node;
 use crate::task::{is_learning, is_live, is_reachable};
+use crate::work::{Kind, Task};
 use placement::{NodeId, PartitionId};
 use wire::Level;
 
@@ -75,14 +77,37 @@ pub(crate) fn enough(owners: usize, healthy: usize) -> usize {
     Level::Quorum.write(owners).min(healthy).max(1)
 }
 
-/// Those that can be asked, in the order in which they should be: of the owners those that are suspected last, for
-/// suspicion may be wrong, and nothing is refused because of it. Where stand-ins count they come before those.
+/// In which order owners are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Those in the same datacenter first.
+    Nearest,
+    /// The home first, wherever it is: everybody has the same order.
+    Home,
+}
+
+impl Order {
+    /// The order for a kind of request: updates of a key are carried out one after another, and so at one place.
+    pub(crate) fn of(kind: Kind) -> Self {
+        if kind == Kind::Update { Self::Home } else { Self::Nearest }
+    }
+}
+
+/// Those that can be asked and count at the level of a task, in the order in which they should be: of the owners those that are
+/// suspected last, for suspicion may be wrong, and nothing is refused because of it. Where stand-ins count they come before those.
 pub(crate) fn askable<'a>(
     node: &'a Node,
-    partition: PartitionId,
+    task: &Task,
+    order: Order,
     sloppy: Option<&'a [NodeId]>,
 ) -> impl Iterator<Item = NodeId> + 'a {
-    let owners = move || node.layout.owners(partition).iter().copied();
+    let (partition, level) = (task.partition, task.level);
+    let owners = move || {
+        let owners = move || node.layout.owners(partition).iter().copied();
+        let is_first = move |owner: &NodeId| order == Order::Home || node.nearby.has(*owner);
+        let others = owners().filter(move |owner| level != Level::LocalQuorum && !is_first(owner));
+        owners().filter(move |owner| is_first(owner) && scope::counts(node, level, *owner)).chain(others)
+    };
     let healthy = sloppy.into_iter().flatten().copied();
     let suspected = owners().filter(|owner| is_live(node, *owner) && !is_reachable(node, *owner));
     let reachable = owners().filter(move |owner| sloppy.is_none() && is_reachable(node, *owner));

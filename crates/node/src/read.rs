@@ -15,12 +15,14 @@
 
 use crate::evaluate;
 use crate::explain;
-use crate::preference;
+use crate::preference::{self, Order};
+use crate::quota::Quota;
 use crate::repair::{self, Next, Start};
 use crate::replica::Replica;
 use crate::report;
 use crate::room::Room;
 use crate::rows::Shelf;
+use crate::scope;
 use crate::shown::both;
 use crate::siblings;
 use crate::state::{Node, Turn};
@@ -31,7 +33,7 @@ use bytes::Bytes;
 use causal::{Cell, Change, Entries, Scope, Sweep, string};
 use placement::NodeId;
 use store::Commit;
-use wire::peer::{Message, Report, Shown, Ticket, Verdict};
+use wire::peer::{Message, Quorums, Report, Shown, Ticket, Verdict};
 use wire::{Fault, Level, Reply};
 
 /// Looks here and asks the others.
@@ -52,19 +54,20 @@ fn ask(
         // It may have waited since before something was lost here.
         return fail(node, turn, task, purpose, Fault::Storage);
     }
-    let owners = node.layout.owners(task.partition);
-    let live = owners.iter().filter(|owner| is_live(node, **owner)).count();
-    let need = needed(&task, &purpose, (owners.len(), live), sloppy.as_deref());
-    let need = if asks_all { owners.len() } else { need };
+    let me = node.identity.node;
+    let quota = needed(node, &task, &purpose, asks_all, sloppy.as_deref());
     // How a write ranks is not asked where stand-ins count: it is counted anew.
-    let is_short = if sloppy.is_some() { matches!(purpose, Purpose::Settle(_)) } else { live < need };
+    let is_short = match sloppy {
+        Some(_) => matches!(purpose, Purpose::Settle(_)),
+        None => !quota.is_met(|owner| is_live(node, owner)),
+    };
     if is_short {
         let fault = no_quorum(node, &task, Kind::Read);
         return fail(node, turn, task, purpose, fault);
     }
     if turn.now.monotonic_ms >= task.deadline {
         // It has begun before, and what it found has changed again and again.
-        let fault = Fault::NoQuorum { needed: number(need), reachable: 1 };
+        let fault = Fault::NoQuorum { needed: number(quota.need()), reachable: 1 };
         return fail(node, turn, task, purpose, fault);
     }
     let cell = cell_of(&task, &purpose);
@@ -78,35 +81,43 @@ fn ask(
     };
     let replica = node.replicas.get(&task.partition);
     let after = replica.map_or(shelf.after, |replica| replica.known_after(&shelf));
-    let base = if need > 2 && sloppy.is_none() { base(node, &task, cell.as_ref(), &held) } else { None };
+    let base =
+        if quota.need() > 2 && sloppy.is_none() { base(node, &task, cell.as_ref(), &held) } else { None };
     let shown = match (&purpose, replica) {
         (Purpose::Settle(write), Some(replica)) => replica.shown(write.delta.dot),
         _ => Shown::default(),
     };
-    let nothing_yet = Read::new(task, purpose, need);
+    let nothing_yet = Read::new(task, purpose, quota);
     let mut read =
         Box::new(Read { cell, held, after, shown, asks_all, refusers, base, sloppy, ..nothing_yet });
-    if need == 1 {
+    if read.quota.is_met(|owner| owner == me) {
         return conclude(node, turn, *read);
     }
     let ticket = node.pending.ticket();
-    while read.asked.len() + 1 < need && ask_another(node, turn, ticket, &mut read) {}
+    while !read.quota.is_met(|owner| owner == me || read.asked.contains(&owner))
+        && ask_another(node, turn, ticket, &mut read)
+    {}
     node.pending.insert(ticket, Work::Read(read), turn.now.monotonic_ms + node.options.retry_ms);
 }
 
-/// How many owners must agree.
-fn needed(
-    task: &Task,
-    purpose: &Purpose,
-    (owners, live): (usize, usize),
-    sloppy: Option<&[NodeId]>,
-) -> usize {
+/// Which owners must agree.
+fn needed(node: &Node, task: &Task, purpose: &Purpose, asks_all: bool, sloppy: Option<&[NodeId]>) -> Quota {
+    let me = node.identity.node;
+    let all = || Quota::all_of(scope::counted(node, task.partition, task.level));
     match (purpose, sloppy) {
-        (Purpose::Explain(_), _) => live,
-        (Purpose::Settle(write), _) if write.asks_all => owners,
-        (Purpose::Settle(write), _) => write.tally.need(),
-        (_, Some(healthy)) => preference::enough(owners, healthy.len()),
-        (_, None) => task.level.read(owners),
+        _ if asks_all => all(),
+        (Purpose::Explain(_), _) => {
+            let owners = node.layout.owners(task.partition).iter().copied();
+            Quota::all_of(owners.filter(|owner| is_live(node, *owner)).collect())
+        }
+        (Purpose::Settle(write), _) if write.asks_all => all(),
+        (Purpose::Settle(_), _) => scope::to_write(node, task.partition, task.level),
+        (_, Some(healthy)) => {
+            let enough = preference::enough(node.layout.owners(task.partition).len(), healthy.len());
+            let others = healthy.iter().copied().filter(|other| *other != me);
+            Quota::new(others.chain([me]).collect(), enough)
+        }
+        (_, None) => scope::to_read(node, task.partition, task.level),
     }
 }
 
@@ -127,10 +138,17 @@ fn cell_of(task: &Task, purpose: &Purpose) -> Option<Cell> {
 
 /// Asks a live owner that was not asked yet; tells whether there was one.
 fn ask_another(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &mut Read) -> bool {
-    let fresh = |owner: &NodeId| *owner != node.identity.node && !read.asked.contains(owner);
-    let askable = || preference::askable(node, read.task.partition, read.sloppy.as_deref()).filter(fresh);
-    let willing = askable().find(|owner| !read.refusers.contains(owner));
-    let Some(owner) = willing.or_else(|| askable().next()) else { return false };
+    let me = node.identity.node;
+    let fresh = |owner: &NodeId| *owner != me && !read.asked.contains(owner);
+    let askable =
+        || preference::askable(node, &read.task, Order::Nearest, read.sloppy.as_deref()).filter(fresh);
+    let is_asked = |owner: NodeId| owner == me || read.asked.contains(&owner);
+    let is_needed = |owner: &NodeId| read.quota.needs(*owner, is_asked);
+    let is_willing = |owner: &NodeId| !read.refusers.contains(owner);
+    let best = askable().find(|owner| is_willing(owner) && is_needed(owner));
+    let Some(owner) = best.or_else(|| askable().find(is_willing)).or_else(|| askable().next()) else {
+        return false;
+    };
     read.asked.push(owner);
     fetch(node, turn, ticket, read, owner);
     true
@@ -162,7 +180,8 @@ pub(crate) fn fetched(
             None => read.same.push(from),
             Some(report) => read.reports.push((from, *report)),
         }
-        if read.same.len() + read.reports.len() + 1 >= read.need {
+        let me = node.identity.node;
+        if read.quota.is_met(|owner| owner == me || read.has_heard(&owner)) {
             return compare(node, turn, ticket, read);
         }
     }
@@ -226,7 +245,7 @@ pub(crate) fn repaired(
         }
         Ok(Next::Elsewhere) => ask(node, turn, (read.task, read.purpose), false, read.refusers),
         Ok(Next::Again) if turn.now.monotonic_ms >= read.task.deadline => {
-            let fault = Fault::NoQuorum { needed: number(read.need), reachable: number(read.answers()) };
+            let fault = read.in_vain();
             fail(node, turn, read.task, read.purpose, fault);
         }
         Ok(Next::Again) => {
@@ -257,7 +276,7 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut re
         return compare(node, turn, ticket, read);
     }
     if now >= read.task.deadline {
-        let fault = Fault::NoQuorum { needed: number(read.need), reachable: number(read.answers()) };
+        let fault = read.in_vain();
         return fail(node, turn, read.task, read.purpose, fault);
     }
     if preference::sloppy_at_work(node, read.task.partition, read.task.level) != read.sloppy {
@@ -265,7 +284,9 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut re
     }
     if read.is_stuck
         && read.is_plain()
-        && node.layout.owners(read.task.partition).iter().all(|owner| is_live(node, *owner))
+        && scope::counted(node, read.task.partition, read.task.level)
+            .iter()
+            .all(|owner| is_live(node, *owner))
     {
         // Where none shows anything else nothing need be kept anywhere.
         return ask(node, turn, (read.task, read.purpose), true, Vec::new());
@@ -283,14 +304,14 @@ pub(crate) fn visit(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, mut re
 }
 
 impl Read {
-    fn new(task: Task, purpose: Purpose, need: usize) -> Self {
+    fn new(task: Task, purpose: Purpose, quota: Quota) -> Self {
         Self {
             task,
             purpose,
             cell: None,
             held: Entries::default(),
             after: Commit::default(),
-            need,
+            quota,
             asked: Vec::new(),
             same: Vec::new(),
             reports: Vec::new(),
@@ -310,6 +331,12 @@ impl Read {
         self.same.contains(owner) || self.reports.iter().any(|(from, _)| from == owner)
     }
 
+    /// This node, and the others that have said what they hold.
+    pub(crate) fn answered(&self, me: NodeId) -> impl Iterator<Item = NodeId> {
+        let differ = self.reports.iter().map(|(owner, _)| *owner);
+        std::iter::once(me).chain(self.same.iter().copied()).chain(differ)
+    }
+
     /// Whether its answer is all that comes of it.
     pub(crate) fn is_plain(&self) -> bool {
         self.sloppy.is_none() && matches!(self.purpose, Purpose::Command { .. } | Purpose::Siblings(_))
@@ -317,15 +344,21 @@ impl Read {
 
     /// Owners that have answered, this one with them.
     fn answers(&self) -> usize {
-        1 + self.repair.as_ref().map_or(self.same.len() + self.reports.len(), |repair| repair.tally.acked())
+        let others = self.same.len() + self.reports.len();
+        self.repair.as_ref().map_or(1 + others, |repair| repair.tally.acked())
+    }
+
+    /// What its client is told where too few have answered in time.
+    fn in_vain(&self) -> Fault {
+        let needed = self.quota.need();
+        Fault::NoQuorum { needed: number(needed), reachable: number(self.answers().min(needed)) }
     }
 }
 
 /// `peer` is believed not to answer. A read that waits for it begins again, if there are enough without it.
 pub(crate) fn suspected(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, read: Box<Read>, peer: NodeId) {
-    let owners = node.layout.owners(read.task.partition).iter();
-    let reachable = owners.filter(|owner| is_reachable(node, **owner)).count();
-    if reachable >= read.need || read.task.level == Level::Sloppy {
+    let is_enough = read.quota.is_met(|owner| is_reachable(node, owner));
+    if is_enough || read.task.level == Level::Sloppy {
         link_down(node, turn, ticket, read, peer);
     } else {
         node.pending.put_back(ticket, Work::Read(read));
@@ -335,7 +368,7 @@ pub(crate) fn suspected(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, re
 /// The link to `peer` broke. A read that waited for it begins again with those that are left.
 pub(crate) fn link_down(node: &mut Node, turn: &mut Turn<'_>, ticket: Ticket, read: Box<Read>, peer: NodeId) {
     let waits = match &read.repair {
-        Some(repair) => repair.tally.waiting().contains(&peer),
+        Some(repair) => repair.tally.awaits(peer),
         None => read.asked.contains(&peer),
     };
     if waits {
@@ -355,8 +388,11 @@ fn fail(node: &mut Node, turn: &mut Turn<'_>, task: Task, purpose: Purpose, faul
 
 /// Notes that a reader is answered with this, as far as a quorum holds it.
 fn show(node: &mut Node, turn: &Turn<'_>, read: &Read) {
-    let enough = if read.asks_all { repair::at_level(node, read) } else { read.need };
-    if read.sloppy.is_some() || 2 * enough <= node.layout.owners(read.task.partition).len() {
+    let (partition, level) = (read.task.partition, read.task.level);
+    let enough =
+        if read.asks_all { scope::to_read(node, partition, level).need() } else { read.quota.need() };
+    let by = scope::agreed(node, partition, level, enough);
+    if read.sloppy.is_some() || by == Quorums::default() {
         return;
     }
     let lately = turn.lately(&node.options);
@@ -365,7 +401,7 @@ fn show(node: &mut Node, turn: &Turn<'_>, read: &Read) {
         // It may come here later, by itself: it has been shown for all that.
         read.held.dots().for_each(|dot| replica.note_come(lately, dot));
     }
-    replica.show(&read.held);
+    replica.show(&read.held, by);
     read.held.iter().for_each(|entry| write::observe(node, turn, &entry.stamp));
 }
 
@@ -386,7 +422,7 @@ fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
             let has_said =
                 |owner: &NodeId| same.contains(owner) || reports.iter().any(|(from, _)| from == owner);
             let is_heard = |owner: &NodeId| *owner == node.identity.node || has_said(owner);
-            let shown = match shown {
+            let shown = match scope::shown(node, task.level, shown) {
                 // Somebody who was told, and has not said that it has not, may have shown it.
                 Shown::No { told } if !told.iter().all(is_heard) => None,
                 shown => Some(shown),

@@ -13,12 +13,14 @@
 //!    agree, or what is answered has been written over where it is no longer held.
 
 use crate::handoff;
+use crate::quota::Quota;
 use crate::replica::Replica;
 use crate::report::{self, View};
 use crate::room::Room;
 use crate::rows::{RowError, Shelf};
+use crate::scope;
 use crate::state::{Node, Turn};
-use crate::tally::{Standing, Tally};
+use crate::tally::Standing;
 use crate::task::is_live;
 use crate::work::{Purpose, Read, Repair};
 use causal::{Cell, Delta, Entries, Entry, Payload};
@@ -89,24 +91,31 @@ pub(crate) fn start(
     let differ = read.reports.iter().map(|(owner, theirs)| (*owner, theirs));
     let missed = |(owner, theirs): (NodeId, &Report)| Some((owner, missing(replica, cell, &merged, theirs)?));
     let sent: Vec<(NodeId, Message)> = same.chain(differ).filter_map(missed).collect();
-    let heard = read.same.len() + read.reports.len();
-    let current = heard - sent.len();
+    let heard: Vec<NodeId> = read.answered(node.identity.node).collect();
+    let is_behind = |owner: NodeId| sent.iter().any(|(behind, _)| *behind == owner);
     // Where one of them is stuck those are enough that can hold it.
-    let needed = if read.asks_all { at_level(node, read) - 1 } else { heard };
-    if current >= needed {
+    let quota = if read.asks_all { at_level(node, read) } else { Quota::all_of(heard.clone()) };
+    let mut tally = quota.tally();
+    for owner in quota.owners().filter(|owner| !is_behind(*owner)) {
+        if heard.contains(&owner) {
+            tally.ack(owner)
+        } else {
+            tally.fail(owner)
+        };
+    }
+    if tally.standing() == Standing::Met {
         return Ok(Start::Agreed);
     }
-    let tally = Tally::new(sent.iter().map(|(owner, _)| *owner), needed - current);
     let asker = node.hashes(read.task.partition, Some(cell), &read.held);
     // Those that are not behind count, and what they show is what the others must.
-    let shown = (current > 0).then(|| read.held.clone());
+    let shown = (heard.len() > sent.len() + 1).then(|| read.held.clone());
     read.repair = Some(Repair { tally, sent, merged, asker, shown });
     Ok(Start::Behind)
 }
 
-/// How many owners must hold what is answered.
-pub(crate) fn at_level(node: &Node, read: &Read) -> usize {
-    read.task.level.read(node.layout.owners(read.task.partition).len())
+/// Which owners must hold what is answered.
+fn at_level(node: &Node, read: &Read) -> Quota {
+    scope::to_read(node, read.task.partition, read.task.level)
 }
 
 /// Tries to do with what was heard, where nothing can be kept of it here or nothing need be.
@@ -128,12 +137,11 @@ fn without_keeping(
     let replica = node.replicas.get(&read.task.partition);
     let mine = replica.map(|replica| report::report(replica, cell, entries)).unwrap_or_default();
     read.after = replica.map_or(shelf.after, |replica| replica.known_after(&shelf)).max(read.after);
-    let same = read.same.iter().filter_map(|_| read.base.as_deref());
-    let all: Vec<&Report> =
-        std::iter::once(&mine).chain(same).chain(read.reports.iter().map(|(_, theirs)| theirs)).collect();
-    let owners = node.layout.owners(read.task.partition).len();
-    let agreed =
-        if is_sloppy { Some(merged(cell, &all)) } else { agreed(cell, &all, at_level(node, read), owners) };
+    let same = read.same.iter().filter_map(|owner| Some((*owner, read.base.as_deref()?)));
+    let own = (node.identity.node, &mine);
+    let differ = read.reports.iter().map(|(owner, theirs)| (*owner, theirs));
+    let all: Vec<(NodeId, &Report)> = std::iter::once(own).chain(same).chain(differ).collect();
+    let agreed = if is_sloppy { Some(merged(cell, &all)) } else { agreed(cell, &all, &at_level(node, read)) };
     let otherwise = is_full.then_some(Start::NoRoom);
     Ok(agreed.map_or(otherwise, |held| {
         read.held = held;
@@ -145,20 +153,23 @@ fn without_keeping(
 /// some of them know besides. An operation that is known to too few was neither acknowledged nor answered from, so it
 /// may take its place later: what it has removed is shown nowhere, and what it has put there is shown everywhere, or is
 /// gone again.
-fn agreed(cell: &Cell, all: &[&Report], enough: usize, owners: usize) -> Option<Entries> {
+fn agreed(cell: &Cell, all: &[(NodeId, &Report)], quota: &Quota) -> Option<Entries> {
     let shows = |a: &Report, b: &Report| a.found.entries.dots().eq(b.found.entries.dots());
     let agrees = |a: &Report, b: &Report| View::of(a).agrees_with(&View::of(b), cell);
-    let is_enough = |one: &&&Report| {
-        (all.len() == owners && all.iter().all(|other| shows(one, other)))
-            || all.iter().filter(|other| agrees(one, other)).count() >= enough
+    let is_enough = |one: &Report| {
+        let of = |is_so: &dyn Fn(&Report) -> bool, owner: NodeId| {
+            all.iter().any(|(other, report)| *other == owner && is_so(report))
+        };
+        quota.owners().all(|owner| of(&|other| shows(one, other), owner))
+            || quota.is_met(|owner| of(&|other| agrees(one, other), owner))
     };
-    all.iter().find(is_enough).map(|one| one.found.entries.clone())
+    all.iter().find(|(_, one)| is_enough(one)).map(|(_, one)| one.found.entries.clone())
 }
 
 /// What all that have answered hold together.
-fn merged(cell: &Cell, all: &[&Report]) -> Entries {
+fn merged(cell: &Cell, all: &[(NodeId, &Report)]) -> Entries {
     let Found { mut entries, mut knowledge } = Found::default();
-    for Found { entries: theirs, knowledge: known } in all.iter().map(|report| &report.found) {
+    for Found { entries: theirs, knowledge: known } in all.iter().map(|(_, report)| &report.found) {
         entries = causal::map::merge(cell, &entries, &knowledge, theirs, known);
         knowledge.context.unite(&known.context);
         knowledge.early.unite(&known.early);
@@ -183,7 +194,7 @@ fn missing(replica: &Replica, cell: &Cell, mine: &Report, theirs: &Report) -> Op
     if is_behind(&after_deltas(cell, theirs.clone(), &missed), mine, cell) {
         return Some(mend(cell, mine));
     }
-    Some(Message::Apply { ticket: Ticket(0), deltas: missed, asker: None })
+    Some(Message::Apply { ticket: Ticket(0), deltas: missed, asker: None, passes_on: false })
 }
 
 fn mend(cell: &Cell, merged: &Report) -> Message {
@@ -211,8 +222,10 @@ fn after_deltas(cell: &Cell, mut theirs: Report, deltas: &[Delta]) -> Report {
 
 /// Sends those that have not answered what they miss, under the read's ticket.
 pub(crate) fn send(node: &Node, turn: &mut Turn<'_>, own: Ticket, read: &Read) {
-    let waiting = read.repair.iter().flat_map(|repair| repair.tally.waiting());
-    waiting.for_each(|owner| send_to(node, turn, own, read, *owner));
+    let Some(repair) = &read.repair else { return };
+    for (owner, _) in repair.sent.iter().filter(|(owner, _)| repair.tally.awaits(*owner)) {
+        send_to(node, turn, own, read, *owner);
+    }
 }
 
 /// Sends one of them what it misses.
@@ -221,7 +234,9 @@ pub(crate) fn send_to(node: &Node, turn: &mut Turn<'_>, own: Ticket, read: &Read
     let own_asker = Some(repair.asker);
     for (owner, message) in repair.sent.iter().filter(|(owner, _)| *owner == to) {
         let message = match message.clone() {
-            Message::Apply { deltas, .. } => Message::Apply { ticket: own, deltas, asker: own_asker },
+            Message::Apply { deltas, passes_on, .. } => {
+                Message::Apply { ticket: own, deltas, asker: own_asker, passes_on }
+            }
             Message::Mend { cell, found, deltas, .. } => {
                 Message::Mend { ticket: own, cell, found, deltas, asker: own_asker }
             }
@@ -244,7 +259,7 @@ pub(crate) fn heard(
     verdict: &Verdict,
 ) -> Result<Next, RowError> {
     let (Some(repair), Some(cell)) = (&mut read.repair, &read.cell) else { return Ok(Next::Wait) };
-    if !repair.tally.waiting().contains(&from) {
+    if !repair.tally.awaits(from) {
         return Ok(Next::Wait);
     }
     let theirs = match verdict {
@@ -261,7 +276,7 @@ pub(crate) fn heard(
     let mine = report::report(replica, cell, shelf.get(cell)?);
     read.after = read.after.max(after).max(shelf.after);
     let is_exact = is_settled(cell, &mine, &theirs) && repair.shows(&theirs);
-    let is_settled = is_exact || (read.need == 2 && read.rounds >= EXACT_ROUNDS_MAX);
+    let is_settled = is_exact || (read.quota.need() == 2 && read.rounds >= EXACT_ROUNDS_MAX);
     let is_whole = includes(cell, &theirs, &repair.merged);
     read.same.retain(|owner| *owner != from);
     read.reports.retain(|(owner, _)| *owner != from);
@@ -289,9 +304,8 @@ fn refused(node: &Node, read: &mut Read, from: NodeId) -> Next {
         return Next::Wait;
     }
     read.refusers.push(from);
-    let takes = |owner: &&NodeId| is_live(node, **owner) && !read.refusers.contains(owner);
-    let willing = node.layout.owners(read.task.partition).iter().filter(takes).count();
-    if willing >= read.need { Next::Elsewhere } else { Next::Wait }
+    let takes = |owner: NodeId| is_live(node, owner) && !read.refusers.contains(&owner);
+    if read.quota.is_met(takes) { Next::Elsewhere } else { Next::Wait }
 }
 
 impl Repair {

@@ -27,7 +27,7 @@ use placement::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Commit;
 use wire::peer::exchange::State;
-use wire::peer::{Found, Shown, Ticket};
+use wire::peer::{Found, Quorums, Shown, Ticket};
 
 mod exchange;
 mod lent;
@@ -101,9 +101,9 @@ impl Replica {
         self.lately.note(lately, dot);
     }
 
-    /// Notes that a reader is answered with what a cell holds.
-    pub(crate) fn show(&mut self, entries: &Entries) {
-        string::seen(entries).into_iter().for_each(|seen| self.lately.show(seen.dot));
+    /// Notes that a reader is answered with what a cell holds, on which these have agreed.
+    pub(crate) fn show(&mut self, entries: &Entries, by: Quorums) {
+        string::seen(entries).into_iter().for_each(|seen| self.lately.show(seen.dot, by));
     }
 
     /// Notes that another owner is told what a cell holds.

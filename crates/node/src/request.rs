@@ -10,7 +10,7 @@
 use crate::evaluate;
 use crate::forward;
 use crate::list;
-use crate::preference;
+use crate::preference::{self, Order};
 use crate::queue;
 use crate::read;
 use crate::replica::Replica;
@@ -69,7 +69,8 @@ pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, placing: Placing) {
     let place = |owner: &NodeId| owners.iter().position(|other| other == owner);
     // What was refused for certain is not made unknown by somebody who may not answer.
     let is_risky = |other: &NodeId| !declined.is_empty() && kind != Kind::Read && !is_reachable(node, *other);
-    let first_live = preference::askable(node, partition, sloppy.as_deref()).find(|other| match *other {
+    let order = Order::of(kind);
+    let first_live = preference::askable(node, task, order, sloppy.as_deref()).find(|other| match *other {
         other if declined.contains(&other) || is_risky(&other) => false,
         other if other == me => acts,
         // Only to one behind this one, where it was passed on because of a loss: so it goes round no circle.

@@ -42,6 +42,19 @@ pub(crate) fn apply(
     acknowledge(node, turn, from, partition, ticket, done);
 }
 
+/// Passes operations on to the other owners in this datacenter: they came from another one, once for all of them.
+pub(crate) fn pass_on(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, deltas: &[Delta]) {
+    let me = node.identity.node;
+    let is_meant = |owner: &NodeId| *owner != me && node.nearby.has(*owner) && node.links.contains(owner);
+    let others: Vec<NodeId> = node.layout.owners(partition).iter().copied().filter(is_meant).collect();
+    for owner in others {
+        // Nobody waits for the answer.
+        let (ticket, deltas) = (node.pending.ticket(), deltas.to_vec());
+        let message = Message::Apply { ticket, deltas, asker: None, passes_on: false };
+        turn.send(node, owner, partition, message);
+    }
+}
+
 /// Takes a cell as it is after a merge, and then applies operations.
 pub(crate) fn mend(
     node: &mut Node,

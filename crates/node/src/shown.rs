@@ -12,7 +12,7 @@
 use causal::{Dot, Entries};
 use placement::NodeId;
 use std::collections::{BTreeMap, VecDeque};
-use wire::peer::Shown;
+use wire::peer::{Quorums, Shown};
 
 /// Now, and how long before it the makers of writes may have begun that still wait. Milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +41,11 @@ impl Lately {
         });
     }
 
-    /// Notes that a reader was answered with a write.
-    pub(crate) fn show(&mut self, dot: Dot) {
+    /// Notes that a reader was answered with a write on which these agreed.
+    pub(crate) fn show(&mut self, dot: Dot, by: Quorums) {
         if let Some(shown) = self.shown.get_mut(&dot) {
-            *shown = Shown::Yes;
+            let before = if let Shown::Yes(before) = shown { *before } else { Quorums::default() };
+            *shown = Shown::Yes(one_of(before, by));
         }
     }
 
@@ -65,10 +66,15 @@ impl Lately {
     }
 }
 
+fn one_of(one: Quorums, other: Quorums) -> Quorums {
+    Quorums { all: one.all || other.all, local: one.local || other.local }
+}
+
 /// What is known after one more owner has answered.
 pub(crate) fn both(one: Shown, other: Shown) -> Shown {
     match (one, other) {
-        (Shown::Yes, _) | (_, Shown::Yes) => Shown::Yes,
+        (Shown::Yes(one), Shown::Yes(other)) => Shown::Yes(one_of(one, other)),
+        (Shown::Yes(by), _) | (_, Shown::Yes(by)) => Shown::Yes(by),
         (Shown::Forgotten, _) | (_, Shown::Forgotten) => Shown::Forgotten,
         (Shown::No { mut told }, Shown::No { told: more }) => {
             told.extend(more);

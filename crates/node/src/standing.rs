@@ -47,7 +47,7 @@ pub(crate) fn settle(
     match step {
         Some(step) if replica.arrived() == Some(step) => {}
         Some(_) if is_anew || replica.lessons().is_none() => {
-            let is_new = place.newcomer() == Some(me) || place.is_new(me);
+            let is_new = place.newcomer() == Some(me) || node.layout.is_new(partition, me);
             replica.study(if is_new { Pupil::New } else { Pupil::Stays }, actor, &mut shelf);
         }
         Some(_) => {}

@@ -9,6 +9,7 @@ use crate::debts::Debts;
 use crate::event::{Action, Now, Outbox};
 use crate::heard::Heard;
 use crate::membership::{Membership, Sighting, Speaker};
+use crate::nearby::Nearby;
 use crate::pending::Pending;
 use crate::queues::Queues;
 use crate::replica::Replica;
@@ -108,6 +109,8 @@ pub struct Node {
     pub(crate) identity: Identity,
     pub(crate) options: Options,
     pub(crate) layout: Arc<Layout>,
+    /// Those in the same datacenter.
+    pub(crate) nearby: Nearby,
     pub(crate) clock: Clock,
     pub(crate) replicas: BTreeMap<PartitionId, Replica>,
     pub(crate) pending: Pending,

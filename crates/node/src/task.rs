@@ -2,6 +2,7 @@
 
 use crate::event::Action;
 use crate::replica::Replica;
+use crate::scope;
 use crate::state::{Node, Turn};
 use crate::work::{Kind, Origin, Task};
 use placement::{NodeId, PartitionId};
@@ -33,14 +34,17 @@ pub(crate) fn patience_ms(node: &Node, origin: Origin) -> u64 {
 /// The refusal for a request of which too few owners can be reached; of those that are learning, as far as this node
 /// knows, none counts.
 pub(crate) fn no_quorum(node: &Node, task: &Task, kind: Kind) -> Fault {
-    let owners = node.layout.owners(task.partition);
-    let counts = |owner: &&NodeId| is_live(node, **owner) && !is_learning(node, task.partition, **owner);
-    let reachable = owners.iter().filter(counts).count();
-    let (read, write) = (task.level.read(owners.len()), task.level.write(owners.len()));
+    let (read, write) =
+        (scope::to_read(node, task.partition, task.level), scope::to_write(node, task.partition, task.level));
+    if write.len() == 0 {
+        return Fault::NoCopies;
+    }
+    let counts = |owner: &NodeId| is_live(node, *owner) && !is_learning(node, task.partition, *owner);
+    let reachable = write.owners().filter(counts).count();
     let needed = match kind {
-        Kind::Read => read,
-        Kind::Write => write,
-        Kind::Update => read.max(write),
+        Kind::Read => read.need(),
+        Kind::Write => write.need(),
+        Kind::Update => read.need().max(write.need()),
     };
     // Of those that seemed to be there some did not answer, or do not count: or it would not have come to this.
     Fault::NoQuorum { needed: number(needed), reachable: number(reachable.min(needed.saturating_sub(1))) }
@@ -52,7 +56,7 @@ pub(crate) fn is_learning(node: &Node, partition: PartitionId, owner: NodeId) ->
         return node.replicas.get(&partition).is_some_and(Replica::is_learning);
     }
     let view = node.sync.views.get(&(partition, owner));
-    view.map_or_else(|| node.layout.place(partition).is_new(owner), |view| view.is_learning)
+    view.map_or_else(|| node.layout.is_new(partition, owner), |view| view.is_learning)
 }
 
 /// A count of owners, for a fault.

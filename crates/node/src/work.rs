@@ -2,6 +2,7 @@
 //! `read`, `write` and `forward`.
 
 use crate::event::RequestId;
+use crate::quota::Quota;
 use crate::rows::Seen;
 use crate::tally::Tally;
 use bytes::Bytes;
@@ -147,7 +148,8 @@ pub(crate) struct Read {
     pub(crate) cell: Option<Cell>,
     pub(crate) held: Entries,
     pub(crate) after: Commit,
-    pub(crate) need: usize,
+    /// The owners that must agree.
+    pub(crate) quota: Quota,
     pub(crate) asked: Vec<NodeId>,
     pub(crate) same: Vec<NodeId>,
     pub(crate) reports: Vec<(NodeId, Report)>,

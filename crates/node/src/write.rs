@@ -27,6 +27,7 @@ use crate::preference;
 use crate::replica::Replica;
 use crate::report::{self, View};
 use crate::rows::{RowError, Shelf, everything};
+use crate::scope;
 use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
 use crate::task::{finish, is_learning, is_live, no_quorum, number, refuse};
@@ -39,8 +40,10 @@ use wire::peer::exchange::Hashes;
 use wire::peer::{Message, Report, Shown, Ticket, Verdict};
 use wire::{Fault, Level, Reply};
 
+mod sending;
 mod sloppy;
 
+use sending::{send_to_others, send_to_waiting};
 use sloppy::{count_healthy, count_without, is_short, sloppy_tally};
 
 /// How long a node whose clock was found to run ahead leaves writes to others, in milliseconds.
@@ -79,16 +82,16 @@ pub(crate) fn change(
 /// Makes the operation, applies it here and sends it to the other owners.
 pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: Plan, reply: Reply) {
     let owners = node.layout.owners(task.partition);
-    let need = task.level.write(owners.len());
     // The only owner has nobody to send to or to wait for.
-    let others = (*owners != [node.identity.node]).then(|| owners.to_vec());
+    let is_alone = *owners == [node.identity.node];
+    let quota = scope::to_write(node, task.partition, task.level);
     let sloppy = preference::sloppy_at_work(node, task.partition, task.level);
-    let place = node.layout.place(task.partition);
     // Who has come anew counts soon; who has lost something does not for long.
     let counts = |owner: &NodeId| {
-        is_live(node, *owner) && (place.is_new(*owner) || !is_learning(node, task.partition, *owner))
+        is_live(node, *owner)
+            && (node.layout.is_new(task.partition, *owner) || !is_learning(node, task.partition, *owner))
     };
-    let is_short = sloppy.is_none() && owners.iter().filter(|owner| counts(owner)).count() < need;
+    let is_short = sloppy.is_none() && !quota.is_met(|owner| counts(&owner));
     let joined = std::mem::take(&mut plan.joined);
     if sloppy.is_none() && node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
         return refuse_all(node, turn, task, joined, &Fault::Storage);
@@ -104,10 +107,12 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
     let Ok((delta, after)) = operate(node, turn, task.partition, plan) else {
         return refuse_all(node, turn, task, joined, &Fault::Storage);
     };
-    let Some(owners) = others else { return finish_all(node, turn, after, (task, reply), joined) };
+    if is_alone {
+        return finish_all(node, turn, after, (task, reply), joined);
+    }
     let (tally, asker) = match &sloppy {
-        Some(healthy) => (sloppy_tally(owners.len(), healthy), None),
-        None => (Tally::new(owners, need), expected(node, turn, task.partition, &delta, plain)),
+        Some(healthy) => (sloppy_tally(quota.len(), healthy), None),
+        None => (quota.tally(), expected(node, turn, task.partition, &delta, plain)),
     };
     let (beside, asks_all, ahead_ms) = (None, false, None);
     let rests_on = None;
@@ -209,52 +214,16 @@ pub(crate) fn count_by_owners(node: &mut Node, turn: &mut Turn<'_>, mut write: B
     if turn.now.monotonic_ms >= write.task.deadline {
         return give_up(node, turn, *write);
     }
-    let owners = node.layout.owners(partition).to_vec();
-    let need = write.task.level.write(owners.len());
+    let quota = scope::to_write(node, partition, write.task.level);
     write.sloppy = preference::sloppy_at_work(node, partition, write.task.level);
     write.tally = match &write.sloppy {
-        Some(healthy) => sloppy_tally(owners.len(), healthy),
-        None => Tally::new(owners, need),
+        Some(healthy) => sloppy_tally(quota.len(), healthy),
+        None => quota.tally(),
     };
     if write.sloppy.is_none() && node.replicas.get(&partition).is_some_and(Replica::is_learning) {
         write.tally.fail(node.identity.node);
     }
     send(node, turn, write);
-}
-
-fn send_to_waiting(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write) {
-    for owner in write.tally.waiting().iter().filter(|owner| is_live(node, **owner)) {
-        send_operation(node, turn, ticket, write, (*owner, write.asker));
-    }
-}
-
-/// Sends the operation, once, to those who should have it and do not count: whoever stands in for an owner that is down,
-/// and, where stand-ins count, owners that are merely suspected.
-fn send_to_others(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write) {
-    let others = match &write.sloppy {
-        None => preference::standing_in(node, write.task.partition),
-        Some(healthy) => {
-            let owners = node.layout.owners(write.task.partition).iter().copied();
-            let refuses = |owner: &NodeId| write.refusers.contains(owner);
-            let others = owners.filter(|owner| is_live(node, *owner) && !healthy.contains(owner));
-            others.filter(|owner| !refuses(owner)).collect()
-        }
-    };
-    for other in others.into_iter().filter(|other| *other != node.identity.node) {
-        send_operation(node, turn, ticket, write, (other, None));
-    }
-}
-
-fn send_operation(
-    node: &Node,
-    turn: &mut Turn<'_>,
-    ticket: Ticket,
-    write: &Write,
-    (to, asker): (NodeId, Option<Hashes>),
-) {
-    // An owner that has refused the write must not be left without what it was put above.
-    let deltas = write.rests_on.iter().chain([&write.delta]).cloned().collect();
-    turn.send(node, to, write.task.partition, Message::Apply { ticket, deltas, asker });
 }
 
 /// An owner has answered. Gives a plain write back that W owners hold, and not all of them the same: a read is to bring
@@ -273,9 +242,7 @@ pub(crate) fn applied(
     }
     let standing = match verdict {
         // It has come anew, and counts soon: it is asked again.
-        Verdict::Learning
-            if write.sloppy.is_none() && node.layout.place(write.task.partition).is_new(from) =>
-        {
+        Verdict::Learning if write.sloppy.is_none() && node.layout.is_new(write.task.partition, from) => {
             Standing::Open
         }
         Verdict::Held { report: Some(report) } if write.plain => {
@@ -387,7 +354,7 @@ pub(crate) fn settled(
     let is_older = |dot: &Dot| beside.contains(*dot) && !is_own(*dot) && !seers.contains(dot);
     let may_be_older: BTreeSet<Dot> = held.dots().filter(is_older).collect();
     write.beside = Some(beside);
-    let owners = node.layout.owners(write.task.partition).len();
+    let quota = scope::to_write(node, write.task.partition, write.task.level);
     let removes = match held.get(write.delta.dot) {
         Some(entry) => string::above(held, entry, &may_be_older),
         None if string::gives(held, &may_be_older) => {
@@ -400,8 +367,8 @@ pub(crate) fn settled(
         _ if removes.is_empty() => finish_write(node, turn, *write),
         // The quorum that it was shown by need not know of what a write that asks more than a quorum must not leave above
         // it, and that may as well have been written by somebody who was shown it.
-        Some(Shown::Yes) if write.tally.need() > owners / 2 + 1 => give_up(node, turn, *write),
-        Some(Shown::Yes) => {
+        Some(Shown::Yes(_)) if write.tally.need() > quota.len() / 2 + 1 => give_up(node, turn, *write),
+        Some(Shown::Yes(_)) => {
             // It is in its place among plain writes. Increments have none: those made before it must not add to it.
             let entry = held.get(write.delta.dot);
             match entry.map_or(Some(Vec::new()), |entry| string::added(held, entry, &may_be_older)) {
@@ -431,8 +398,7 @@ fn outrank(node: &mut Node, turn: &mut Turn<'_>, mut write: Box<Write>, edit: Ed
     let Ok((delta, after)) = operate(node, turn, write.task.partition, plan) else {
         return give_up(node, turn, *write);
     };
-    let owners = node.layout.owners(write.task.partition).to_vec();
-    write.tally = Tally::new(owners, write.tally.need());
+    write.tally = scope::to_write(node, write.task.partition, write.task.level).tally();
     write.after = write.after.max(after);
     write.rests_on = Some(std::mem::replace(&mut write.delta, delta));
     (write.plain, write.asker, write.beside) = (false, None, None);

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `nodes 3` | a new cluster of so many nodes, all linked; with a fourth, that one owns nothing |
 //! | `nodes 3 comparing` | the same, and owners compare what they hold each second; `wait` has time pass for that |
+//! | `nodes 5 in two datacenters` | `a`, `b` and `c` are in one and the others in another; all are owners |
 //! | `level quorum`, `level 2 3` | the level of the requests from now on |
 //! | `a SET k v`, `a GET k`, ... | a client asks a: any command on one key, `FLUSHALL`, `COUNT`, `LIST 2`, `LIST 2 on` (from where the last list ended), `EXPLAIN k`, `SIBLINGS k` and `RESOLVE k token1 v` |
 //! | `deliver`, `deliver a b` | what is under way arrives: all of it until nothing is left, or only what waits from a to b |
@@ -49,7 +50,7 @@ macro_rules! scripts {
 scripts! {
     write_at_quorum write_with_an_owner_down write_refused write_unknown written_again
     read_where_all_agree read_repair reads_never_go_back one_owner_only
-    clock_behind clock_ahead
+    clock_behind datacenters clock_ahead
     increments increments_under_a_cut one_after_another joined
     deletes brought_along flush siblings hot_key
     passed_on declined restart newer_layout shown_first

@@ -24,7 +24,7 @@ pub mod ring;
 pub mod slot;
 pub mod voters;
 
-pub use copies::{Copies, CopiesError};
+pub use copies::Copies;
 pub use keyspace::{Keyspace, KeyspaceError, PartitionId, Position};
 pub use layout::{Change, Layout, LayoutError, Place};
 pub use member::{Duty, Member, NodeId, Zone};

@@ -26,12 +26,16 @@ impl World {
         if !self.storming {
             return;
         }
-        let running: Vec<usize> =
-            (0..self.machines.len()).filter(|at| self.machines[*at].running.is_some()).collect();
+        let running = self.askable(Level::Quorum);
         if running.is_empty() {
             return self.plan(50_000, Happening::Wish { client });
         }
-        let wish = client::wish(&self.weather, &self.tokens, self.planned, &mut self.rng);
+        let mut wish = client::wish(&self.weather, &self.tokens, self.planned, &mut self.rng);
+        wish.level = self.datacenters.level(&wish.ask, wish.level);
+        let running = if self.datacenters.is_due { self.askable(wish.level) } else { running };
+        if running.is_empty() {
+            return self.plan(50_000, Happening::Wish { client });
+        }
         let machine = self.rng.pick(&running);
         let wish = self.lending.wish(self.planned).unwrap_or(wish);
         self.ask(machine, Some(client), &wish);
@@ -41,9 +45,10 @@ impl World {
     pub(crate) fn look(&mut self, key: String) {
         let machine = self.rng.below(self.machines.len() as u64);
         let machine = usize::try_from(machine).unwrap_or(0);
-        if self.machines[machine].running.is_some() {
-            let ask = client::look(&key);
-            self.ask(machine, None, &Wish::new(key, ask, Level::Quorum));
+        let ask = client::look(&key);
+        let level = self.datacenters.level(&ask, Level::Quorum);
+        if self.askable(level).contains(&machine) {
+            self.ask(machine, None, &Wish::new(key, ask, level));
         }
     }
 

@@ -21,6 +21,8 @@ pub mod tally;
 
 mod asking;
 mod client;
+mod cut_off;
+mod datacenters;
 mod disks;
 mod handover;
 mod lending;

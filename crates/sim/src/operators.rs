@@ -6,7 +6,6 @@ use crate::machine::Machine;
 use crate::reshaping::MACHINES;
 use crate::sometimes::Rare;
 use crate::unrest::Fate;
-use crate::weather::member;
 use crate::world::{Happening, World};
 use node::{ChangeError, Event, RequestId};
 use placement::layout::Step;
@@ -38,7 +37,7 @@ impl World {
         for number in self.reshaping.first..MACHINES {
             let layout = Arc::clone(&self.layout);
             self.outside.insert(self.machines.len(), Fate::Down);
-            self.machines.push(Machine::new(member(number).id, layout));
+            self.machines.push(Machine::new(self.datacenters.member(number).id, layout));
         }
         self.plan_reshape();
     }
@@ -96,15 +95,16 @@ impl World {
         match rng.below(100) {
             0..35 => {
                 let number = rng.below(MACHINES);
-                Some(Change::Join(member(number)))
+                Some(Change::Join(self.datacenters.member(number)))
             }
             35..55 => Some(Change::Leave(one)),
             55..65 => self.victim(&layout).map(|member| Change::Lose { member, accepts_loss: false }),
             65..75 => Some(Change::Stay(one)),
             75..83 => Some(Change::Weigh(one, u32::try_from(rng.between(1, 3)).unwrap_or(1))),
+            83..90 if self.datacenters.is_due => Some(Change::Replicate(self.datacenters.some_copies(2))),
             83..90 => Some(Change::Replicate(u8::try_from(rng.between(3, 5)).unwrap_or(3).into())),
             90..94 => {
-                let rack = format!("dc1/rack{}", rng.between(1, 3));
+                let rack = format!("{}/rack{}", layout.datacenter(one), rng.between(1, 3));
                 Some(Change::Locate(one, rack.parse().ok()?))
             }
             _ => Some(Change::Succeed { old: one, new: other }),
@@ -114,7 +114,9 @@ impl World {
     /// Somebody who is to go for good, where enough are left to vote and to hold everything. Sometimes it is down from now on, and
     /// sometimes it does not know yet.
     fn victim(&mut self, layout: &Layout) -> Option<NodeId> {
-        let is_pending = !self.reshaping.removed.is_empty();
+        // One more where another has not been made up for may take what a majority of one datacenter has acknowledged.
+        let is_thin = self.datacenters.is_due && !layout.is_settled();
+        let is_pending = !self.reshaping.removed.is_empty() || is_thin;
         if is_pending || layout.storing().count() < STORING_MIN {
             return None;
         }

@@ -75,6 +75,7 @@ impl World {
             machines,
             owners: self.owners,
             reshaping: self.reshaping.at_rest(),
+            datacenters: self.datacenters.at_rest(),
             outside: if self.reshaping.is_due { self.outside.clone() } else { BTreeMap::new() },
             ..calm
         };
@@ -85,7 +86,8 @@ impl World {
     /// Starts all nodes, or all but a minority of the owners of a partition.
     fn start_enough(&mut self, partition: PartitionId, all: bool, rng: &mut Rng) {
         let mut owners = self.layout.owners(partition).to_vec();
-        let spare = if all || self.is_on_its_way(partition) { 0 } else { (owners.len() - 1) / 2 };
+        let is_tight = self.datacenters.is_due || self.is_on_its_way(partition);
+        let spare = if all || is_tight { 0 } else { (owners.len() - 1) / 2 };
         let mut down = Vec::new();
         while down.len() < spare {
             down.push(owners.swap_remove(usize::try_from(rng.below(owners.len() as u64)).unwrap_or(0)));
@@ -103,8 +105,9 @@ impl World {
         if is_sloppy {
             become_whole(self);
         }
-        let wish =
-            Wish::new(key.to_owned(), client::look(key), if is_sloppy { Level::All } else { Level::Quorum });
+        let ask = client::look(key);
+        let level = if is_sloppy { Level::All } else { self.datacenters.level(&ask, Level::Quorum) };
+        let wish = Wish::new(key.to_owned(), ask, level);
         if self.is_answered(&wish, rng) {
             return;
         }
@@ -123,8 +126,10 @@ impl World {
 
     /// Asks until there is an answer, and checks what comes of it. Returns whether there was one.
     fn is_answered(&mut self, wish: &Wish, rng: &mut Rng) -> bool {
-        let running: Vec<usize> =
-            (0..self.machines.len()).filter(|at| self.machines[*at].running.is_some()).collect();
+        let running = self.askable(wish.level);
+        if running.is_empty() {
+            return false;
+        }
         let since = self.now;
         for _ in 0..if self.reshaping.is_due { READ_TRIES_MOVING_MAX } else { READ_TRIES_MAX } {
             if self.ask_and_wait(rng.pick(&running), wish) {

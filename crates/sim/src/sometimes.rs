@@ -65,10 +65,12 @@ pub enum Rare {
     Changed,
     ChangeUnknown,
     ChangedMeanwhile,
+    CutOff,
+    CrossedOnce,
 }
 
 /// Every such state, and what it is.
-pub const LIST: [(Rare, &str); 51] = [
+pub const LIST: [(Rare, &str); 53] = [
     (Rare::Unknown, "a client was told UNKNOWN"),
     (Rare::NoQuorum, "... NOQUORUM"),
     (Rare::ClockAhead, "... CLOCKAHEAD"),
@@ -120,6 +122,8 @@ pub const LIST: [(Rare, &str); 51] = [
     (Rare::Changed, "the layout was changed"),
     (Rare::ChangeUnknown, "somebody was told that it may have been"),
     (Rare::ChangedMeanwhile, "... that somebody else had changed it"),
+    (Rare::CutOff, "a datacenter was cut off"),
+    (Rare::CrossedOnce, "a write crossed to another datacenter once"),
 ];
 
 /// How often each was reached.

@@ -63,7 +63,8 @@ impl Watch {
     /// A node sends another something.
     pub(crate) fn sent(&mut self, now: u64, (from, to): (usize, usize), envelope: &Envelope) {
         match &envelope.message {
-            Message::Apply { ticket, deltas, asker } => {
+            Message::Apply { ticket, deltas, asker, passes_on } => {
+                self.see_if(*passes_on, Rare::CrossedOnce);
                 self.see_if(deltas.len() > 1 && asker.is_none(), Rare::Outranked);
                 self.see_if(deltas.len() > 1 && asker.is_some(), Rare::RepairedByOperations);
                 self.see_if(deltas.iter().any(|delta| delta.sweep.is_some()), Rare::Sweep);
@@ -78,7 +79,7 @@ impl Watch {
             Message::Fetch { ranks, .. } => self.see_if(ranks.is_some(), Rare::RankAsked),
             Message::Fetched { report, shown, .. } => {
                 report.iter().for_each(|report| self.known(&report.found.knowledge));
-                self.see_if(*shown == Shown::Yes, Rare::ShownBefore);
+                self.see_if(matches!(shown, Shown::Yes(_)), Rare::ShownBefore);
                 self.see_if(*shown == Shown::Forgotten, Rare::ShownForgotten);
             }
             Message::Unreadable { .. } => self.seen.see(Rare::Unreadable),

@@ -3,8 +3,9 @@
 //! A subset and not all of them, because faults mask each other: a cluster that is always cut never gets to the
 //! states that only crashes reach. Times are in microseconds of virtual time.
 
+use crate::datacenters::Datacenters;
 use crate::rng::Rng;
-use placement::{Duty, Layout, Member, NodeId, Zone};
+use placement::Layout;
 
 /// The faults of one seed.
 #[derive(Clone, Copy, Debug)]
@@ -90,12 +91,22 @@ impl Weather {
         }
     }
 
+    /// The same, of a seed with two datacenters.
+    pub(crate) fn in_two(self, datacenters: &mut Datacenters, is_reshaped: bool) -> Self {
+        if !datacenters.is_due {
+            return self;
+        }
+        let nodes = if is_reshaped { self.nodes } else { datacenters.machines() };
+        Self { nodes, levels: false, ..self }
+    }
+
     /// A cluster of as many nodes.
-    pub(crate) fn layout(&self, rng: &mut Rng) -> Layout {
-        let mut layout = Layout::found(1, rng.bits(), self.partitions, self.replicas, member(0), FIRST_DISK)
+    pub(crate) fn layout(&self, rng: &mut Rng, datacenters: &mut Datacenters) -> Layout {
+        let (copies, first) = (datacenters.copies(self.replicas), datacenters.member(0));
+        let mut layout = Layout::found(1, rng.bits(), self.partitions, copies, first, FIRST_DISK)
             .expect("a fixed layout is sound");
         for number in 1..self.nodes {
-            layout = layout.with_member(member(number)).expect("a fixed member is sound");
+            layout = layout.with_member(datacenters.member(number)).expect("a fixed member is sound");
         }
         layout
     }
@@ -103,17 +114,3 @@ impl Weather {
 
 /// The name of the disk of the first member.
 const FIRST_DISK: u64 = 1;
-
-/// A member by its number.
-pub(crate) fn member(number: u64) -> Member {
-    let name = format!("node{number}");
-    Member {
-        id: NodeId::of_name(&name),
-        client_addr: format!("{name}:7000"),
-        peer_addr: format!("{name}:10000"),
-        name,
-        weight: 1,
-        zone: Zone::default(),
-        duty: Duty::Store,
-    }
-}

@@ -12,6 +12,7 @@
 //! every key is read from all owners.
 
 use crate::client::Tokens;
+use crate::datacenters::Datacenters;
 use crate::disks::{Disks, Trouble};
 use crate::dots::Dots;
 use crate::history::Operation;
@@ -86,6 +87,8 @@ pub(crate) enum Happening {
     Unrest(Turmoil),
     /// Somebody wants the ring changed.
     Reshape,
+    /// A datacenter is cut off.
+    CutOff,
     /// What waited for a machine that stood still.
     Deliver {
         machine: usize,
@@ -121,6 +124,7 @@ pub(crate) struct World {
     pub(crate) supposition: Supposition,
     pub(crate) is_peace: bool,
     pub(crate) reshaping: Reshaping,
+    pub(crate) datacenters: Datacenters,
     /// Of how many owners a quorum is counted: of as many as there are to be.
     pub(crate) owners: usize,
     /// Machines that stand still, and until when.
@@ -147,8 +151,9 @@ impl World {
         let unrest = Unrest::of(seed, &weather);
         let is_peace = peace::is_due(seed);
         let mut reshaping = if is_peace { Reshaping::default() } else { Reshaping::of(seed) };
-        weather = reshaping.weather(weather);
-        let layout = Arc::new(weather.layout(&mut rng));
+        let mut datacenters = if is_peace { Datacenters::default() } else { Datacenters::of(seed) };
+        weather = reshaping.weather(weather).in_two(&mut datacenters, reshaping.is_due);
+        let layout = Arc::new(weather.layout(&mut rng, &mut datacenters));
         let options = reshaping.options(limits::options(&mut rng, &lending, &unrest));
         let (trace, supposition) = (Trace::new(keeps), Supposition::of(seed));
         let mut world = if is_peace {
@@ -156,10 +161,10 @@ impl World {
         } else {
             Self { disks, lending, unrest, ..Self::calm(rng, weather, layout, options) }
         };
-        if reshaping.is_due {
+        if reshaping.is_due || datacenters.is_due {
             world.calm_others();
         }
-        world = Self { is_peace, reshaping, trace, supposition, storming: true, ..world };
+        world = Self { is_peace, reshaping, datacenters, trace, supposition, storming: true, ..world };
         world.trace.line(0, format_args!("{weather:?}, {:?}, {:?}", world.disks, world.unrest));
         for machine in 0..world.machines.len() {
             world.skew(machine);
@@ -171,6 +176,7 @@ impl World {
         world.plan_faults();
         world.plan_disks();
         world.plan_reshaping();
+        world.plan_cut_off();
         world
     }
 
@@ -198,6 +204,7 @@ impl World {
             unrest: Unrest::default(),
             supposition: Supposition::default(),
             is_peace: false,
+            datacenters: Datacenters::default(),
             reshaping: Reshaping::default(),
             asleep: BTreeMap::new(),
             asked: BTreeSet::new(),
@@ -261,6 +268,7 @@ impl World {
             Happening::Disk(trouble) => self.trouble(trouble),
             Happening::Unrest(turmoil) => self.turmoil(turmoil),
             Happening::Reshape => self.reshape(),
+            Happening::CutOff => self.cut_off(),
             Happening::Impatience { id } => {
                 let client = self.open.get_mut(&id).and_then(|(_, client, _)| client.take());
                 self.wish_again(client);

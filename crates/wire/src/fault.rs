@@ -204,7 +204,8 @@ pub enum Fault {
     Expiry(Box<str>),
     /// A consistency level that does not exist or asks for more owners than there are.
     #[error(
-        "ERR the level is one, quorum, all, sloppy, or a number of owners to read and one to write, from 1 to N"
+        "ERR the level is one, quorum, local_quorum, each_quorum, all, sloppy, or a number of owners to read and one to \
+         write, from 1 to N"
     )]
     Level,
     /// A context token that this cluster did not make.
@@ -243,6 +244,12 @@ pub enum Fault {
         /// Owners that can be reached now.
         reachable: u32,
     },
+    /// A level of one datacenter, where this one has no copies. Provably applied nowhere.
+    #[error(
+        "NOQUORUM no copy of that is kept in the datacenter of this node: nothing was applied; \
+         use another level, or have copies kept there (armilla replicas)"
+    )]
+    NoCopies,
     /// A queue is full. Provably applied nowhere.
     #[error("BUSY this node has all the work it can queue: nothing was applied, try again in a moment")]
     Busy,
@@ -348,7 +355,7 @@ impl Fault {
             Self::Unknown { .. } | Self::Partial { .. } | Self::StorageFailed => "UNKNOWN",
             Self::DiskFull => "DISKFULL",
             Self::HandoffFull => "HANDOFFFULL",
-            Self::NoQuorum { .. } => "NOQUORUM",
+            Self::NoQuorum { .. } | Self::NoCopies => "NOQUORUM",
             Self::Busy => "BUSY",
             Self::ClockAhead { .. } => "CLOCKAHEAD",
             Self::Forming => "CLUSTERDOWN",

@@ -2,6 +2,9 @@
 //!
 //! With N owners, R and W such that R + W > N make a read see every write that was acknowledged before it. A
 //! smaller sum answers sooner and may answer something older.
+//!
+//! Two levels look at datacenters. What is written at `local_quorum` is seen by who reads at that level in the same datacenter, and
+//! elsewhere a little later; what is written at `each_quorum` is seen by who reads at `local_quorum` anywhere.
 
 use bytes::{BufMut, BytesMut};
 use causal::codec::{Malformed, Reader};
@@ -15,6 +18,10 @@ pub enum Level {
     /// More than half of the owners, for reads and for writes.
     #[default]
     Quorum,
+    /// More than half of the owners in the datacenter of the node that was asked; the others get it as soon as they can.
+    LocalQuorum,
+    /// More than half of the owners in each datacenter that has any.
+    EachQuorum,
     /// Every owner.
     All,
     /// A quorum of owners; where so many cannot be reached, a quorum of the nodes that can: stand-ins count too, and
@@ -30,7 +37,8 @@ pub enum Level {
 }
 
 impl Level {
-    /// The level that these words name: `one`, `quorum`, `all`, `sloppy`, or two numbers from 1 to `replicas`, R and W.
+    /// The level that these words name: `one`, `quorum`, `local_quorum`, `each_quorum`, `all`, `sloppy`, or two numbers from 1
+    /// to `replicas`, R and W.
     pub fn parse(words: &[&[u8]], replicas: u8) -> Option<Self> {
         let number = |word: &[u8]| {
             let number: u8 = std::str::from_utf8(word).ok()?.parse().ok()?;
@@ -39,6 +47,8 @@ impl Level {
         match words {
             [word] if word.eq_ignore_ascii_case(b"one") => Some(Self::One),
             [word] if word.eq_ignore_ascii_case(b"quorum") => Some(Self::Quorum),
+            [word] if word.eq_ignore_ascii_case(b"local_quorum") => Some(Self::LocalQuorum),
+            [word] if word.eq_ignore_ascii_case(b"each_quorum") => Some(Self::EachQuorum),
             [word] if word.eq_ignore_ascii_case(b"all") => Some(Self::All),
             [word] if word.eq_ignore_ascii_case(b"sloppy") => Some(Self::Sloppy),
             [read, write] => Some(Self::Exact { read: number(read)?, write: number(write)? }),
@@ -46,7 +56,7 @@ impl Level {
         }
     }
 
-    /// How many of `owners` a read waits for.
+    /// How many of `owners` a read waits for: of those of one datacenter, where the level looks at datacenters.
     pub fn read(self, owners: usize) -> usize {
         match self {
             Self::Exact { read, .. } => usize::from(read),
@@ -54,7 +64,7 @@ impl Level {
         }
     }
 
-    /// How many of `owners` a write waits for.
+    /// How many of `owners` a write waits for, likewise.
     pub fn write(self, owners: usize) -> usize {
         match self {
             Self::Exact { write, .. } => usize::from(write),
@@ -65,7 +75,7 @@ impl Level {
     fn of(self, owners: usize) -> usize {
         match self {
             Self::One | Self::Exact { .. } => 1,
-            Self::Quorum | Self::Sloppy => owners / 2 + 1,
+            Self::Quorum | Self::LocalQuorum | Self::EachQuorum | Self::Sloppy => owners / 2 + 1,
             Self::All => owners,
         }
     }
@@ -77,6 +87,8 @@ impl Level {
             Self::All => (2, 0, 0),
             Self::Exact { read, write } => (3, read, write),
             Self::Sloppy => (4, 0, 0),
+            Self::LocalQuorum => (5, 0, 0),
+            Self::EachQuorum => (6, 0, 0),
         };
         out.put_slice(&[tag, read, write]);
     }
@@ -89,6 +101,8 @@ impl Level {
             2 => Ok(Self::All),
             3 if read > 0 && write > 0 => Ok(Self::Exact { read, write }),
             4 => Ok(Self::Sloppy),
+            5 => Ok(Self::LocalQuorum),
+            6 => Ok(Self::EachQuorum),
             _ => Err(reader.malformed()),
         }
     }
@@ -99,6 +113,8 @@ impl fmt::Display for Level {
         match self {
             Self::One => f.write_str("one"),
             Self::Quorum => f.write_str("quorum"),
+            Self::LocalQuorum => f.write_str("local_quorum"),
+            Self::EachQuorum => f.write_str("each_quorum"),
             Self::All => f.write_str("all"),
             Self::Sloppy => f.write_str("sloppy"),
             Self::Exact { read, write } => write!(f, "{read} {write}"),

@@ -21,6 +21,8 @@ fn words_name_levels_in_any_case() {
     assert_eq!(parse("QUORUM"), Some(Level::Quorum));
     assert_eq!(parse("All"), Some(Level::All));
     assert_eq!(parse("Sloppy"), Some(Level::Sloppy));
+    assert_eq!(parse("LOCAL_QUORUM"), Some(Level::LocalQuorum));
+    assert_eq!(parse("each_quorum"), Some(Level::EachQuorum));
     assert_eq!(parse("1 3"), Some(exact(1, 3)));
     assert_eq!(parse("3 1"), Some(exact(3, 1)));
 }
@@ -45,7 +47,9 @@ fn numbers_go_up_to_the_owners_that_there_are() {
 
 #[test]
 fn a_level_is_shown_in_the_words_that_name_it() {
-    for level in [Level::One, Level::Quorum, Level::All, Level::Sloppy, exact(1, 3), exact(2, 2)] {
+    let by_datacenter = [Level::LocalQuorum, Level::EachQuorum];
+    let others = [Level::One, Level::Quorum, Level::All, Level::Sloppy, exact(1, 3), exact(2, 2)];
+    for level in others.into_iter().chain(by_datacenter) {
         assert_eq!(parse(&level.to_string()), Some(level));
     }
     assert_eq!(Level::default(), Level::Quorum);
@@ -58,6 +62,7 @@ fn levels_count_owners() {
         assert_eq!((Level::Quorum.read(owners), Level::Quorum.write(owners)), (quorum, quorum));
         assert_eq!((Level::Sloppy.read(owners), Level::Sloppy.write(owners)), (quorum, quorum));
         assert_eq!((Level::All.read(owners), Level::All.write(owners)), (owners, owners));
+        assert_eq!((Level::LocalQuorum.read(owners), Level::EachQuorum.write(owners)), (quorum, quorum));
     }
     assert_eq!((exact(1, 3).read(3), exact(1, 3).write(3)), (1, 3));
 }
@@ -85,9 +90,10 @@ fn travelled(level: Level) -> Option<Level> {
 
 #[test]
 fn levels_travel_between_nodes() {
-    for level in
-        [Level::One, Level::Quorum, Level::All, Level::Sloppy, exact(1, 1), exact(7, 3), exact(255, 255)]
-    {
+    let by_datacenter = [Level::LocalQuorum, Level::EachQuorum];
+    let others =
+        [Level::One, Level::Quorum, Level::All, Level::Sloppy, exact(1, 1), exact(7, 3), exact(255, 255)];
+    for level in others.into_iter().chain(by_datacenter) {
         assert_eq!(travelled(level), Some(level));
     }
 }

@@ -14,7 +14,7 @@ use wire::peer::exchange::{ChunkSums, GROUPS, Hashes, LEAVES_MAX, LeafCells, Sta
 use wire::peer::frame::{self, FRAME_BYTES_MAX, GREETING_BYTES, Greeting};
 use wire::peer::gossip::{Gossip, Health, Load, NEWS_MAX, News, Word};
 use wire::peer::vote::{self, Ballot, Progress, Vote};
-use wire::peer::{Envelope, Found, Message, Report, Shown, Ticket, Verdict};
+use wire::peer::{Envelope, Found, Message, Quorums, Report, Shown, Ticket, Verdict};
 use wire::request::{Job, Request};
 use wire::{Fault, Level, Reply};
 
@@ -75,13 +75,17 @@ fn writes() -> Vec<(&'static str, Message)> {
     let plain = || delta(1, Some(Payload::Plain(Bytes::from_static(b"value"))));
     let sweep = Sweep { scope: Scope::Database(3), seen: context() };
     let flush = Delta { dot: dot(5, 9), stamp: stamp(5), edits: Vec::new(), sweep: Some(sweep) };
-    let apply = |deltas, asker| Message::Apply { ticket: TICKET, deltas, asker };
+    let apply = |deltas, asker| Message::Apply { ticket: TICKET, deltas, asker, passes_on: false };
     let applied = |verdict| Message::Applied { ticket: TICKET, verdict };
     vec![
         ("apply-nothing", apply(Vec::new(), None)),
         ("apply-plain", apply(vec![plain()], Some(HASHES))),
         ("apply-delete", apply(vec![delta(1, None)], None)),
         ("apply-flush", apply(vec![flush], None)),
+        (
+            "apply-passed-on",
+            Message::Apply { ticket: TICKET, deltas: vec![plain()], asker: None, passes_on: true },
+        ),
         (
             "apply-several",
             apply(vec![plain(), delta(2, Some(Payload::Increment(Amount::Integer(i64::MIN))))], None),
@@ -111,6 +115,14 @@ fn reads() -> Vec<(&'static str, Message)> {
         ),
         ("fetch-applied", Message::Fetch { ticket: TICKET, cell: None, asker: HASHES, ranks: None }),
         ("fetched-same", Message::Fetched { ticket: TICKET, report: None, shown: Shown::Forgotten }),
+        (
+            "fetched-shown",
+            Message::Fetched {
+                ticket: TICKET,
+                report: None,
+                shown: Shown::Yes(Quorums { all: true, local: false }),
+            },
+        ),
         (
             "fetched",
             Message::Fetched {
@@ -378,7 +390,7 @@ fn a_frame_that_would_be_refused_is_not_written() {
     let value = Bytes::from(vec![b'v'; VALUE_BYTES_MAX]);
     let apply = |count: u64| {
         let deltas = (1..=count).map(|n| delta(n, Some(Payload::Plain(value.clone())))).collect();
-        envelope(Message::Apply { ticket: TICKET, deltas, asker: None })
+        envelope(Message::Apply { ticket: TICKET, deltas, asker: None, passes_on: false })
     };
     let mut link = BytesMut::from(&b"before"[..]);
     let refused = frame::encode(&apply(3), &mut link).expect_err("it is too long");

@@ -84,8 +84,8 @@ pub(crate) struct Settings {
     /// a sync every MS milliseconds; `never` without a sync of ours. [default: always]
     #[arg(long, value_name = "POLICY")]
     fsync: Option<Fsync>,
-    /// How many owners a request waits for unless its connection says otherwise: `one`, `quorum`, `all`,
-    /// `sloppy`, or two numbers `R,W`. [default: quorum]
+    /// How many owners a request waits for unless its connection says otherwise: `one`, `quorum`, `local_quorum`,
+    /// `each_quorum`, `all`, `sloppy`, or two numbers `R,W`. [default: quorum]
     #[arg(long, value_parser = value::level)]
     level: Option<Level>,
     /// Threads that serve, each with its own part of the data; fixed once the directory is made. Each also keeps

@@ -50,7 +50,7 @@ pub(super) fn level(text: &str) -> Result<Level, String> {
     let words: Vec<&[u8]> =
         text.split([',', ' ']).filter(|word| !word.is_empty()).map(str::as_bytes).collect();
     Level::parse(&words, REPLICAS_MAX).ok_or_else(|| {
-        format!("write one, quorum, all, sloppy, or two numbers from 1 to {REPLICAS_MAX} as R,W")
+        format!("write one, quorum, local_quorum, each_quorum, all, sloppy, or two numbers from 1 to {REPLICAS_MAX} as R,W")
     })
 }
 

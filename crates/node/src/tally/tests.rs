@@ -8,6 +8,10 @@ const B: NodeId = NodeId(2);
 const C: NodeId = NodeId(3);
 const STRANGER: NodeId = NodeId(9);
 
+fn waiting(tally: &Tally) -> Vec<NodeId> {
+    tally.waiting().collect()
+}
+
 fn two_of_three() -> Tally {
     Tally::new([A, B, C], 2)
 }
@@ -18,7 +22,7 @@ fn enough_acknowledge() {
     assert_eq!(tally.standing(), Standing::Open);
     assert_eq!(tally.ack(B), Standing::Open);
     assert_eq!(tally.ack(A), Standing::Met);
-    assert_eq!((tally.acked(), tally.need(), tally.waiting()), (2, 2, [C].as_slice()));
+    assert_eq!((tally.acked(), tally.need(), waiting(&tally)), (2, 2, vec![C]));
     tally.check();
 }
 
@@ -29,7 +33,7 @@ fn too_few_are_left() {
     assert_eq!(tally.ack(B), Standing::Open);
     assert_eq!(tally.fail(C), Standing::Lost);
     assert_eq!(tally.acked(), 1);
-    assert!(tally.waiting().is_empty());
+    assert!(waiting(&tally).is_empty());
     tally.check();
 }
 
@@ -47,7 +51,7 @@ fn an_owner_counts_once() {
     tally.ack(A);
     assert_eq!(tally.ack(A), Standing::Open, "a repeated acknowledgement");
     assert_eq!(tally.fail(A), Standing::Open, "a failure after an acknowledgement");
-    assert_eq!((tally.acked(), tally.waiting().len()), (1, 2));
+    assert_eq!((tally.acked(), waiting(&tally).len()), (1, 2));
     let mut tally = two_of_three();
     tally.fail(A);
     assert_eq!(tally.ack(A), Standing::Open, "an acknowledgement after a failure");
@@ -60,7 +64,7 @@ fn others_count_for_nothing() {
     let mut tally = two_of_three();
     assert_eq!(tally.ack(STRANGER), Standing::Open);
     assert_eq!(tally.fail(STRANGER), Standing::Open);
-    assert_eq!((tally.acked(), tally.waiting().len()), (0, 3));
+    assert_eq!((tally.acked(), waiting(&tally).len()), (0, 3));
 }
 
 #[test]
@@ -105,4 +109,24 @@ fn every_sequence_of_answers() {
 #[should_panic(expected = "waited for twice")]
 fn an_owner_named_twice_is_our_bug() {
     Tally::new([A, B, A], 2).check();
+}
+
+#[test]
+fn of_two_sets_each_must_have_enough() {
+    let (d, e) = (NodeId(4), NodeId(5));
+    let both = || two_of_three().and(Tally::new([d, e], 2));
+    let mut tally = both();
+    assert_eq!(
+        (tally.need(), waiting(&tally).len(), tally.awaits(e), tally.awaits(STRANGER)),
+        (4, 5, true, false)
+    );
+    assert_eq!(
+        [A, B, C].map(|owner| tally.ack(owner)),
+        [Standing::Open; 3],
+        "three of the one, none of the other"
+    );
+    assert_eq!((tally.ack(d), tally.ack(d), tally.ack(e)), (Standing::Open, Standing::Open, Standing::Met));
+    tally.check();
+    let mut tally = both();
+    assert_eq!((tally.ack(A), tally.ack(B), tally.fail(d)), (Standing::Open, Standing::Open, Standing::Lost));
 }

@@ -38,7 +38,7 @@ fn healthy(node: &Node, write: &Write) -> Vec<NodeId> {
 
 /// Whether too few can be reached of those that count.
 pub(super) fn is_short(node: &Node, write: &Write) -> bool {
-    let reachable = write.tally.waiting().iter().filter(|other| is_reachable(node, **other)).count();
+    let reachable = write.tally.waiting().filter(|other| is_reachable(node, *other)).count();
     write.tally.acked() + reachable < write.tally.need()
 }
 

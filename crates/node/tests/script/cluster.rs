@@ -10,7 +10,7 @@ use crate::script::{Output, text};
 use bytes::Bytes;
 use causal::{Cell, Entries, Key};
 use node::{Action, Event, Now, RequestId, Room};
-use placement::{Duty, Layout, Member, NodeId, PartitionId, Position, Zone};
+use placement::{Copies, Duty, Layout, Member, NodeId, PartitionId, Position, Zone};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::Reply;
@@ -38,16 +38,30 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Everything anew: the first nodes, all linked.
     pub(crate) fn found(&mut self, count: u8, compare_every_ms: u64) -> Output<()> {
+        let names = (b'a'..b'a' + count).map(char::from);
+        self.found_with(3.into(), &names.map(member).collect::<Vec<_>>(), compare_every_ms)
+    }
+
+    /// The same in two datacenters: `a`, `b` and `c` are in `near`, the others in `far`, and all of them are owners.
+    pub(crate) fn found_in_two(&mut self, count: u8) -> Output<()> {
+        let zone = |name: char| if name <= 'c' { "near/r" } else { "far/r" };
+        let in_zone = |name: char| Ok(Member { zone: zone(name).parse()?, ..member(name) });
+        let members: Output<Vec<Member>> = (b'a'..b'a' + count).map(char::from).map(in_zone).collect();
+        self.found_with(format!("near=3,far={}", count - 3).parse()?, &members?, u64::MAX)
+    }
+
+    fn found_with(&mut self, copies: Copies, members: &[Member], compare_every_ms: u64) -> Output<()> {
         *self = Self { lines: std::mem::take(&mut self.lines), ..Self::default() };
-        let names = || (b'a'..b'a' + count).map(char::from);
-        let mut layout = Layout::found(1, 1, 1, 3, member('a'), 1)?;
-        for name in names().skip(1) {
-            layout = layout.with_member(member(name))?;
+        let (first, others) = members.split_first().ok_or("there are no nodes")?;
+        let mut layout = Layout::found(1, 1, 1, copies, first.clone(), 1)?;
+        for member in others {
+            layout = layout.with_member(member.clone())?;
         }
         let layout = Arc::new(layout);
         self.layout = Some(Arc::clone(&layout));
+        let name = |member: &Member| member.name.chars().next().unwrap_or('?');
         self.machines =
-            names().map(|name| Machine::new(name, member(name).id, Arc::clone(&layout))).collect();
+            members.iter().map(|member| Machine::new(name(member), member.id, Arc::clone(&layout))).collect();
         self.machines.iter_mut().for_each(|machine| machine.compare_every_ms = compare_every_ms);
         for at in 0..self.machines.len() {
             self.machines[at].start()?;

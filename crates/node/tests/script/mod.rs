@@ -57,6 +57,10 @@ impl Script {
                 self.level = Level::default();
                 self.cluster.found(count.parse()?, COMPARE_EVERY_MS)
             }
+            ("nodes", [count, "in", "two", "datacenters"]) => {
+                self.level = Level::default();
+                self.cluster.found_in_two(count.parse()?)
+            }
             ("level", words) => {
                 let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
                 self.level = Level::parse(&words, 3).ok_or("no such level")?;

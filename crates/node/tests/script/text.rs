@@ -13,6 +13,7 @@ use wire::request::{Job, Request};
 /// What a message says.
 pub(crate) fn message(message: &Message) -> String {
     match message {
+        Message::Apply { deltas, passes_on: true, .. } => format!("apply and pass on {}", all_deltas(deltas)),
         Message::Apply { deltas, .. } => format!("apply {}", all_deltas(deltas)),
         Message::Mend { cell, found, deltas, .. } => {
             let then =

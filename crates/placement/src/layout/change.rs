@@ -197,7 +197,7 @@ impl Layout {
         let is_left = |id: &NodeId| !self.is_lost(*id);
         let mut owners: Vec<_> = place.owners.iter().copied().filter(is_left).collect();
         // Who has come anew may know nothing yet that those before it know.
-        if owners.iter().all(|owner| place.is_new(*owner)) {
+        if owners.iter().all(|owner| self.is_new(partition, *owner)) {
             let taught = place.teachers().iter().flatten().copied();
             let known = taught.chain(owners).chain(place.newcomer()).find(is_left);
             owners = known.or(self.wanted(partition).first().copied()).into_iter().collect();
@@ -255,12 +255,16 @@ impl Layout {
     fn locate(&mut self, id: NodeId, zone: &Zone) -> Result<(), LayoutError> {
         let member = Member { zone: zone.clone(), ..self.known(id)?.clone() };
         error::sound(&member)?;
-        if self.known(id)?.zone == *zone {
+        let was = self.known(id)?;
+        if was.zone == *zone {
             return Err(LayoutError::Same);
         }
-        let before = self.clone();
+        let is_counted = matches!(self.copies, Copies::In(_)) && was.duty != Duty::Route;
+        if is_counted && was.zone.datacenter != zone.datacenter {
+            // What a majority of the one has acknowledged would be counted by a majority of others.
+            return Err(LayoutError::Rooted(was.name.clone()));
+        }
         *self.member_mut(id) = member;
-        self.has_members_for(&before)?;
         self.want();
         Ok(())
     }

@@ -76,6 +76,11 @@ pub enum LayoutError {
         /// How many owners each partition is to have there.
         replicas: usize,
     },
+    /// Another datacenter, where copies are counted by datacenter.
+    #[error(
+        "`{0}` holds copies for its datacenter, and cannot be taken to another: drain it, and have it join there under another name"
+    )]
+    Rooted(String),
     /// A datacenter without members.
     #[error("no member is in the datacenter `{0}`: `armilla status` shows where each is")]
     Nowhere(String),

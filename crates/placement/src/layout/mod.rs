@@ -142,6 +142,12 @@ impl Layout {
         Some(&self.members[at])
     }
 
+    /// Where a member is; nowhere if it is none.
+    #[must_use]
+    pub fn datacenter(&self, id: NodeId) -> &str {
+        self.member(id).map_or("", |member| &member.zone.datacenter)
+    }
+
     /// Who votes on it.
     #[must_use]
     pub fn voters(&self) -> &Voters {
@@ -187,6 +193,24 @@ impl Layout {
     #[must_use]
     pub fn place(&self, partition: PartitionId) -> &Place {
         &self.places[usize::from(partition.0)]
+    }
+
+    /// Whether an owner of a partition does not count until it has learned, for all that is acknowledged by a majority of the owners or
+    /// of those in its datacenter.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    #[must_use]
+    pub fn is_new(&self, partition: PartitionId, member: NodeId) -> bool {
+        let place = self.place(partition);
+        place.is_new(member) || place.is_new_among(member, |id| self.count_together(id, member))
+    }
+
+    /// Whether a majority of those where two members are may acknowledge something by itself: the members of one datacenter, where
+    /// copies are counted by datacenter, and else all.
+    #[must_use]
+    pub fn count_together(&self, one: NodeId, other: NodeId) -> bool {
+        matches!(self.copies, Copies::Anywhere(_)) || self.datacenter(one) == self.datacenter(other)
     }
 
     /// Who is to own a partition, the home first.

@@ -123,7 +123,13 @@ impl Place {
     /// Whether an owner does not count until it has learned: one that has come anew, and everybody where two have gone.
     #[must_use]
     pub fn is_new(&self, member: NodeId) -> bool {
-        let stays = |set: &Vec<NodeId>| set.contains(&member) && meet(self.owners.len(), set.len());
+        self.is_new_among(member, |_| true)
+    }
+
+    /// The same where a majority of some of the owners counts by itself, the member among them.
+    pub(super) fn is_new_among(&self, member: NodeId, is_of: impl Fn(NodeId) -> bool) -> bool {
+        let of = |set: &[NodeId]| set.iter().filter(|id| is_of(**id)).count();
+        let stays = |set: &Vec<NodeId>| set.contains(&member) && meet(of(&self.owners), of(set));
         match &self.step {
             Step::Settling { to_come, before } => to_come.contains(&member) && !before.iter().all(stays),
             Step::Resting | Step::Copying { .. } => false,

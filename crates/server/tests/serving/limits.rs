@@ -17,7 +17,7 @@ fn what_is_not_a_command_is_refused_in_redis_words() {
     client.expect(&["SET", "k", "v", "NONSENSE"], "-ERR syntax error");
     client.expect(
         &["ARMILLA.LEVEL", "2", "2"],
-        "-ERR the level is one, quorum, all, sloppy, or a number of owners to read and one to write, from 1 to N",
+        "-ERR the level is one, quorum, local_quorum, each_quorum, all, sloppy, or a number of owners to read and one to write, from 1 to N",
     );
     client.expect(&["PING"], "+PONG");
 }

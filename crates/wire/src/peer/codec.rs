@@ -6,7 +6,7 @@
 use super::exchange::{Hashes, Step};
 use super::gossip::Gossip;
 use super::vote::{Progress, Vote};
-use super::{Envelope, Found, Message, Report, Shown, Ticket, Verdict};
+use super::{Envelope, Found, Message, Quorums, Report, Shown, Ticket, Verdict};
 use crate::request::{Job, Request};
 use crate::resp::{self, Protocol, ReplyDecoder};
 use crate::{Level, Reply};
@@ -18,7 +18,7 @@ use placement::NodeId;
 use placement::{PartitionId, Position};
 
 /// The version of envelopes.
-const ENVELOPE_VERSION: u8 = 1;
+const ENVELOPE_VERSION: u8 = 2;
 /// The most words that a passed-on command may have.
 const WORDS_MAX: usize = 1024 * 1024;
 
@@ -49,9 +49,10 @@ impl Envelope {
 impl Message {
     fn encode(&self, out: &mut BytesMut) {
         match self {
-            Self::Apply { ticket, deltas, asker } => {
+            Self::Apply { ticket, deltas, asker, passes_on } => {
                 head(out, 1, *ticket);
                 encode_asker(asker.as_ref(), out);
+                out.put_u8(u8::from(*passes_on));
                 encode_deltas(deltas, out);
             }
             Self::Mend { ticket, cell, found, deltas, asker } => {
@@ -141,8 +142,8 @@ impl Message {
         let ticket = Ticket(reader.u64()?);
         Ok(match tag {
             1 => {
-                let asker = decode_asker(reader)?;
-                Self::Apply { ticket, deltas: decode_deltas(reader)?, asker }
+                let (asker, passes_on) = (decode_asker(reader)?, reader.u8()? != 0);
+                Self::Apply { ticket, deltas: decode_deltas(reader)?, asker, passes_on }
             }
             2 => {
                 let asker = decode_asker(reader)?;
@@ -226,7 +227,9 @@ impl Shown {
                 told.iter().for_each(|node| out.put_u64(node.0));
             }
             Self::Forgotten => out.put_u8(1),
-            Self::Yes => out.put_u8(2),
+            Self::Yes(Quorums { all, local }) => {
+                out.put_slice(&[2, u8::from(*all), u8::from(*local)]);
+            }
         }
     }
 
@@ -238,7 +241,7 @@ impl Shown {
                 Ok(Self::No { told })
             }
             1 => Ok(Self::Forgotten),
-            2 => Ok(Self::Yes),
+            2 => Ok(Self::Yes(Quorums { all: reader.u8()? != 0, local: reader.u8()? != 0 })),
             _ => Err(reader.malformed()),
         }
     }

@@ -62,6 +62,8 @@ pub enum Message {
         deltas: Vec<Delta>,
         /// Where the asker wants a report of the cell of the first operation unless it is as it is there.
         asker: Option<Hashes>,
+        /// Whether they are for the other owners in the datacenter of who gets them, too: they cross to it once.
+        passes_on: bool,
     },
     /// Take this cell as it is after a merge, and then apply these operations.
     Mend {
@@ -165,8 +167,17 @@ pub enum Shown {
     },
     /// It is not remembered.
     Forgotten,
-    /// It was.
-    Yes,
+    /// It was, when these agreed on it.
+    Yes(Quorums),
+}
+
+/// Which quorums of owners agreed on what a reader was shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quorums {
+    /// One of all owners.
+    pub all: bool,
+    /// One of those in the datacenter of who has shown it.
+    pub local: bool,
 }
 
 impl Default for Shown {
