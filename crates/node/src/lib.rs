@@ -35,12 +35,15 @@
 //! | `moving` | a newer layout, and what becomes of partitions that move |
 //! | `register` | how the layout is changed, by the voters of `caspaxos`; `steward`: what is changed in it next |
 //! | `steering` | what that means for requests |
+//! | `absence` | who stays down, and is replaced without a person |
 //!
 //! What this crate does not know: bytes on a wire, connections, files, how long an fsync takes.
 
 pub mod caspaxos;
 
 mod abandon;
+mod absence;
+mod away;
 mod compare;
 mod debts;
 mod dispatch;
@@ -95,12 +98,14 @@ mod sync;
 mod taker;
 mod tally;
 mod task;
+mod throttle;
 mod tidings;
 mod unheard;
 mod voting;
 mod work;
 mod write;
 
+pub use absence::{Absence, Hindrance};
 pub use debts::HandoffFigures;
 pub use event::{Action, ChangeError, Event, Now, Outbox, RequestId};
 pub use membership::{Sighting, Speaker};

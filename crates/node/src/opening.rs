@@ -3,6 +3,7 @@
 //! Invariant: a storage that may have forgotten something is not believed: every partition that others own too begins
 //! as learning.
 
+use crate::away::Away;
 use crate::debts::Debts;
 use crate::heard::Heard;
 use crate::hints::Hints;
@@ -62,6 +63,7 @@ impl Node {
             epochs: Epochs::default(),
             voting: None,
             tidings: Tidings::default(),
+            away: Away::default(),
             room: Room::default(),
             nearby: Nearby::of(&layout, identity.node),
             layout,

@@ -70,6 +70,11 @@ pub(crate) fn step(place: &Place, me: NodeId) -> Option<u64> {
     }
 }
 
+/// Whether this node takes what it is to own from now on, or has come to own.
+pub(crate) fn is_moving(node: &Node, partition: PartitionId) -> bool {
+    step(node.layout.place(partition), node.identity.node).is_some()
+}
+
 /// Of whom a replica of this node is to learn.
 pub(crate) fn wanted(node: &Node, partition: PartitionId, lessons: &Lessons) -> Wanted {
     Wanted::of(&node.layout, partition, node.identity.node, lessons.pupil)

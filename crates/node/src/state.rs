@@ -5,6 +5,7 @@
 //!    keeps something for others.
 //! 2. Every replica's sums are those of its rows.
 
+use crate::away::Away;
 use crate::debts::Debts;
 use crate::event::{Action, Now, Outbox};
 use crate::heard::Heard;
@@ -47,6 +48,8 @@ pub struct Options {
     pub exchanges_max: usize,
     /// How many bytes may be taken from other owners each second, about.
     pub exchange_bytes_per_second: u64,
+    /// How many bytes may be taken each second, about, to own what others own; fewer while many requests wait.
+    pub move_bytes_per_second: u64,
     /// About how many cells are read for one question of another owner, where sums are not known.
     pub scan_cells_max: u64,
     /// How many bytes of operations may be kept for owners that are down, about.
@@ -57,6 +60,8 @@ pub struct Options {
     pub scrub_chunk_ms: u64,
     /// How often the steward is told what has come of moves, at least while there are any; never at `u64::MAX`.
     pub tell_every_ms: u64,
+    /// How long a member is down before it is replaced without a person; never at `u64::MAX`.
+    pub replace_after_ms: u64,
     /// Which shard of its process this is, and how many there are: a partition is one's whose number leaves that rest.
     pub shard: (u16, u16),
     /// Whether this node is the one of its process that speaks with other members of how they are: that of partition 0.
@@ -73,11 +78,13 @@ impl Default for Options {
             settle_every_ms: 15_000,
             exchanges_max: 32,
             exchange_bytes_per_second: 32 * 1024 * 1024,
+            move_bytes_per_second: 32 * 1024 * 1024,
             scan_cells_max: 4_096,
             handoff_bytes_max: 1024 * 1024 * 1024,
             handoff_drops_rows: 1024,
             scrub_chunk_ms: 100,
             tell_every_ms: 1_000,
+            replace_after_ms: u64::MAX,
             shard: (0, 1),
             speaker: None,
         }
@@ -136,6 +143,8 @@ pub struct Node {
     pub(crate) voting: Option<Voting>,
     /// What members have told, for whoever is the steward.
     pub(crate) tidings: Tidings,
+    /// How long others have been down, at the node that speaks for its process.
+    pub(crate) away: Away,
     pub(crate) room: Room,
 }
 

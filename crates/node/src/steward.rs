@@ -5,6 +5,7 @@
 //! every node   Progress { what has come, what is kept, which disk votes } ─▶ every voter
 //! steward      voters are being replaced ─▶ finish that
 //!              others should vote ─▶ replace them
+//!              a member has been down for long ─▶ remove it (`absence`)
 //!              partitions have come, or may begin to move ─▶ the next steps, many at a time
 //!              a member has given everything away, or is lost and wanted nowhere ─▶ forget it
 //! ```
@@ -14,6 +15,7 @@
 //!
 //! 1. What it is told is checked against the layout when it is used, so what comes late or twice does no harm.
 
+use crate::absence;
 use crate::register;
 use crate::rows::everything;
 use crate::standing;
@@ -53,6 +55,7 @@ pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
     }
     if node.voting.is_some() && now >= node.tidings.look_at {
         node.tidings.look_at = now + LOOK_MS;
+        absence::look(node, now);
         act(node, turn);
     }
 }
@@ -127,6 +130,12 @@ fn next_change(node: &mut Node, layout: &Layout, now: u64) -> Option<Change> {
         told.filter_map(|(member, told)| Some((*member, told.disk?))).collect();
     if let Some(seats) = layout.voters_wanted(&can_vote) {
         return Some(Change::Seat(seats));
+    }
+    if let Some(member) = absence::returned(node, layout) {
+        return Some(Change::Welcome(member));
+    }
+    if let Some(member) = absence::due(node, layout) {
+        return Some(Change::Lose { member, accepts_loss: false });
     }
     let moves = next_moves(node, layout);
     if !moves.is_empty() {

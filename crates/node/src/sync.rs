@@ -2,6 +2,7 @@
 //! when owners are compared, `taker` and `source` how the difference is closed.
 
 use crate::leaf::CHUNKS;
+use crate::throttle::Throttle;
 use causal::map::Knowledge;
 use causal::{Context, Dot};
 use placement::{NodeId, PartitionId};
@@ -131,8 +132,9 @@ pub(crate) struct Sync {
     pub(crate) wanted: BTreeSet<(PartitionId, NodeId)>,
     /// Partitions to be compared again sooner, and when.
     again: BTreeSet<(u64, PartitionId)>,
-    /// Until when the throttle lets nothing more be asked for, in microseconds.
-    pub(crate) free_at_us: u64,
+    /// What is taken to hold the same as others, and what is taken to own it from then on.
+    pub(crate) mending: Throttle,
+    pub(crate) moving: Throttle,
     /// When quiet leaves were stored last and unused snapshots closed.
     pub(crate) settled_at: u64,
     pub(crate) finished: u64,
@@ -172,18 +174,5 @@ impl Sync {
         let asked = self.takes.values().map(|take| take.ask_at).min().unwrap_or(u64::MAX);
         let compared = if compares { self.compare_at.min(again) } else { u64::MAX };
         compared.min(asked)
-    }
-
-    /// Has the throttle pay for some bytes, from now on.
-    pub(crate) fn pay(&mut self, now_ms: u64, bytes: usize, bytes_per_second: u64) {
-        let bytes = bytes as u64;
-        self.bytes += bytes;
-        let takes_us = bytes.saturating_mul(1_000_000) / bytes_per_second.max(1);
-        self.free_at_us = self.free_at_us.max(now_ms * 1000) + takes_us;
-    }
-
-    /// When the throttle lets something be asked for again, in milliseconds.
-    pub(crate) fn free_at(&self) -> u64 {
-        self.free_at_us.div_ceil(1000)
     }
 }

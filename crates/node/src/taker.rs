@@ -25,6 +25,7 @@ use crate::rows::{RowError, Shelf};
 use crate::standing;
 use crate::state::{Node, Turn};
 use crate::sync::{AGAIN_MS, Take};
+use crate::throttle::Throttle;
 use causal::map::Knowledge;
 use causal::{Cell, Entries};
 use placement::{NodeId, PartitionId};
@@ -42,6 +43,8 @@ const SILENCE_MS_MAX: u64 = 10_000;
 /// After how many times the interval of requests a question is asked again: a busy source answers late, and would do all of
 /// it twice, and send it twice.
 const RETRIES_WAITED: u64 = 4;
+/// With as many requests waiting for other nodes moves have half of their bytes a second, with twice as many a third, and so on.
+const WAITING_REQUESTS: u64 = 64;
 /// Bytes that a fingerprint or a sum takes on the wire.
 const SUM_BYTES: usize = 8;
 
@@ -184,7 +187,7 @@ fn opened(
     node.sync.read += shelf.scanned;
     let Some(take) = node.sync.takes.get_mut(&partition) else { return Ok(()) };
     take.knowledge = Some(knowledge);
-    node.sync.pay(turn.now.monotonic_ms, chunks.len() * SUM_BYTES, node.options.exchange_bytes_per_second);
+    pay(node, turn, partition, chunks.len() * SUM_BYTES);
     Ok(())
 }
 
@@ -204,7 +207,7 @@ fn lent(
     if let Some(take) = node.sync.takes.get_mut(&partition) {
         take.knowledge = Some(knowledge);
     }
-    node.sync.pay(turn.now.monotonic_ms, leaves.len() * 2, node.options.exchange_bytes_per_second);
+    pay(node, turn, partition, leaves.len() * 2);
     Ok(())
 }
 
@@ -235,7 +238,7 @@ fn leaves(
     node.sync.read += shelf.scanned;
     let sums = chunks.iter().flat_map(|theirs| &theirs.sums).filter(|sum| **sum != 0).count();
     let bytes = (sums + chunks.len() * (1 + GROUPS)) * SUM_BYTES;
-    node.sync.pay(turn.now.monotonic_ms, bytes, node.options.exchange_bytes_per_second);
+    pay(node, turn, partition, bytes);
     Ok(())
 }
 
@@ -286,7 +289,7 @@ fn cells(
         }
     }
     node.sync.read += shelf.scanned;
-    node.sync.pay(turn.now.monotonic_ms, bytes, node.options.exchange_bytes_per_second);
+    pay(node, turn, partition, bytes);
     Ok(())
 }
 
@@ -317,6 +320,23 @@ fn bytes_of(part: &LeafCells) -> usize {
     SUM_BYTES * part.fingerprints.as_ref().map_or(0, Vec::len) + part.cells.iter().map(cell).sum::<usize>()
 }
 
+/// The throttle that something of a partition is taken by.
+fn throttle(node: &mut Node, partition: PartitionId) -> &mut Throttle {
+    if standing::is_moving(node, partition) { &mut node.sync.moving } else { &mut node.sync.mending }
+}
+
+/// Has the throttle wait for as long as what has come is to take. What moves gives way to requests that wait.
+fn pay(node: &mut Node, turn: &Turn<'_>, partition: PartitionId, bytes: usize) {
+    let (now, bytes) = (turn.now.monotonic_ms, bytes as u64);
+    let rate = if standing::is_moving(node, partition) {
+        node.options.move_bytes_per_second / (1 + node.pending.len() as u64 / WAITING_REQUESTS)
+    } else {
+        node.options.exchange_bytes_per_second
+    };
+    node.sync.bytes += bytes;
+    throttle(node, partition).pay(now, bytes, rate);
+}
+
 /// Asks for what is next, or ends the exchange.
 fn go_on(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     let question = match next_question(node, turn, partition) {
@@ -327,7 +347,7 @@ fn go_on(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
             return abandon(node, turn, partition);
         }
     };
-    let free_at = node.sync.free_at();
+    let free_at = throttle(node, partition).free_at();
     let Some(take) = node.sync.takes.get_mut(&partition) else { return };
     take.question = Some(question);
     if free_at <= turn.now.monotonic_ms {

@@ -37,6 +37,13 @@ pub const DISK_RESERVE_BYTES_DEFAULT: u64 = 512 << 20;
 /// How much is kept for nodes that are down, in bytes, unless configured otherwise.
 pub const HANDOFF_BYTES_MAX_DEFAULT: u64 = 1 << 30;
 
+/// How long a member is down before it is replaced, unless configured otherwise: as long as a machine takes that is started again
+/// by somebody who was called.
+pub const REPLACE_AFTER_DEFAULT: Duration = Duration::from_secs(30 * 60);
+
+/// How much a node takes each second, in bytes, to own what others own, unless configured otherwise.
+pub const MOVE_BYTES_PER_SECOND_DEFAULT: u64 = 32 << 20;
+
 /// When a write counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fsync {
@@ -137,6 +144,10 @@ pub struct Config {
     /// How much is kept for nodes that are down, about, of all shards together, in bytes. What finds no room they get from
     /// other owners later.
     pub handoff_bytes_max: u64,
+    /// How long a member is down before the others make its copies anew, without a person; `None`: never.
+    pub replace_after: Option<Duration>,
+    /// How much this node takes each second, about, in bytes, to own what others own; less while many requests wait.
+    pub move_bytes_per_second: u64,
     /// Whether a node that owns its data alone goes on with what is left where some of it is lost.
     pub accept_data_loss: bool,
 }
@@ -167,6 +178,8 @@ impl Default for Config {
             clients_max: CLIENTS_MAX_DEFAULT,
             cache_bytes: 512 << 20,
             handoff_bytes_max: HANDOFF_BYTES_MAX_DEFAULT,
+            replace_after: Some(REPLACE_AFTER_DEFAULT),
+            move_bytes_per_second: MOVE_BYTES_PER_SECOND_DEFAULT,
             accept_data_loss: false,
             disk_reserve_bytes: DISK_RESERVE_BYTES_DEFAULT,
         }

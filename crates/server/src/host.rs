@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use node::{HandoffFigures, Sighting, SyncFigures};
+use node::{Absence, HandoffFigures, Sighting, SyncFigures};
 use placement::{Layout, NodeId};
 use store::StoreFigures;
 use tokio::sync::mpsc;
@@ -55,6 +55,7 @@ pub(crate) struct Host {
     pub(crate) clients_refused: AtomicU64,
     /// How the members are, as the node sees them that speaks for this process.
     sightings: Mutex<BTreeMap<NodeId, Sighting>>,
+    absences: Mutex<Vec<Absence>>,
     /// Bytes that each shard's engine has on the disk.
     stored_bytes: Vec<AtomicU64>,
 }
@@ -118,6 +119,7 @@ impl Host {
             linked: Mutex::default(),
             clients_refused: AtomicU64::new(0),
             sightings: Mutex::default(),
+            absences: Mutex::default(),
             stored_bytes: (0..shards).map(|_| AtomicU64::new(0)).collect(),
             config,
         }
@@ -182,6 +184,20 @@ impl Host {
     pub(crate) fn set_sightings(&self, sightings: impl Iterator<Item = Sighting>) {
         let seen = sightings.map(|sighting| (sighting.member, sighting)).collect();
         *self.sightings.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+    }
+
+    /// Who is down and will be replaced, from now on. Gives those that were not among them before.
+    pub(crate) fn set_absences(&self, absences: Vec<Absence>) -> Vec<Absence> {
+        let mut known = self.absences.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = |absence: &&Absence| known.iter().all(|known| known.member != absence.member);
+        let new = absences.iter().filter(is_new).copied().collect();
+        *known = absences;
+        new
+    }
+
+    /// Who is down and will be replaced.
+    pub(crate) fn absences(&self) -> Vec<Absence> {
+        self.absences.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How one of them is.

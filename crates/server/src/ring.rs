@@ -4,6 +4,7 @@
 //!
 //! 1. What is told of a change is reckoned from two layouts: the one before and the one after.
 
+use node::{Absence, Hindrance};
 use placement::layout::Step;
 use placement::{Change, Layout, LayoutError, Member, NodeId};
 use wire::Reply;
@@ -94,6 +95,25 @@ pub(crate) fn progress(host: &Host, layout: &Layout) -> Reply {
         (text("places_to_move"), number(to_move(layout))),
         (text("bytes_of_a_place_about"), number(bytes_of_a_place(host, layout))),
         (text("voters"), Reply::Array(voters(layout))),
+        (text("down"), Reply::Array(host.absences().iter().map(|absence| absent(layout, absence)).collect())),
+    ])
+}
+
+/// A member that is down: in how long it is replaced, and what speaks against it.
+fn absent(layout: &Layout, absence: &Absence) -> Reply {
+    let why = match absence.hindrance {
+        None => "",
+        Some(Hindrance::Kept) => "it is waited for (armilla cancel)",
+        Some(Hindrance::Needed) => "there would be too few members or zones for the copies",
+        Some(Hindrance::Others) => "so many are down that it looks like an outage",
+        Some(Hindrance::Moving) => "another was removed, and its copies are not made yet",
+        Some(Hindrance::Full) => "a disk of another is full",
+    };
+    let name = layout.member(absence.member).map_or_else(String::new, |member| member.name.clone());
+    Reply::Map(vec![
+        (text("name"), text(&name)),
+        (text("replaced_in_ms"), number(absence.left_ms)),
+        (text("not_replaced_because"), text(why)),
     ])
 }
 

@@ -7,7 +7,7 @@ use node::{Options, Speaker};
 
 /// How the nodes of a seed behave.
 pub(crate) fn options(rng: &mut Rng, lending: &Lending, unrest: &Unrest) -> Options {
-    Options {
+    let options = Options {
         request_timeout_ms: rng.between(150, 800),
         retry_ms: rng.between(20, 100),
         requests_max: unrest.requests_max,
@@ -27,5 +27,7 @@ pub(crate) fn options(rng: &mut Rng, lending: &Lending, unrest: &Unrest) -> Opti
             probe_every_ms: rng.between(150, 500),
             suspicion_ms: rng.between(200, 3_000),
         }),
-    }
+        ..Options::default()
+    };
+    Options { move_bytes_per_second: options.exchange_bytes_per_second, ..options }
 }

@@ -76,6 +76,7 @@ impl World {
             Change::Lose { member, .. } => {
                 let at = self.at(*member);
                 self.reshaping.removed.insert(id, at);
+                self.reshaping.victims.insert(at);
             }
             _ => {}
         }
@@ -160,6 +161,12 @@ impl World {
 
     fn know(&mut self, layout: &Arc<Layout>) {
         if layout.epoch() > self.layout.epoch() {
+            let is_new = |id: NodeId| {
+                layout.is_lost(id) && self.layout.member(id).is_some() && !self.layout.is_lost(id)
+            };
+            let mut lost = layout.members().iter().map(|member| member.id).filter(|id| is_new(*id));
+            let is_replaced = lost.any(|id| !self.reshaping.victims.contains(&self.at(id)));
+            self.watch.see_if(is_replaced, Rare::Replaced);
             self.layout = Arc::clone(layout);
             self.watch.seen.see(Rare::Changed);
         }

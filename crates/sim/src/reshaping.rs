@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The first seed that may have any of it.
 const SEEDS_FROM: u64 = 400_000_000;
+/// The first in which members that stay down may be replaced.
+const REPLACES_FROM: u64 = 1_500_000_000;
 /// Of how many seeds in a thousand.
 const PER_MILLE: u64 = 200;
 /// The machines of such a seed, spare ones with them.
@@ -35,8 +37,12 @@ pub(crate) struct Reshaping {
     pub(crate) joining: BTreeMap<RequestId, usize>,
     /// Whether somebody was a member before, and has to learn what it held, or is about to be one no more.
     pub(crate) is_short: bool,
+    /// Whose removal somebody has asked for.
+    pub(crate) victims: BTreeSet<usize>,
     /// Who was a member, and may be one again on another disk.
     pub(crate) retired: BTreeSet<usize>,
+    /// After how long those that are down are removed, in milliseconds.
+    pub(crate) replace_after_ms: u64,
     /// Who is down until it is known what has come of its removal.
     pub(crate) removed: BTreeMap<RequestId, usize>,
 }
@@ -48,7 +54,11 @@ impl Reshaping {
         let is_due = seed >= SEEDS_FROM && rng.chance(PER_MILLE);
         let every_us = rng.between(50_000, 1_500_000);
         let first = rng.pick(&[1, 3, 3, 4, 5]);
-        Self { rng, is_due, every_us, first, ..Self::default() }
+        // Of another stream, so that seeds that were kept are as they were.
+        let mut patience = Rng::new(seed ^ 0x0061_6273_656e_6365);
+        let replaces = seed >= REPLACES_FROM && patience.chance(500);
+        let replace_after_ms = if replaces { patience.between(100, 2_000) } else { u64::MAX };
+        Self { rng, is_due, every_us, first, replace_after_ms, ..Self::default() }
     }
 
     /// The same, of a copy in which nothing is planned.
@@ -67,6 +77,7 @@ impl Reshaping {
     /// The options of its nodes.
     pub(crate) fn options(&mut self, options: Options) -> Options {
         let tell_every_ms = if self.is_due { self.rng.between(20, 500) } else { u64::MAX };
-        Options { tell_every_ms, ..options }
+        let replace_after_ms = if self.is_due { self.replace_after_ms } else { u64::MAX };
+        Options { tell_every_ms, replace_after_ms, ..options }
     }
 }

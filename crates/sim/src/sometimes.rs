@@ -65,12 +65,13 @@ pub enum Rare {
     Changed,
     ChangeUnknown,
     ChangedMeanwhile,
+    Replaced,
     CutOff,
     CrossedOnce,
 }
 
 /// Every such state, and what it is.
-pub const LIST: [(Rare, &str); 53] = [
+pub const LIST: [(Rare, &str); 54] = [
     (Rare::Unknown, "a client was told UNKNOWN"),
     (Rare::NoQuorum, "... NOQUORUM"),
     (Rare::ClockAhead, "... CLOCKAHEAD"),
@@ -122,6 +123,7 @@ pub const LIST: [(Rare, &str); 53] = [
     (Rare::Changed, "the layout was changed"),
     (Rare::ChangeUnknown, "somebody was told that it may have been"),
     (Rare::ChangedMeanwhile, "... that somebody else had changed it"),
+    (Rare::Replaced, "a member that stayed down was removed, and nobody had asked for it"),
     (Rare::CutOff, "a datacenter was cut off"),
     (Rare::CrossedOnce, "a write crossed to another datacenter once"),
 ];

@@ -97,7 +97,7 @@ impl Watch {
         }
     }
 
-    fn see_if(&mut self, is_so: bool, rare: Rare) {
+    pub(crate) fn see_if(&mut self, is_so: bool, rare: Rare) {
         if is_so {
             self.seen.see(rare);
         }

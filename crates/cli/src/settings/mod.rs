@@ -136,6 +136,14 @@ pub(crate) struct Settings {
     /// get from other owners later. [default: 1GiB]
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
     handoff_bytes_max: Option<usize>,
+    /// How long a member is down before the others make its copies anew and it is a member no more: as `30s`, `30m`, `2h`, or
+    /// `never`. Give all nodes the same. [default: 30m]
+    #[arg(long, value_name = "TIME", value_parser = value::time)]
+    replace_after: Option<value::Time>,
+    /// How much this node takes each second, about, to own what others own: bytes, or with a unit. Less while many requests wait.
+    /// [default: 32MiB]
+    #[arg(long, value_name = "SIZE", value_parser = value::size)]
+    move_bytes_per_second: Option<usize>,
     /// `yes`: a node without other owners goes on with what is left where some of its data is lost. Give it for one start.
     /// [default: no]
     #[arg(long, value_name = "YES|NO", value_parser = value::yes_or_no, num_args = 0..=1, default_missing_value = "yes")]
@@ -280,6 +288,8 @@ impl Settings {
             cache_bytes: self.cache_bytes.or(below.cache_bytes),
             disk_reserve_bytes: self.disk_reserve_bytes.or(below.disk_reserve_bytes),
             handoff_bytes_max: self.handoff_bytes_max.or(below.handoff_bytes_max),
+            replace_after: self.replace_after.or(below.replace_after),
+            move_bytes_per_second: self.move_bytes_per_second.or(below.move_bytes_per_second),
             accept_data_loss: self.accept_data_loss.or(below.accept_data_loss),
             log: self.log.or(below.log),
         }
@@ -313,6 +323,10 @@ impl Settings {
                 .disk_reserve_bytes
                 .map_or(default.disk_reserve_bytes, |bytes| bytes as u64),
             handoff_bytes_max: self.handoff_bytes_max.map_or(default.handoff_bytes_max, |bytes| bytes as u64),
+            replace_after: self.replace_after.map_or(default.replace_after, value::Time::length),
+            move_bytes_per_second: self
+                .move_bytes_per_second
+                .map_or(default.move_bytes_per_second, |bytes| bytes as u64),
             accept_data_loss: self.accept_data_loss.unwrap_or(default.accept_data_loss),
             ..default
         };

@@ -96,6 +96,8 @@ fn every_setting_reaches_the_server_from_every_source() {
         ("cache-bytes", "14"),
         ("disk-reserve-bytes", "15"),
         ("handoff-bytes-max", "16"),
+        ("replace-after", "40s"),
+        ("move-bytes-per-second", "41"),
         ("accept-data-loss", "yes"),
         ("log", "warn"),
     ];
@@ -123,6 +125,7 @@ fn every_setting_reaches_the_server_from_every_source() {
     assert_eq!(config.zone.to_string(), "a/b");
     assert_eq!((config.request_timeout.as_millis(), config.retry.as_millis()), (11, 12));
     assert_eq!((config.disk_reserve_bytes, config.accept_data_loss), (15, true));
+    assert_eq!((config.replace_after, config.move_bytes_per_second), (Some(Duration::from_secs(40)), 41));
     assert_eq!(config.handoff_bytes_max, 16);
     assert_eq!((config.probe_every.as_millis(), config.suspicion.as_millis()), (60, 15));
     assert!(config.enable_chaos && merged(None, &[], &["--enable-chaos"]).unwrap().config.enable_chaos);
@@ -145,7 +148,7 @@ fn unknown_keys_are_refused_by_name() {
         refusal("\"\" = 1", &[]),
         "FILE: there is no setting \"\"; there are id, addr, peer-addr, announce, dir, join, fsync, level, shards, \
          replicas, partitions, weight, zone, request-timeout-ms, retry-ms, probe-every-ms, suspicion-ms, enable-chaos, maxclients, \
-         cache-bytes, disk-reserve-bytes, handoff-bytes-max, accept-data-loss, log"
+         cache-bytes, disk-reserve-bytes, handoff-bytes-max, replace-after, move-bytes-per-second, accept-data-loss, log"
     );
     let text = refusal("", &[("ARMILLA_XYZZY", "2")]);
     assert!(

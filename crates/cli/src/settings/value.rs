@@ -5,6 +5,7 @@
 //! 1. An error says how the value is written.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
 use placement::keyspace::PARTITIONS_MAX;
 use tracing_subscriber::EnvFilter;
@@ -66,6 +67,45 @@ pub(super) fn partitions(text: &str) -> Result<u32, String> {
     count.ok_or_else(|| format!("write a power of two from 1 to {PARTITIONS_MAX}"))
 }
 
+/// A time, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Time {
+    /// So long.
+    Of(Duration),
+    /// Never.
+    Never,
+}
+
+impl Time {
+    /// How long it is, if it ever ends.
+    pub(super) fn length(self) -> Option<Duration> {
+        match self {
+            Self::Of(length) => Some(length),
+            Self::Never => None,
+        }
+    }
+}
+
+/// `30s`, `30m`, `2h`, `never`.
+pub(super) fn time(text: &str) -> Result<Time, String> {
+    let wrong = || "write a time as 500ms, 30s, 30m or 2h, or never".to_owned();
+    if text == "never" {
+        return Ok(Time::Never);
+    }
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    let ms = number.checked_mul(unit_ms).filter(|ms| *ms > 0).ok_or_else(wrong)?;
+    Ok(Time::Of(Duration::from_millis(ms)))
+}
+
 /// `yes` or `no`.
 pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     match text {
@@ -91,7 +131,8 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{address, host_and_port, level, partitions, size};
+    use super::{Time, address, host_and_port, level, partitions, size, time};
+    use std::time::Duration;
     use wire::Level;
 
     #[test]
@@ -111,6 +152,18 @@ mod tests {
         }
         for text in ["", "MB", "1.5GB", "-1", "1TBx", "99999999999GiB", "0x10"] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, ms) in [("500ms", 500), ("30s", 30_000), ("30m", 1_800_000), ("2h", 7_200_000)] {
+            assert_eq!(time(text), Ok(Time::Of(Duration::from_millis(ms))), "{text}");
+        }
+        assert_eq!(time("never"), Ok(Time::Never));
+        for text in ["", "30", "s", "0s", "1d", "-1s", "1.5h", "99999999999999999999h", "99999999999999999h"]
+        {
+            assert!(time(text).unwrap_err().contains("30m"), "{text}");
         }
     }
 

@@ -20,6 +20,9 @@ use crate::member::{Duty, Member, NodeId, WEIGHT_MAX, Zone};
 use crate::voters::{Seat, Voters};
 use std::collections::BTreeSet;
 
+/// How many members may be waited for however long.
+const KEPT_MAX: usize = 255;
+
 /// What is to be made of a layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -41,8 +44,10 @@ pub enum Change {
         /// Who comes in its place.
         new: NodeId,
     },
-    /// A member that is leaving or lost stays.
+    /// A member that is leaving or lost stays; and one that is there is waited for if it is down, however long.
     Stay(NodeId),
+    /// A member that was waited for is there: it is waited for no longer than others from now on.
+    Welcome(NodeId),
     /// A member holds so much, relative to others.
     Weigh(NodeId, u32),
     /// A member fails together with others.
@@ -73,6 +78,7 @@ impl Layout {
             Change::Lose { member, accepts_loss } => next.lose(*member, *accepts_loss)?,
             Change::Succeed { old, new } => next.succeed(*old, *new)?,
             Change::Stay(member) => next.stay(*member)?,
+            Change::Welcome(member) => next.welcome(*member)?,
             Change::Weigh(member, weight) => next.weigh(*member, *weight)?,
             Change::Locate(member, zone) => next.locate(*member, zone)?,
             Change::Replicate(copies) => next.replicate(copies)?,
@@ -134,24 +140,6 @@ impl Layout {
         self.has_members_for(&before)?;
         self.want();
         Ok(())
-    }
-
-    /// Whether there can be as many copies everywhere as there could be before.
-    fn has_members_for(&self, before: &Layout) -> Result<(), LayoutError> {
-        let few = |left: usize, of: String, replicas: usize| LayoutError::TooFew { left, of, replicas };
-        match &self.copies {
-            Copies::Anywhere(number) if self.replicas() < before.replicas() => {
-                Err(few(self.storing().count(), String::new(), usize::from(*number)))
-            }
-            Copies::Anywhere(_) => Ok(()),
-            Copies::In(each) => each.iter().try_for_each(|(datacenter, number)| {
-                let copies = |layout: &Layout| layout.copies.among_those_of(datacenter, &layout.members);
-                if copies(self) >= copies(before) {
-                    return Ok(());
-                }
-                Err(few(copies(self), format!(" of {datacenter}"), usize::from(*number)))
-            }),
-        }
     }
 
     fn lose(&mut self, id: NodeId, accepts_loss: bool) -> Result<(), LayoutError> {
@@ -231,12 +219,24 @@ impl Layout {
     fn stay(&mut self, id: NodeId) -> Result<(), LayoutError> {
         match self.known(id)?.duty {
             Duty::Leave | Duty::Lost => {}
-            Duty::Store | Duty::Route => return Err(LayoutError::Same),
+            Duty::Store => return self.keep(id),
+            Duty::Route => return Err(LayoutError::Same),
         }
         self.member_mut(id).duty = Duty::Store;
         let base: Vec<_> = self.places.iter().map(|place| place.owners.clone()).collect();
         self.want_near(&base);
         Ok(())
+    }
+
+    fn keep(&mut self, id: NodeId) -> Result<(), LayoutError> {
+        if self.kept.len() >= KEPT_MAX {
+            return Err(LayoutError::Kept);
+        }
+        if self.kept.insert(id) { Ok(()) } else { Err(LayoutError::Same) }
+    }
+
+    fn welcome(&mut self, id: NodeId) -> Result<(), LayoutError> {
+        if self.kept.remove(&id) { Ok(()) } else { Err(LayoutError::Same) }
     }
 
     fn weigh(&mut self, id: NodeId, weight: u32) -> Result<(), LayoutError> {
@@ -292,6 +292,7 @@ impl Layout {
             return Err(LayoutError::Needed(member.name.clone()));
         }
         self.members.retain(|member| member.id != id);
+        self.kept.remove(&id);
         self.ring = stand_in_ring(&self.members);
         Ok(())
     }

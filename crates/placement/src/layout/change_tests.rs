@@ -217,7 +217,8 @@ fn refusals_say_what_to_do() {
     assert!(refused(&Change::Weigh(id(1), 0)).contains("its weight 0 must be"));
     assert!(refused(&Change::Succeed { old: id(1), new: id(1) }).contains("not there to hold anything"));
     assert!(refused(&Change::Seat([].into())).contains("nobody votes"));
-    for same in [Change::Stay(id(1)), Change::Weigh(id(1), 1), Change::Replicate(3.into()), Change::Seated] {
+    for same in [Change::Welcome(id(1)), Change::Weigh(id(1), 1), Change::Replicate(3.into()), Change::Seated]
+    {
         assert_eq!(layout.changed(&same), Err(LayoutError::Same));
     }
     let lost = layout.changed(&lose(id(1))).unwrap();
@@ -246,6 +247,17 @@ fn who_is_free_and_has_no_vote_is_forgotten_and_nobody_else() {
 }
 
 #[test]
+fn who_is_there_may_be_waited_for() {
+    let kept = flat(8, 3, 4).changed(&Change::Stay(id(1))).unwrap();
+    assert_eq!(kept.kept().iter().copied().collect::<Vec<_>>(), [id(1)]);
+    assert_eq!(Layout::decode(&kept.encode()), Ok(kept.clone()));
+    assert!(kept.is_settled() && kept.changed(&Change::Stay(id(1))) == Err(LayoutError::Same));
+    assert!(kept.changed(&Change::Welcome(id(1))).unwrap().kept().is_empty());
+    let gone = driven(kept.changed(&lose(id(1))).unwrap());
+    assert!(gone.member(id(1)).is_none() && gone.kept().is_empty());
+}
+
+#[test]
 fn who_only_routes_owns_nothing_and_stands_in_for_nobody() {
     let router = Member { duty: Duty::Route, ..member(3, 1, "a/b") };
     let layout = driven(flat(8, 3, 2).changed(&Change::Join(router)).unwrap());
@@ -271,7 +283,7 @@ fn a_successor_takes_what_its_predecessor_owned_and_little_else() {
 type Asked = (u8, Index, Index, u8);
 
 fn asked() -> impl Strategy<Value = Vec<Asked>> {
-    proptest::collection::vec((0..15u8, any::<Index>(), any::<Index>(), 1..=7u8), 1..30)
+    proptest::collection::vec((0..16u8, any::<Index>(), any::<Index>(), 1..=7u8), 1..30)
 }
 
 fn change(layout: &Layout, (kind, one, other, number): &Asked) -> Change {
@@ -290,6 +302,7 @@ fn change(layout: &Layout, (kind, one, other, number): &Asked) -> Change {
         10 => Change::Forget(at(one)),
         11 => Change::Seat([one, other].iter().map(|index| Seat { node: at(index), disk: 7 }).collect()),
         12 => Change::Seated,
+        14 => Change::Welcome(at(one)),
         13 => Change::Replicate(Copies::In(
             [("dc0", number.div_ceil(2)), ("dc1", 3)].map(|(dc, n)| (dc.to_owned(), n)).into(),
         )),

@@ -7,6 +7,7 @@
 //! copies:        0 and a number 1, or how many datacenters 1, and of each its name and a number 1
 //! per member:    id 8 | weight 4 | duty 1 | name | client address | peer address | datacenter | rack
 //! voters:        twice a set: how many 1, and of each the number of a member 2 and a disk 8
+//! kept: a list
 //! per partition: N times who is wanted 2
 //! per partition: owners, a list | since 8 | step 1
 //!                1, copying:  newcomer 2 | began 8
@@ -60,6 +61,8 @@ impl Layout {
                 put.out.extend(seat.disk.to_le_bytes());
             }
         }
+        put.count(self.kept.len());
+        self.kept.iter().for_each(|id| put.member(*id));
         self.wanted.iter().for_each(|id| put.member(*id));
         self.places.iter().for_each(|place| put.place(place));
         out.extend(xxh3_64(&out).to_le_bytes());
@@ -191,6 +194,11 @@ impl Input<'_> {
             members.push(self.member()?);
         }
         let voters = Voters { now: self.seats(&members)?, next: self.seats(&members)? };
+        let kept = self.list(&members)?;
+        if !kept.is_sorted_by(|one, other| one < other) {
+            return Err(LayoutError::Broken("who is waited for is not in order"));
+        }
+        let kept = kept.into_iter().collect();
         let mut wanted = Vec::new();
         for _ in 0..copies.among(&members) * keyspace.partition_count() as usize {
             wanted.push(self.named(&members)?);
@@ -200,7 +208,7 @@ impl Input<'_> {
             places.push(self.place(&members)?);
         }
         let ring = Arc::new(Ring::new(1, xxh3));
-        Ok(Layout { cluster, keyspace, copies, epoch, members, voters, wanted, places, ring })
+        Ok(Layout { cluster, keyspace, copies, epoch, members, voters, kept, wanted, places, ring })
     }
 
     fn copies(&mut self) -> Result<Copies, LayoutError> {

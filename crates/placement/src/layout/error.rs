@@ -106,6 +106,9 @@ pub enum LayoutError {
     /// A member that still has something.
     #[error("the member `{0}` still has something to give away, or a vote")]
     Needed(String),
+    /// No room for another that is waited for.
+    #[error("too many members are waited for: remove some of those that are gone for good (armilla remove)")]
+    Kept,
     /// No room for another member.
     #[error("the cluster has {MEMBERS_MAX} members, and there cannot be more")]
     Full,
@@ -204,6 +207,9 @@ pub(super) fn check(layout: &Layout) -> Result<(), LayoutError> {
         && !each.keys().all(|datacenter| is_counted(layout, datacenter))
     {
         return Err(LayoutError::Broken("a datacenter has too few or too many copies"));
+    }
+    if !layout.kept.iter().all(|id| layout.member(*id).is_some()) {
+        return Err(LayoutError::Broken("who is waited for is no member"));
     }
     let votes = |seat: Seat| layout.member(seat.node).is_some();
     if layout.voters.now.is_empty() || !layout.voters.seats().all(votes) {

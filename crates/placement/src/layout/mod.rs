@@ -18,7 +18,7 @@
 //! 1. Members are ordered by id; no two share an id, a name or an address.
 //! 2. Of every partition N distinct owners are wanted, all members that store, where N is the number of copies or, while they
 //!    are fewer, the number of those; and so for each datacenter, where copies are counted by datacenter.
-//! 3. Whoever owns a partition, is to own it, or may have to teach whoever is, is a member; so is every voter.
+//! 3. Whoever owns a partition, is to own it, or may have to teach whoever is, is a member; so is every voter, and who is kept.
 //! 4. Two layouts are equal exactly if their encodings are.
 
 mod assign;
@@ -28,6 +28,7 @@ mod change_tests;
 mod codec;
 mod error;
 mod place;
+mod spare;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ mod voting;
 #[cfg(test)]
 mod voting_tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use change::Change;
@@ -67,6 +69,8 @@ pub struct Layout {
     epoch: u64,
     members: Vec<Member>,
     voters: Voters,
+    /// Those that are not replaced, however long they are down.
+    kept: BTreeSet<NodeId>,
     /// `replicas()` ids per partition, in the order of the partitions.
     wanted: Vec<NodeId>,
     /// In the order of the partitions.
@@ -102,7 +106,8 @@ impl Layout {
         let voters = Voters::of([Seat { node: first.id, disk }].into());
         let members = vec![first];
         let ring = stand_in_ring(&members);
-        Ok(Layout { cluster, keyspace, copies, epoch: 1, members, voters, wanted, places, ring })
+        let kept = BTreeSet::new();
+        Ok(Layout { cluster, keyspace, copies, epoch: 1, members, voters, kept, wanted, places, ring })
     }
 
     /// Whether another is one of the same cluster, with the same partitions.
@@ -152,6 +157,12 @@ impl Layout {
     #[must_use]
     pub fn voters(&self) -> &Voters {
         &self.voters
+    }
+
+    /// The members that are waited for, however long they are down.
+    #[must_use]
+    pub fn kept(&self) -> &BTreeSet<NodeId> {
+        &self.kept
     }
 
     /// The members that own anything, or are to.
@@ -264,6 +275,7 @@ impl PartialEq for Layout {
             && self.epoch == other.epoch
             && self.members == other.members
             && self.voters == other.voters
+            && self.kept == other.kept
             && self.wanted == other.wanted
             && self.places == other.places
     }

@@ -77,6 +77,8 @@ impl Opened {
             request_timeout_ms: ms(host.config.request_timeout),
             retry_ms: ms(host.config.retry),
             handoff_bytes_max: host.config.handoff_bytes_max / host.shards() as u64,
+            move_bytes_per_second: (host.config.move_bytes_per_second / host.shards() as u64).max(1),
+            replace_after_ms: host.config.replace_after.map_or(u64::MAX, ms),
             speaker: speaking::speaker(host, index).map_err(random)?,
             shard: (u16::try_from(index).unwrap_or(0), u16::try_from(host.shards()).unwrap_or(u16::MAX)),
             ..Options::default()

@@ -11,8 +11,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use node::{Event, HandoffFigures, Room, Sighting, Speaker, SyncFigures};
-use placement::PartitionId;
+use node::{Absence, Event, HandoffFigures, Room, Sighting, Speaker, SyncFigures};
+use placement::{Layout, PartitionId};
 use wire::peer::gossip::{Health, Load};
 
 use super::Shard;
@@ -71,6 +71,18 @@ fn together(figures: &[ShardFigures]) -> SyncFigures {
         finished: sum(|sync| sync.finished),
         ..SyncFigures::default()
     }
+}
+
+/// Announces that a member will be replaced.
+fn announce(layout: &Layout, absence: &Absence) {
+    let Some(member) = layout.member(absence.member) else { return };
+    let (name, in_s) = (&member.name, absence.left_ms / 1_000);
+    tracing::warn!(
+        member = %name,
+        in_s,
+        "a member is down: unless it is back by then the others make its copies anew and it is a member no more; \
+         `armilla cancel {name}` has it waited for"
+    );
 }
 
 impl Shard {
@@ -141,6 +153,9 @@ impl Shard {
                 }
             }
             self.host.set_sightings(core.node.sightings());
+            for absence in self.host.set_absences(core.node.absences().collect()) {
+                announce(core.node.layout(), &absence);
+            }
         }
     }
 }

@@ -1,0 +1,160 @@
+//! Members that stay down: for how long, and when each is replaced without a person.
+//!
+//! ```text
+//! down                 counted while this node looks: what it slept through is held against nobody
+//! for replace_after    the steward removes it, and the others make its copies anew (`steward`)
+//! ```
+//!
+//! One at a time, and only where nothing speaks against it: a rack or a datacenter that is down comes back, mostly, and where too few
+//! zones or members would be left there is nobody to take its place. What speaks against it is told (`Hindrance`), and looked at again.
+//! That more than a quarter, or all of a rack, is rather an outage than so many losses is as in Ceph (`mon_osd_min_in_ratio`,
+//! `mon_osd_down_out_subtree_limit`).
+
+use crate::membership::Sighting;
+use crate::state::Node;
+use placement::{Change, Duty, Layout, NodeId};
+use std::collections::BTreeMap;
+use wire::peer::gossip::Health;
+
+/// Where more than one of so many members are down, it is taken for an outage.
+const OUTAGE_PART: usize = 4;
+
+/// A member that is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Absence {
+    /// Which.
+    pub member: NodeId,
+    /// In how long it is replaced, in milliseconds, if nothing speaks against it then.
+    pub left_ms: u64,
+    /// What speaks against it now.
+    pub hindrance: Option<Hindrance>,
+}
+
+/// What speaks against replacing a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// Somebody has said that it is to be waited for.
+    Kept,
+    /// There would be fewer copies, or in fewer zones.
+    Needed,
+    /// So many others are down too, or all of its zone, that it looks like an outage.
+    Others,
+    /// Something else is on its way in the ring.
+    Moving,
+    /// A disk is full.
+    Full,
+}
+
+/// Counts, at the node that speaks for its process.
+pub(crate) fn look(node: &mut Node, now: u64) {
+    let is_down = |seen: &Sighting| seen.health == Health::Down;
+    let down: Vec<NodeId> = node.sightings().filter(is_down).map(|seen| seen.member).collect();
+    node.away.look(&down, now);
+}
+
+/// Who is to be removed by now.
+pub(crate) fn due(node: &Node, layout: &Layout) -> Option<NodeId> {
+    let is_due = |absence: &Absence| absence.left_ms == 0 && absence.hindrance.is_none();
+    let loses =
+        |member: &NodeId| layout.changed(&Change::Lose { member: *member, accepts_loss: false }).is_ok();
+    absent(node, layout).filter(is_due).map(|absence| absence.member).find(loses)
+}
+
+/// Who was waited for and is there again.
+pub(crate) fn returned(node: &Node, layout: &Layout) -> Option<NodeId> {
+    let is_back = |member: &NodeId| node.sightings().any(|seen| seen.member == *member && seen.is_trusted());
+    layout.kept().iter().copied().find(is_back)
+}
+
+fn absent<'a>(node: &'a Node, layout: &'a Layout) -> impl Iterator<Item = Absence> + 'a {
+    let after_ms = node.options.replace_after_ms;
+    let down = node.away.down.iter().filter(move |_| after_ms < u64::MAX);
+    let there = down.filter(|(id, _)| {
+        layout.member(**id).is_some_and(|member| matches!(member.duty, Duty::Store | Duty::Leave))
+    });
+    there.map(move |(member, down_ms)| Absence {
+        member: *member,
+        left_ms: after_ms.saturating_sub(*down_ms),
+        hindrance: hindrance(node, layout, *member),
+    })
+}
+
+fn hindrance(node: &Node, layout: &Layout, member: NodeId) -> Option<Hindrance> {
+    let stores = |id: NodeId| layout.member(id).is_some_and(|member| member.duty == Duty::Store);
+    let others = || node.sightings().filter(|seen| seen.member != member && stores(seen.member));
+    if layout.kept().contains(&member) {
+        Some(Hindrance::Kept)
+    } else if !layout.can_spare(member) {
+        Some(Hindrance::Needed)
+    } else if is_outage(layout, member, &others().map(|seen| (seen.member, seen.health)).collect()) {
+        Some(Hindrance::Others)
+    } else if layout.members().iter().any(|member| member.duty == Duty::Lost) {
+        Some(Hindrance::Moving)
+    } else if others().any(|seen| seen.load.is_full) {
+        Some(Hindrance::Full)
+    } else {
+        None
+    }
+}
+
+/// Whether so many are down with a member that they will be back together.
+fn is_outage(layout: &Layout, member: NodeId, others: &BTreeMap<NodeId, Health>) -> bool {
+    let is_up = |id: &NodeId| others.get(id).is_none_or(|health| *health == Health::Alive);
+    let down = others.keys().filter(|id| !is_up(id)).count();
+    let zone = layout.member(member).map(|member| &member.zone);
+    let mut near =
+        layout.storing().filter(|other| other.id != member && Some(&other.zone) == zone).peekable();
+    let is_zone_down = near.peek().is_some() && near.all(|other| !is_up(&other.id));
+    let is_many = down > 0 && (down + 1) * OUTAGE_PART > others.len() + 1;
+    is_zone_down || is_many
+}
+
+impl Node {
+    /// The members that are down and will be replaced, where it speaks for its process.
+    pub fn absences(&self) -> impl Iterator<Item = Absence> {
+        absent(self, &self.layout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_outage;
+    use placement::{Duty, Layout, Member, NodeId};
+    use std::collections::BTreeMap;
+    use wire::peer::gossip::Health;
+
+    fn member(number: usize, rack: usize) -> Member {
+        let name = format!("n{number}");
+        Member {
+            id: NodeId::of_name(&name),
+            client_addr: format!("{name}:1"),
+            peer_addr: format!("{name}:2"),
+            name,
+            weight: 1,
+            zone: format!("dc1/r{rack}").parse().unwrap(),
+            duty: Duty::Store,
+        }
+    }
+
+    /// Whether the first member's absence looks like an outage, with so many racks and these down besides.
+    fn looks_like_one(members: usize, racks: usize, down: &[usize]) -> bool {
+        let all: Vec<Member> = (0..members).map(|number| member(number, number % racks)).collect();
+        let mut layout = Layout::found(1, 1, 1, 3, all[0].clone(), 1).unwrap();
+        for member in &all[1..] {
+            layout = layout.with_member(member.clone()).unwrap();
+        }
+        let health = |at: usize| if down.contains(&at) { Health::Down } else { Health::Alive };
+        let others: BTreeMap<NodeId, Health> = (1..members).map(|at| (all[at].id, health(at))).collect();
+        is_outage(&layout, all[0].id, &others)
+    }
+
+    #[test]
+    fn one_is_a_loss_and_many_are_an_outage() {
+        assert!(!looks_like_one(4, 1, &[]), "one of four");
+        assert!(looks_like_one(4, 1, &[1]), "two of four");
+        assert!(!looks_like_one(8, 1, &[1]), "two of eight");
+        assert!(looks_like_one(8, 1, &[1, 2]), "three of eight");
+        assert!(looks_like_one(12, 6, &[6]), "all of a rack");
+        assert!(!looks_like_one(12, 12, &[1]), "each is a rack of its own");
+    }
+}
