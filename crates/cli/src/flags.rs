@@ -107,7 +107,7 @@ pub(crate) struct TalkFlags {
 /// Flags of `armilla status`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-share is the part of the ring that a member owns; keys, how many it has a copy of, by its own word; lag, the bytes that
+share is the part of the ring that a member owns, or `gateway` where it is one and owns nothing; keys, how many it has a copy of, by its own word; lag, the bytes that
 the node asked has for it and could not send yet: all as of the last second or two; since, how long a member is in its
 state; incarnation, which of its own words this goes by.
 A `suspect` member has not answered, neither the node asked nor others; it is asked after others, and `down` once it has

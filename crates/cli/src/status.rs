@@ -63,6 +63,8 @@ pub(crate) struct Seen {
     peer: String,
     zone: String,
     weight: String,
+    /// Whether it holds nothing, and passes requests on.
+    is_gateway: bool,
     /// Part of the ring, 0 to 1.
     share: Option<f64>,
     /// Keys of which it has a copy, by its own word.
@@ -217,6 +219,7 @@ impl Seen {
             peer: text(reply, "peer_addr"),
             zone: text(reply, "zone"),
             weight: text(reply, "weight"),
+            is_gateway: text(reply, "duty") == "route",
             share,
             keys: integer(reply, "keys"),
             chaos: lines(reply, "chaos"),
@@ -238,7 +241,11 @@ impl Seen {
     }
 
     fn row(&self) -> [String; 12] {
-        let share = self.share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0));
+        let share = match self.share {
+            _ if self.is_gateway => "gateway".to_owned(),
+            Some(share) => format!("{:.1} %", share * 100.0),
+            None => "-".to_owned(),
+        };
         let number = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
         let [keys, operations, incarnation] = [self.keys, self.operations, self.incarnation].map(number);
         let since = self.since_ms.map_or_else(|| "-".to_owned(), |ms| format!("{} s", ms / 1_000));
@@ -394,6 +401,16 @@ b       down       61 s   127.0.0.1:7001  127.0.0.1:10001  dc1/rack1       1  33
             json.contains(r#""waiting_bytes":0,"keys":12,"#) && json.contains(r#""keys":null,"#),
             "{json}"
         );
+    }
+
+    #[test]
+    fn a_gateway_has_no_share() {
+        let mut gateway = member("g", "up");
+        let Reply::Map(fields) = &mut gateway else { unreachable!("a member is a map") };
+        fields.push((Reply::bulk("duty"), Reply::bulk("route")));
+        let table = Report::of(&status(vec![member("a", "this node"), gateway])).unwrap().table();
+        let row = table.lines().find(|line| line.starts_with("g ")).unwrap();
+        assert!(row.contains(" gateway ") && !row.contains('%'), "{table}");
     }
 
     #[test]

@@ -16,6 +16,7 @@
 
 use crate::debts::{HandoffFigures, Offered};
 use crate::hints::Hints;
+use crate::preference::may_hold;
 use crate::replica::Replica;
 use crate::rows::{Shelf, everything};
 use crate::state::{Node, Turn};
@@ -37,10 +38,13 @@ const UNDER_WAY_MAX: u64 = 1_000;
 /// What an operation takes beside its names and values, in bytes, about.
 const OPERATION_BYTES: usize = 128;
 
-/// Whether this node is an owner, or has room to keep an operation of so many bytes for one; then it stands in from now on.
+/// Whether this node is an owner, or may keep an operation of so many bytes for one and has room; then it stands in from now on.
 pub(crate) fn admits(node: &mut Node, now: u64, partition: PartitionId, bytes: usize) -> bool {
     if node.layout.place(partition).keeps(node.identity.node) {
         return true;
+    }
+    if !may_hold(node) {
+        return false;
     }
     let bytes = (OPERATION_BYTES + bytes) as u64;
     if node.debts.bytes + bytes > node.options.handoff_bytes_max {

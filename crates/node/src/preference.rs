@@ -16,7 +16,7 @@ use crate::scope;
 use crate::state::Node;
 use crate::task::{is_learning, is_live, is_reachable};
 use crate::work::{Kind, Task};
-use placement::{NodeId, PartitionId};
+use placement::{Duty, NodeId, PartitionId};
 use wire::Level;
 
 /// The first N nodes of the preference list that can be reached and are believed to answer.
@@ -25,10 +25,16 @@ pub(crate) fn healthy(node: &Node, partition: PartitionId) -> Vec<NodeId> {
     let mut healthy: Vec<NodeId> =
         owners.iter().copied().filter(|owner| counts(node, partition, *owner)).collect();
     healthy.extend(stand_ins(node, partition, owners.len() - healthy.len()));
-    if healthy.is_empty() {
+    if healthy.is_empty() && may_hold(node) {
         healthy.push(node.identity.node);
     }
     healthy
+}
+
+/// Whether this node may be given anything to hold. A gateway may not, not even for a moment: nobody looks there for what is
+/// to be handed over, and it leaves the cluster without giving anything away.
+pub(crate) fn may_hold(node: &Node) -> bool {
+    node.layout.member(node.identity.node).is_some_and(|me| me.duty != Duty::Route)
 }
 
 /// Those that stand in for the owners that cannot be reached, one for each as far as there are any.
@@ -56,7 +62,9 @@ pub(crate) fn sloppy(node: &Node, partition: PartitionId, level: Level) -> Optio
     }
     let owners = node.layout.owners(partition);
     let up = owners.iter().filter(|owner| counts(node, partition, **owner)).count();
-    (up < level.write(owners.len())).then(|| healthy(node, partition))
+    let healthy = (up < level.write(owners.len())).then(|| healthy(node, partition));
+    // Where nobody can take their place it is for the owners to say.
+    healthy.filter(|healthy| !healthy.is_empty())
 }
 
 /// The same of a request that is being carried out here: who is no owner is at work on it because too few could be reached,

@@ -64,7 +64,8 @@ pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, placing: Placing) {
     let lists = matches!(request.job, Job::Count { .. } | Job::List { .. });
     let is_up = |owner: &NodeId| is_reachable(node, *owner);
     let sloppy = sloppy.filter(|_| !lists || !owners.iter().any(is_up));
-    let stands_in = sloppy.as_ref().is_some_and(|healthy| healthy.contains(&me) || !is_client);
+    let may_act = |healthy: &Vec<NodeId>| healthy.contains(&me) || !is_client && preference::may_hold(node);
+    let stands_in = sloppy.as_ref().is_some_and(may_act);
     let acts = stands_in || (owners.contains(&me) && !is_learning);
     let place = |owner: &NodeId| owners.iter().position(|other| other == owner);
     // What was refused for certain is not made unknown by somebody who may not answer.

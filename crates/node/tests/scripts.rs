@@ -23,7 +23,7 @@
 //! | `wait 300` | so many milliseconds pass |
 //! | `clock a 300 behind`, `clock a 2000 ahead`, `clock a right` | how far a's clock is off |
 //! | `show k` | what every node holds of k, and the operations that it has applied |
-//! | `join c` | one more node; only it goes by the newer layout at first |
+//! | `join c`, `join c route` | one more node, that holds its share or is a gateway; only it goes by the newer layout at first |
 
 mod script;
 
@@ -56,6 +56,6 @@ scripts! {
     passed_on declined restart newer_layout shown_first
     disk_full disk_failed gone_back suspected
     explain keys
-    handoff handed_sweep sloppy anti_entropy snapshot
+    handoff handed_sweep sloppy gateway anti_entropy snapshot
     durable_first siblings_meanwhile replaced_meanwhile outranked_meanwhile
 }

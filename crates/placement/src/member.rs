@@ -105,6 +105,19 @@ pub enum Duty {
     Lost,
 }
 
+impl Duty {
+    /// Its name, as commands and answers have it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Route => "route",
+            Self::Leave => "leave",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// One node of a cluster, as the layout knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {

@@ -18,11 +18,12 @@ use placement::{Copies, Zone};
 use wire::Level;
 
 use crate::error::StartError;
+use crate::role::Role;
 
-/// The HTTP port is the client port plus this. Reserved: nothing listens there yet.
-pub const HTTP_PORT_OFFSET: u16 = 1000;
+/// The HTTP port is the client port plus this, unless it is given. Only a gateway listens there yet.
+const HTTP_PORT_OFFSET: u16 = 1000;
 /// The gRPC port is the client port plus this. Reserved: nothing listens there yet.
-pub const GRPC_PORT_OFFSET: u16 = 2000;
+const GRPC_PORT_OFFSET: u16 = 2000;
 /// The peer port is the client port plus this, unless it is given.
 pub const PEER_PORT_OFFSET: u16 = 3000;
 /// The least time that a setting can name: the node counts in milliseconds, and one that asks again after none of them
@@ -92,6 +93,8 @@ impl fmt::Display for Fsync {
 pub struct Config {
     /// The node's name, which it keeps for life.
     pub id: String,
+    /// What it is there for, which it keeps as long as it is a member.
+    pub role: Role,
     /// Where it listens for clients. Unless `announce` says otherwise, this is where others are told that it is.
     pub client_addr: SocketAddr,
     /// Where it listens for other nodes; `None`: the client address with its port plus [`PEER_PORT_OFFSET`].
@@ -99,9 +102,10 @@ pub struct Config {
     /// Where clients and other nodes are told that clients reach it, `host:port`, where that is not where it listens. Other
     /// nodes reach it at the same host: at the port of `peer_addr`, or at this port plus [`PEER_PORT_OFFSET`].
     pub announce: Option<String>,
-    /// Reserved for the HTTP door; `None`: the client port plus [`HTTP_PORT_OFFSET`]. Nothing listens there yet.
+    /// Where a gateway listens for HTTP; `None`: the client address with its port plus 1000. Other nodes
+    /// do not listen there yet.
     pub http_addr: Option<SocketAddr>,
-    /// Reserved for the gRPC door; `None`: the client port plus [`GRPC_PORT_OFFSET`]. Nothing listens there yet.
+    /// Reserved for the gRPC door; `None`: the client port plus 2000. Nothing listens there yet.
     pub grpc_addr: Option<SocketAddr>,
     /// Where its data is; made if it does not exist.
     pub dir: PathBuf,
@@ -156,6 +160,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             id: "server1".to_owned(),
+            role: Role::Store,
             client_addr: SocketAddr::from(([127, 0, 0, 1], 7001)),
             peer_addr: None,
             announce: None,
@@ -239,7 +244,7 @@ impl Config {
         match self.peer_addr {
             Some(addr) if !addr.ip().is_unspecified() => Some(addr.to_string()),
             Some(addr) => Some(format!("{host}:{}", addr.port())),
-            None => Some(format!("{host}:{}", port_of(&announced)?.checked_add(PEER_PORT_OFFSET)?)),
+            None => peer_of(&announced),
         }
     }
 
@@ -273,7 +278,14 @@ pub(crate) fn is_unspecified(addr: &str) -> bool {
     addr.parse().is_ok_and(|addr: SocketAddr| addr.ip().is_unspecified())
 }
 
-fn port_of(addr: &str) -> Option<u16> {
+/// Where a node listens for others that listens for clients there, unless it is told otherwise.
+pub(crate) fn peer_of(client_addr: &str) -> Option<String> {
+    let (host, _) = client_addr.rsplit_once(':')?;
+    Some(format!("{host}:{}", port_of(client_addr)?.checked_add(PEER_PORT_OFFSET)?))
+}
+
+/// The port of `host:port`, if it is written so.
+pub(crate) fn port_of(addr: &str) -> Option<u16> {
     let (host, port) = addr.rsplit_once(':')?;
     port.parse().ok().filter(|port| *port > 0 && !host.is_empty())
 }
@@ -300,6 +312,7 @@ mod tests {
     fn ports_follow_the_client_port() {
         let mut config = Config::default();
         assert_eq!(config.peer_addr().unwrap().port(), 10001);
+        assert_eq!(config.http_addr().unwrap().port(), 8001);
         config.client_addr.set_port(65000);
         assert_eq!(config.peer_addr(), None);
     }

@@ -17,7 +17,7 @@ pub enum StartError {
     /// An address cannot be listened on.
     #[error("cannot listen on {addr} for {what}: {error}")]
     Listen {
-        /// Clients or peers.
+        /// Clients, peers or HTTP.
         what: &'static str,
         /// The address.
         addr: SocketAddr,
@@ -88,6 +88,36 @@ pub enum StartError {
         .0.display()
     )]
     Foreign(PathBuf),
+    /// A gateway without a cluster.
+    #[error(
+        "{0} is a gateway, which holds no data, so it cannot be the first node of a cluster: start it with --join and the \
+         address of a member; or without --role, to found a cluster that holds data"
+    )]
+    Founding(String),
+    /// A member that holds data, started as a gateway.
+    #[error(
+        "{id} is a member that holds data, and {dir} has it, so it cannot start as a gateway: leave --role gateway away; or \
+         have it give everything away (armilla drain {id}), and start it as a gateway in an empty directory",
+        dir = dir.display()
+    )]
+    IsStore {
+        /// The member.
+        id: String,
+        /// Its directory.
+        dir: PathBuf,
+    },
+    /// A gateway, started to hold data.
+    #[error(
+        "{id} is a gateway, and {dir} is its directory, so it cannot start to hold data: start it with --role gateway; or take \
+         it out of the cluster (armilla drain {id}), and start it in an empty directory",
+        dir = dir.display()
+    )]
+    IsGateway {
+        /// The member.
+        id: String,
+        /// Its directory.
+        dir: PathBuf,
+    },
     /// The cluster does not take this node.
     #[error("cannot join the cluster at {addr}: {reason}")]
     Join {

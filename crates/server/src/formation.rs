@@ -106,10 +106,7 @@ impl Register {
     /// # Errors
     /// In words for a client.
     pub(crate) async fn change(&self, change: Change, of: Option<u64>) -> Result<Arc<Layout>, String> {
-        let (told, outcome) = oneshot::channel();
-        let speaker = self.host.shard_of(PartitionId(0));
-        self.host.mailboxes[speaker].post(Letter::Change(Box::new(Wish { change, of, told })));
-        let layout = match outcome.await.unwrap_or(Err(ChangeError::Unknown)) {
+        let layout = match self.made(change, of).await {
             Ok(layout) => layout,
             Err(error @ ChangeError::NoQuorum) => return Err(format!("TRYAGAIN {error}")),
             Err(error @ ChangeError::Unknown) => return Err(format!("UNKNOWN {error}")),
@@ -117,6 +114,17 @@ impl Register {
         };
         self.adopt(Arc::clone(&layout)).await?;
         Ok(layout)
+    }
+
+    /// Has the layout changed; it is not gone by yet.
+    ///
+    /// # Errors
+    /// What is known of why not.
+    pub(crate) async fn made(&self, change: Change, of: Option<u64>) -> Result<Arc<Layout>, ChangeError> {
+        let (told, outcome) = oneshot::channel();
+        let speaker = self.host.shard_of(PartitionId(0));
+        self.host.mailboxes[speaker].post(Letter::Change(Box::new(Wish { change, of, told })));
+        outcome.await.unwrap_or(Err(ChangeError::Unknown))
     }
 
     /// `ARMILLA.JOIN`: makes `member` one; the answer is the layout that it goes by from now on.
@@ -127,16 +135,14 @@ impl Register {
         }
         let next = match layout.changed(&Change::Join(member.clone())) {
             Ok(next) => next,
-            // Its directory is empty now, and what it held, others may hold.
+            // Its directory is empty now, and what it held, others may hold. One that was registered and has never run owns
+            // nothing, so it has nothing to learn.
             Err(LayoutError::Same) => {
                 return Ok(Reply::Array(vec![Reply::bulk(layout.encode()), Reply::Integer(1)]));
             }
             Err(error) => return Err(format!("ERR {error}")),
         };
-        if let Some(nowhere) = next.members().iter().find(|member| is_unspecified(&member.client_addr)) {
-            let (name, addr) = (&nowhere.name, &nowhere.client_addr);
-            return Err(format!("ERR the member {name} is at {addr}, {NOWHERE}"));
-        }
+        check_where(&next).map_err(|error| format!("ERR {error}"))?;
         let id = member.id;
         let next = self.change(Change::Join(member), None).await?;
         // Where it was a member already, and this node did not know: it owns something that it has not any more.
@@ -168,6 +174,19 @@ impl Register {
     }
 }
 
+/// Members of a cluster of several must be where others find them.
+///
+/// # Errors
+/// Who is not, in words.
+pub(crate) fn check_where(layout: &Layout) -> Result<(), String> {
+    match layout.members().iter().find(|member| is_unspecified(&member.client_addr)) {
+        Some(Member { name, client_addr, .. }) => {
+            Err(format!("the member {name} is at {client_addr}, {NOWHERE}"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Asks the member at `addr` to take `me` in; gives the layout that has it, and whether it was a member that held data.
 ///
 /// # Errors
@@ -181,6 +200,7 @@ pub(crate) async fn join(addr: &str, me: &Member) -> Result<(Layout, Trust), Str
         text(&me.peer_addr),
         text(&me.weight.to_string()),
         text(&me.zone.to_string()),
+        text(me.duty.word()),
     ];
     let reply = ask(addr, &words, JOIN_MAX).await.map_err(|reason| plain(&reason))?;
     let (bytes, trust) = match reply {

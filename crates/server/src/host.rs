@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use node::{Absence, HandoffFigures, Sighting, SyncFigures};
-use placement::{Layout, NodeId};
+use placement::{Duty, Layout, NodeId};
 use store::StoreFigures;
 use tokio::sync::mpsc;
 
@@ -169,15 +169,17 @@ impl Host {
         *shards = if up { *shards + 1 } else { shards.saturating_sub(1) };
     }
 
-    /// Whether a majority of the members, this one among them, can be asked by every shard and can answer.
+    /// Whether a majority of the members that hold anything can be asked by every shard and can answer, this one being one
+    /// of those that can.
     pub(crate) fn reaches_majority(&self) -> bool {
         let linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let layout = self.layout();
         let is_reached = |member: NodeId| {
             member == self.me || linked.get(&member) == Some(&self.shards()) && self.heard(member).is_some()
         };
-        let reached = layout.members().iter().filter(|member| is_reached(member.id)).count();
-        reached > layout.members().len() / 2
+        let holding = || layout.members().iter().filter(|member| member.duty != Duty::Route);
+        let reached = holding().filter(|member| is_reached(member.id)).count();
+        reached > holding().count() / 2
     }
 
     /// How the members are, from now on.

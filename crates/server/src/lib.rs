@@ -1,7 +1,7 @@
 //! The doors: shards, sockets and storage around the node.
 //!
 //! ```text
-//!   main thread    doors, joining, the layout                    run, formation
+//!   main thread    doors, joining, the layout, HTTP              run, formation, http
 //!   shard threads  clients, links, one node over one store       worker, session, peers, shard
 //!   committers     batches to the disk, a sync for many          shard/committer
 //! ```
@@ -24,16 +24,19 @@ mod connection;
 mod control;
 mod directory;
 mod disk;
+mod doors;
 mod ending;
 mod error;
 mod formation;
 mod host;
+mod http;
 mod letter;
 mod link;
 mod loss;
 mod opened;
 mod peers;
 mod ring;
+mod role;
 mod run;
 mod session;
 mod shard;
@@ -45,4 +48,5 @@ mod worker;
 pub use config::{Config, Fsync};
 pub use directory::is_of_member;
 pub use error::StartError;
+pub use role::Role;
 pub use run::{Stop, run, run_until};

@@ -72,7 +72,7 @@ fn member_row(before: &Layout, after: &Layout, member: &Member, bytes: u64) -> R
     Reply::Map(vec![
         (text("name"), text(&member.name)),
         (text("zone"), text(&member.zone.to_string())),
-        (text("duty"), text(duty(member))),
+        (text("duty"), text(member.duty.word())),
         (text("weight"), number(member.weight.into())),
         (text("places_before"), number(owned(before, member.id))),
         (text("places_after"), number(wanted(after, member.id))),
@@ -125,16 +125,6 @@ fn voters(layout: &Layout) -> Vec<Reply> {
 /// Owner places that are wanted and not there yet.
 fn to_move(layout: &Layout) -> u64 {
     layout.members().iter().map(|member| taken(layout, layout, member.id)).sum()
-}
-
-/// What a member is there for, in a word.
-pub(crate) fn duty(member: &Member) -> &'static str {
-    match member.duty {
-        placement::Duty::Store => "store",
-        placement::Duty::Route => "route",
-        placement::Duty::Leave => "leave",
-        placement::Duty::Lost => "lost",
-    }
 }
 
 /// Places that are to be a member's and are not.

@@ -1,7 +1,7 @@
 //! A server from its start to its end: the directory, the cluster, the shards, the doors.
 //!
 //! ```text
-//! prepare    the configuration, the directory, both ports
+//! prepare    the configuration, the directory, the ports
 //! place      the stored layout, or that of the cluster to join, or a new one
 //! open       a thread a shard
 //! link       the other members, or a grace
@@ -34,14 +34,17 @@ use crate::clock::Clock;
 use crate::config::{Config, is_unspecified};
 use crate::control::{Control, Question};
 use crate::directory::Directory;
+use crate::doors::{Doors, accept, no_peer_port};
 use crate::ending::Ending;
 use crate::error::StartError;
 use crate::formation::{self, Register};
 use crate::host::Host;
+use crate::http;
 use crate::letter::{Caller, Letter};
 use crate::loss::Loss;
 use crate::peers;
 use crate::ring;
+use crate::role::Role;
 use crate::shard::{SHARDS_MAX, shard_of};
 use crate::stores;
 use crate::worker;
@@ -50,8 +53,6 @@ use crate::worker;
 const CONTROLS_MAX: usize = 1024;
 /// How long a caller may take for its greeting.
 const GREETING_MAX: Duration = Duration::from_secs(5);
-/// Connections that the system keeps for a door that is busy.
-const BACKLOG: u32 = 1024;
 /// How long a node that starts waits for links to a majority of the members before it takes clients.
 const LINKS_GRACE: Duration = Duration::from_secs(1);
 /// How often it looks at them.
@@ -60,8 +61,6 @@ const LINKS_LOOK: Duration = Duration::from_millis(5);
 const DISK_LOOK: Duration = Duration::from_millis(200);
 /// What a client beyond the limit reads, as from Redis.
 const CLIENTS_TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
-/// After a failure to accept (no file descriptors left), the door rests this long.
-const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// Ends a server that was started with it.
 #[derive(Clone, Debug)]
@@ -110,8 +109,7 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
     }
     config.shards = Some(shards);
     let mut ending = Ending::listen(stop.0.subscribe())?;
-    let clients = listen("clients", config.client_addr)?;
-    let peers = listen("peers", peer_addr(&config)?)?;
+    let doors = Doors::listen(&config)?;
     let (layout, trust) = tokio::select! {
         placed = place(&directory, &config, me) => placed?,
         () = ending.come() => return Ok(()),
@@ -133,7 +131,7 @@ async fn live(mut config: Config, stop: &Stop, ready: impl FnOnce()) -> Result<(
     directory.begin()?;
     let workers = open(&host, stores, trust).await?;
     let register = Arc::new(Register::new(Arc::clone(&host), directory));
-    let ended = serve(&host, &register, clients, peers, controls, &mut ending, ready).await;
+    let ended = serve(&host, &register, doors, controls, &mut ending, ready).await;
     host.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::Stop));
     for worker in workers {
         let _ = worker.join();
@@ -153,28 +151,11 @@ fn member(config: &Config) -> Result<Member, StartError> {
         peer_addr: config.announced_peer().ok_or_else(|| no_peer_port(config))?,
         weight: config.weight,
         zone: config.zone.clone(),
-        duty: Duty::Store,
+        duty: match config.role {
+            Role::Store => Duty::Store,
+            Role::Gateway => Duty::Route,
+        },
     })
-}
-
-fn peer_addr(config: &Config) -> Result<SocketAddr, StartError> {
-    config.peer_addr().ok_or_else(|| no_peer_port(config))
-}
-
-fn no_peer_port(config: &Config) -> StartError {
-    let addr = config.announced();
-    StartError::Config(format!("the client address {addr} leaves no room for a peer port above it: give one"))
-}
-
-fn listen(what: &'static str, addr: SocketAddr) -> Result<TcpListener, StartError> {
-    let bind = || {
-        let socket =
-            if addr.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(addr)?;
-        socket.listen(BACKLOG)
-    };
-    bind().map_err(|error| StartError::Listen { what, addr, error })
 }
 
 /// The layout to go by: stored, that of a cluster to join, or that of a cluster founded here. With it, whether the
@@ -191,6 +172,7 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<(La
         let aside = directory.put_aside()?;
         tracing::warn!(dir = %aside.display(), "this node was removed from its cluster: what it held is put aside, and it joins as a new one");
     } else if let Some(layout) = layout {
+        check_role(&layout, config)?;
         return Ok((stored(layout, me)?, Trust::Whole));
     }
     let holds_data = directory.holds_data()?;
@@ -213,6 +195,9 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<(La
     if holds_data {
         return Err(StartError::Layoutless(config.dir.clone()));
     }
+    if config.role == Role::Gateway {
+        return Err(StartError::Founding(config.id.clone()));
+    }
     let random =
         |_| StartError::System { what: "random bits", error: std::io::ErrorKind::Unsupported.into() };
     let (cluster, seed) = (getrandom::u64().map_err(random)?, getrandom::u64().map_err(random)?);
@@ -220,6 +205,17 @@ async fn place(directory: &Directory, config: &Config, me: Member) -> Result<(La
     let founded = Layout::found(cluster, seed, config.partitions, config.copies.clone(), me, disk);
     let founded = founded.map_err(|error| StartError::Config(error.to_string()))?;
     Ok((founded, Trust::Whole))
+}
+
+/// Whether a node is started as what it is a member as: who holds data cannot turn into who holds none, nor the other way.
+fn check_role(layout: &Layout, config: &Config) -> Result<(), StartError> {
+    let Some(member) = layout.member(NodeId::of_name(&config.id)) else { return Ok(()) };
+    let (id, dir) = (config.id.clone(), config.dir.clone());
+    match (member.duty == Duty::Route, config.role) {
+        (false, Role::Gateway) => Err(StartError::IsStore { id, dir }),
+        (true, Role::Store) => Err(StartError::IsGateway { id, dir }),
+        _ => Ok(()),
+    }
 }
 
 /// The stored layout. One that has this node alone, at no address that leads anywhere, was shown to nobody: it is founded
@@ -265,20 +261,20 @@ async fn open(
 async fn serve(
     host: &Arc<Host>,
     register: &Arc<Register>,
-    clients: TcpListener,
-    peers: TcpListener,
+    Doors { clients, peers, http }: Doors,
     mut controls: mpsc::Receiver<Control>,
     ending: &mut Ending,
     ready: impl FnOnce(),
 ) -> Result<(), StartError> {
     let mut doors = vec![tokio::spawn(accept_peers(Arc::clone(host), peers))];
     doors.push(tokio::spawn(watch_disk(Arc::clone(host))));
-    let mut closed = Some((clients, ready));
+    let mut closed = Some((clients, http, ready));
     let mut linked = pin!(linked(host));
     let ended = loop {
         tokio::select! {
-            () = &mut linked, if closed.is_some() => if let Some((clients, ready)) = closed.take() {
+            () = &mut linked, if closed.is_some() => if let Some((clients, http, ready)) = closed.take() {
                 doors.push(tokio::spawn(accept_clients(Arc::clone(host), clients)));
+                doors.extend(http.map(|http| tokio::spawn(http::serve(http, Arc::clone(register)))));
                 tracing::info!(id = host.config.id, addr = %host.config.client_addr, "serving");
                 ready();
             },
@@ -299,7 +295,7 @@ async fn serve(
             () = ending.come() => break Ok(()),
         }
     };
-    // Awaited, so that both ports are free at once and not only when the disks are done.
+    // Awaited, so that the ports are free at once and not only when the disks are done.
     for door in doors {
         door.abort();
         let _ = door.await;
@@ -370,17 +366,6 @@ async fn accept_clients(host: Arc<Host>, door: TcpListener) {
         if let Ok(stream) = stream.into_std() {
             host.mailboxes[next].post(Letter::Client(stream, addr));
             next = (next + 1) % host.shards();
-        }
-    }
-}
-
-async fn accept(door: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
-    match door.accept().await {
-        Ok(accepted) => Some(accepted),
-        Err(error) => {
-            tracing::warn!(%error, "a connection could not be accepted");
-            sleep(ACCEPT_REST).await;
-            None
         }
     }
 }

@@ -18,10 +18,12 @@ use anyhow::Context;
 use super::plan::{Plan, PlannedNode};
 
 /// Settings that differ from node to node, so that a variable for all of them would be wrong.
-const OWN_VARIABLES: [&str; 7] = [
+const OWN_VARIABLES: [&str; 9] = [
     "ARMILLA_ID",
+    "ARMILLA_ROLE",
     "ARMILLA_ADDR",
     "ARMILLA_PEER_ADDR",
+    "ARMILLA_HTTP_ADDR",
     "ARMILLA_ANNOUNCE",
     "ARMILLA_DIR",
     "ARMILLA_JOIN",

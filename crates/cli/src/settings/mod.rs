@@ -27,6 +27,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser};
 use placement::member::WEIGHT_MAX;
 use placement::{Copies, Zone};
+use server::Role;
 use server::config::{Config, Fsync};
 use wire::Level;
 
@@ -42,8 +43,8 @@ Every setting can also stand in the file that --config names, as `cache-bytes = 
 ARMILLA_CACHE_BYTES=1GiB. Flags win over variables, variables over the file, and what none of them says is as above.
 A name that is no setting is refused.
 
-Clients (Redis's protocol or JSON lines) are served at --addr, other nodes at the port 3000 above it. The ports 1000
-and 2000 above are reserved for HTTP and gRPC.")]
+Clients (Redis's protocol or JSON lines) are served at --addr, other nodes at the port 3000 above it, and by a gateway
+HTTP at the port 1000 above it. The port 2000 above is reserved for gRPC, and at other nodes that for HTTP is too.")]
 pub(crate) struct ServerFlags {
     /// A TOML file with settings.
     #[arg(long, value_name = "FILE", env = "ARMILLA_CONFIG")]
@@ -61,6 +62,10 @@ pub(crate) struct Settings {
     /// The node's name, kept for life and unique in its cluster. [default: server1]
     #[arg(long, value_name = "NAME")]
     id: Option<String>,
+    /// What the node is there for: `store` holds its share of the keys and takes requests; `gateway` holds nothing, takes
+    /// every request, passes it on to who holds the key, and registers servers over HTTP. It needs --join. [default: store]
+    #[arg(long, value_name = "ROLE")]
+    role: Option<Role>,
     /// Where this node listens for clients. Others are told so too, unless --announce says otherwise.
     /// [default: 127.0.0.1:7001]
     #[arg(long, value_name = "HOST:PORT", value_parser = value::address)]
@@ -68,6 +73,9 @@ pub(crate) struct Settings {
     /// Where this node listens for other nodes. [default: the client address, its port plus 3000]
     #[arg(long, value_name = "HOST:PORT", value_parser = value::address)]
     peer_addr: Option<SocketAddr>,
+    /// Where a gateway listens for HTTP; other nodes do not yet. [default: the client address, its port plus 1000]
+    #[arg(long, value_name = "HOST:PORT", value_parser = value::address)]
+    http_addr: Option<SocketAddr>,
     /// Where clients and other nodes are told that clients reach this node: needed where that is not where it listens,
     /// as with --addr 0.0.0.0:7001 or behind a port mapping. Other nodes reach it at the same host, at the port of
     /// --peer-addr or else 3000 above this port. [default: the client address]
@@ -267,8 +275,10 @@ impl Settings {
     fn over(self, below: Self) -> Self {
         Self {
             id: self.id.or(below.id),
+            role: self.role.or(below.role),
             addr: self.addr.or(below.addr),
             peer_addr: self.peer_addr.or(below.peer_addr),
+            http_addr: self.http_addr.or(below.http_addr),
             announce: self.announce.or(below.announce),
             dir: self.dir.or(below.dir),
             join: self.join.or(below.join),
@@ -300,8 +310,10 @@ impl Settings {
         let default = Config::default();
         let config = Config {
             id: self.id.unwrap_or(default.id),
+            role: self.role.unwrap_or(default.role),
             client_addr: self.addr.unwrap_or(default.client_addr),
             peer_addr: self.peer_addr,
+            http_addr: self.http_addr,
             announce: self.announce,
             dir: self.dir.unwrap_or(default.dir),
             join: self.join,

@@ -2,6 +2,7 @@
 
 use super::{Merged, ServerFlags, merge};
 use clap::Parser;
+use server::Role;
 use server::config::Fsync;
 use std::ffi::OsString;
 use std::fs;
@@ -75,8 +76,10 @@ fn flags_win_over_variables_over_the_file() {
 fn every_setting_reaches_the_server_from_every_source() {
     let values = [
         ("id", "n"),
+        ("role", "gateway"),
         ("addr", "127.0.0.2:1"),
         ("peer-addr", "127.0.0.3:2"),
+        ("http-addr", "127.0.0.4:5"),
         ("announce", "h:4"),
         ("dir", "d"),
         ("join", "h:3"),
@@ -118,6 +121,7 @@ fn every_setting_reaches_the_server_from_every_source() {
         (config.id.as_str(), config.client_addr.port(), config.peer_addr.unwrap().port()),
         ("n", 1, 2)
     );
+    assert_eq!((config.role, config.http_addr.unwrap().port()), (Role::Gateway, 5));
     assert_eq!(config.announce.as_deref(), Some("h:4"));
     assert_eq!((config.dir, config.join.as_deref(), config.fsync), ("d".into(), Some("h:3"), Fsync::Never));
     assert_eq!((config.level, config.shards), (Level::Exact { read: 1, write: 2 }, Some(5)));
@@ -146,7 +150,7 @@ fn unknown_keys_are_refused_by_name() {
     );
     assert_eq!(
         refusal("\"\" = 1", &[]),
-        "FILE: there is no setting \"\"; there are id, addr, peer-addr, announce, dir, join, fsync, level, shards, \
+        "FILE: there is no setting \"\"; there are id, role, addr, peer-addr, http-addr, announce, dir, join, fsync, level, shards, \
          replicas, partitions, weight, zone, request-timeout-ms, retry-ms, probe-every-ms, suspicion-ms, enable-chaos, maxclients, \
          cache-bytes, disk-reserve-bytes, handoff-bytes-max, replace-after, move-bytes-per-second, accept-data-loss, log"
     );
@@ -166,6 +170,10 @@ fn values_that_are_not_good_are_refused_with_their_source() {
     assert_eq!(
         refusal("fsync = \"sometimes\"", &[]),
         "FILE: fsync: \"sometimes\": `sometimes` is no fsync policy: write always, never, or interval:<milliseconds>"
+    );
+    assert_eq!(
+        refusal("role = \"manager\"", &[]),
+        "FILE: role: \"manager\": `manager` is no role: write store or gateway"
     );
     assert_eq!(refusal("weight = -1", &[]), "FILE: weight: \"-1\": -1 is not in 1..=65535");
     assert_eq!(refusal("retry-ms = 0", &[]), "FILE: retry-ms: \"0\": 0 is not in 1..=3600000");

@@ -74,9 +74,9 @@ impl Cluster {
     }
 
     /// One more member: it alone goes by the newer layout.
-    pub(crate) fn join(&mut self, name: char) -> Output<()> {
+    pub(crate) fn join(&mut self, name: char, duty: Duty) -> Output<()> {
         let layout = self.layout.as_ref().ok_or("there are no nodes")?;
-        let layout = Arc::new(layout.with_member(member(name))?);
+        let layout = Arc::new(layout.with_member(Member { duty, ..member(name) })?);
         self.layout = Some(Arc::clone(&layout));
         self.machines.push(Machine::new(name, member(name).id, layout));
         self.restart(name)?;

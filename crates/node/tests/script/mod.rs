@@ -10,7 +10,7 @@ use causal::{Key, Scope};
 use cluster::Cluster;
 use goldenscript::{Command, Context, Runner};
 use node::Room;
-use placement::Position;
+use placement::{Duty, Position};
 use std::error::Error;
 use wire::Level;
 use wire::request::{Job, Request};
@@ -67,7 +67,8 @@ impl Script {
                 Ok(())
             }
             ("wait", [span_ms]) => self.cluster.wait(span_ms.parse()?),
-            ("join", [name]) => self.cluster.join(node(name)?),
+            ("join", [name]) => self.cluster.join(node(name)?, Duty::Store),
+            ("join", [name, "route"]) => self.cluster.join(node(name)?, Duty::Route),
             ("disk", [name, "slow"]) => self.cluster.slow(node(name)?),
             ("disk", [name, "fails"]) => self.cluster.fail(node(name)?),
             ("disk", [name, "copied"]) => self.cluster.copy_disk(node(name)?),

@@ -30,7 +30,7 @@ pub enum LayoutError {
     },
     /// A name that belongs to a member that differs in something.
     #[error(
-        "the name `{name}` belongs to the member at {client_addr}, which differs in its addresses, weight or zone; \
+        "the name `{name}` belongs to the member at {client_addr}, which differs in its addresses, weight, zone or role; \
          start it as it was, or choose another name"
     )]
     NameTaken {

@@ -34,6 +34,7 @@ use wire::{Door, Level, Reply, door_of};
 use crate::clients::Client;
 use crate::connection::{Connection, Form};
 use crate::shard::Shard;
+pub(crate) use local::member_state;
 use walk::Walk;
 
 /// Room that is made for each read, in bytes.

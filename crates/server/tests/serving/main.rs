@@ -7,6 +7,7 @@
 mod cluster;
 mod deleted;
 mod doors;
+mod gateway;
 mod keys;
 mod limits;
 mod order;

@@ -45,7 +45,7 @@ pub(crate) struct Running {
 }
 
 /// A port that nobody listens on. Somebody else could take it before we do; the system hands them out in turn.
-fn free_addr() -> SocketAddr {
+pub(crate) fn free_addr() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 

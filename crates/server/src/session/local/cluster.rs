@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use placement::slot::SLOTS;
-use placement::{Layout, Member, NodeId};
+use placement::{Duty, Layout, Member, NodeId};
 use wire::Reply;
 use wire::peer::gossip::Health;
 
@@ -122,9 +122,11 @@ pub(super) fn nodes(host: &Host, here: SocketAddr) -> String {
 pub(super) fn info(host: &Host) -> String {
     let layout = host.layout();
     let (members, epoch) = (layout.members().len(), layout.epoch());
+    // A gateway has no slots.
+    let size = layout.members().iter().filter(|member| member.duty != Duty::Route).count();
     format!(
         "cluster_enabled:1\r\ncluster_state:ok\r\ncluster_slots_assigned:{SLOTS}\r\ncluster_slots_ok:{SLOTS}\r\n\
-         cluster_slots_pfail:0\r\ncluster_slots_fail:0\r\ncluster_known_nodes:{members}\r\ncluster_size:{members}\r\n\
+         cluster_slots_pfail:0\r\ncluster_slots_fail:0\r\ncluster_known_nodes:{members}\r\ncluster_size:{size}\r\n\
          cluster_current_epoch:{epoch}\r\ncluster_my_epoch:{epoch}\r\n"
     )
 }

@@ -25,6 +25,7 @@ use super::Session;
 use crate::clock;
 use crate::connection::Form;
 use crate::control::Question;
+pub(crate) use own::member_state;
 
 /// The version of Redis whose answers clients may expect.
 pub(super) const REDIS_VERSION: &str = "7.2.4";

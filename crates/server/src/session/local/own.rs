@@ -14,12 +14,12 @@ use wire::peer::gossip::Health;
 use wire::{Fault, Reply};
 
 use super::{chaos, cluster, info, text};
-use crate::config::{GRPC_PORT_OFFSET, HTTP_PORT_OFFSET};
 use crate::connection::Form;
 use crate::control::{Control, Question};
 use crate::disk;
 use crate::host::{Host, ShardFigures};
 use crate::ring;
+use crate::role::Role;
 use crate::session::Session;
 use crate::shard::Ask;
 
@@ -44,12 +44,14 @@ impl Session {
 pub(super) fn status(host: &Host, here: SocketAddr) -> Reply {
     let layout = host.layout();
     let figures = host.figures();
-    let port = |offset: u16| i64::from(host.config.client_addr.port()) + i64::from(offset);
     let members = layout.members().iter().map(|member| {
         let share = layout.share(member.id);
         member_row(host, member, here, share, &figures)
     });
     let keys: i64 = figures.iter().flat_map(|shard| &shard.keys).sum();
+    let is_gateway = host.config.role == Role::Gateway;
+    let addr = |addr: Option<SocketAddr>| addr.map_or(Reply::Nil, |addr| text(addr.to_string()));
+    let port = |addr: Option<SocketAddr>| addr.map_or(Reply::Nil, |addr| number(addr.port().into()));
     Reply::Map(vec![
         (text("node"), text(host.config.id.clone())),
         (text("version"), text(env!("CARGO_PKG_VERSION"))),
@@ -69,8 +71,10 @@ pub(super) fn status(host: &Host, here: SocketAddr) -> Reply {
         (text("disk_free_bytes"), host.disk.free_bytes().map_or(Reply::Nil, number)),
         (text("shards_failed"), number(figures.iter().filter(|shard| shard.is_closed).count() as u64)),
         (text("uptime_seconds"), number(host.clock.uptime().as_secs())),
-        (text("http_port_reserved"), Reply::Integer(port(HTTP_PORT_OFFSET))),
-        (text("grpc_port_reserved"), Reply::Integer(port(GRPC_PORT_OFFSET))),
+        (text("role"), text(host.config.role.to_string())),
+        (text("http_addr"), addr(is_gateway.then(|| host.config.http_addr()).flatten())),
+        (text("http_port_reserved"), port(host.config.http_addr())),
+        (text("grpc_port_reserved"), port(host.config.grpc_addr())),
         (text("chaos"), chaos::lines(host)),
         (text("members"), Reply::Array(members.collect())),
         (text("shards"), Reply::Array(figures.iter().enumerate().map(shard_row).collect())),
@@ -90,8 +94,8 @@ fn member_row(host: &Host, member: &Member, here: SocketAddr, share: f64, figure
         (text("peer_addr"), text(cluster::reachable(&member.peer_addr, here))),
         (text("zone"), text(member.zone.to_string())),
         (text("weight"), number(member.weight.into())),
-        (text("duty"), text(ring::duty(member))),
-        (text("state"), text(state(host, member))),
+        (text("duty"), text(member.duty.word())),
+        (text("state"), text(member_state(host, member))),
         (text("since_ms_ago"), since.map_or(Reply::Nil, number)),
         (text("incarnation"), sighting.map_or(Reply::Nil, |seen| number(seen.incarnation))),
         (text("share"), Reply::Double(share)),
@@ -107,7 +111,7 @@ fn member_row(host: &Host, member: &Member, here: SocketAddr, share: f64, figure
 }
 
 /// How a member is, in a word: what others know of it too, and then what is between it and this node.
-fn state(host: &Host, member: &Member) -> &'static str {
+pub(crate) fn member_state(host: &Host, member: &Member) -> &'static str {
     let Some(sighting) = host.sighting(member.id).filter(|_| member.id != host.me) else {
         return if member.id == host.me { "this node" } else { "unknown" };
     };

@@ -40,14 +40,14 @@ pub(super) static ROWS: &[Command] = &[
     },
     Command {
         name: "armilla.join",
-        arity: 6,
+        arity: -6,
         flags: &[Flag::Admin, Flag::Noscript],
         categories: &[Category::Admin],
         class: Choice::Always(Class::Local(membership::join)),
         summary: "Makes a node a member of the cluster, and returns the layout.",
         since: "0.1.0",
         group: Group::Armilla,
-        syntax: "name client-addr peer-addr weight zone",
+        syntax: "name client-addr peer-addr weight zone [STORE | ROUTE]",
         ..Command::BLANK
     },
     Command {
