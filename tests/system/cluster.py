@@ -23,8 +23,9 @@ HOST = "127.0.0.1"
 # The binary under test, and where everything that a run makes lies; the runner sets them.
 BINARY = pathlib.Path(os.environ["ARMILLA_SYSTEM_BINARY"])
 SCRATCH = pathlib.Path(os.environ["ARMILLA_SYSTEM_SCRATCH"])
-# Ports below those that the system gives to outgoing connections, with room for the peer ports.
+# Ports below those that the system gives to outgoing connections, with room for the ports for HTTP and for peers.
 PORTS = range(12_000, 28_000)
+HTTP_PORT_OFFSET = 1_000
 PEER_PORT_OFFSET = 3_000
 # A machine that compiles at the same time is slow.
 WAIT_SECONDS_MAX = 40
@@ -81,7 +82,7 @@ def tail(log):
 
 
 def free_ports(count):
-    """The first of `count` free ports in a row whose peer ports are free too."""
+    """The first of `count` free ports in a row whose ports for HTTP and for peers are free too."""
 
     def is_free(port):
         with socket.socket() as probe:
@@ -95,7 +96,7 @@ def free_ports(count):
     for _ in range(1000):
         first = random.randrange(PORTS.start, PORTS.stop - count)
         ports = range(first, first + count)
-        if all(is_free(port) and is_free(port + PEER_PORT_OFFSET) for port in ports):
+        if all(is_free(port + offset) for port in ports for offset in (0, HTTP_PORT_OFFSET, PEER_PORT_OFFSET)):
             return first
     raise AssertionError(f"no {count} free ports in a row")
 
