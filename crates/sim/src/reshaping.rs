@@ -15,6 +15,7 @@ use crate::rng::Rng;
 use crate::weather::Weather;
 use node::{Options, RequestId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// The first seed that may have any of it.
 const SEEDS_FROM: u64 = 400_000_000;
@@ -22,6 +23,8 @@ const SEEDS_FROM: u64 = 400_000_000;
 const REPLACES_FROM: u64 = 1_500_000_000;
 /// Of how many seeds in a thousand.
 const PER_MILLE: u64 = 200;
+/// Seeds that all have it, for whoever looks for that alone.
+const ALL_SEEDS: Range<u64> = 3_000_000_000..4_000_000_000;
 /// The machines of such a seed, spare ones with them.
 pub(crate) const MACHINES: u64 = 6;
 
@@ -51,7 +54,8 @@ impl Reshaping {
     /// That of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x0072_6573_6861_7065);
-        let is_due = seed >= SEEDS_FROM && rng.chance(PER_MILLE);
+        let is_by_chance = seed >= SEEDS_FROM && rng.chance(PER_MILLE);
+        let is_due = is_by_chance || ALL_SEEDS.contains(&seed);
         let every_us = rng.between(50_000, 1_500_000);
         let first = rng.pick(&[1, 3, 3, 4, 5]);
         // Of another stream, so that seeds that were kept are as they were.

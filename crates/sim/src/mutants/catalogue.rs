@@ -18,6 +18,9 @@ pub(crate) struct Catalogue {
     caught_by: Option<String>,
     /// Or the most seeds that are played in one run,
     seeds: Option<u64>,
+    /// beginning so much later than where runs begin,
+    #[serde(default)]
+    pub from: u64,
     /// and by whom.
     pub player: Option<String>,
     /// The command that is to fail where no seed finds anything.

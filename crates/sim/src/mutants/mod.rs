@@ -90,7 +90,7 @@ fn try_out(tree: &Tree, catalogue: &Catalogue, mutant: &Mutant) -> Result<Verdic
 
 /// Plays seeds from every start, a few here and a few there, until most have found something.
 fn play(tree: &Tree, catalogue: &Catalogue, mutant: &Mutant, seeds: u64) -> Result<Verdict> {
-    let (mut found, mut starts) = (Vec::new(), STARTS.to_vec());
+    let (mut found, mut starts) = (Vec::new(), starts(catalogue).to_vec());
     let (mut before, mut batch) = (0, BATCH_SEEDS);
     let most = STARTS.len() / 2 + 1;
     while found.len() < most && before < seeds {
@@ -116,6 +116,11 @@ fn play(tree: &Tree, catalogue: &Catalogue, mutant: &Mutant, seeds: u64) -> Resu
     })
 }
 
+/// Where the runs of a catalogue begin.
+fn starts(catalogue: &Catalogue) -> [u64; 5] {
+    STARTS.map(|start| catalogue.from + start)
+}
+
 fn playing(catalogue: &Catalogue, seeds: u64, from: u64) -> Result<String> {
     let Some(player) = &catalogue.player else { bail!("a catalogue with `seeds` says who is the `player`") };
     Ok(format!("{player} --seeds {seeds} --from {from} --fail-fast"))
@@ -136,7 +141,7 @@ fn check_unbroken(tree: &Tree, catalogue: &Catalogue) -> Result<()> {
         match catalogue.catcher(mutant)? {
             Catcher::Command(command) => drop(commands.insert(command)),
             Catcher::Seeds(_) => {
-                for from in STARTS {
+                for from in starts(catalogue) {
                     commands.insert(playing(catalogue, UNBROKEN_SEEDS, from)?);
                 }
             }
