@@ -1,4 +1,4 @@
-//! The two clocks that every shard reads, once a turn.
+//! The two clocks that every shard reads, once a turn, and what this process has computed.
 //!
 //! Not a timer: who waits for a time asks the runtime.
 //!
@@ -27,6 +27,10 @@ impl Clock {
         millis(self.started.elapsed())
     }
 
+    pub(crate) fn monotonic_us(self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn uptime(self) -> Duration {
         self.started.elapsed()
     }
@@ -35,6 +39,13 @@ impl Clock {
 /// Time since 1970, as far as this machine knows; none if its clock stands before that.
 pub(crate) fn wall() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// How long all threads of this process have computed, in microseconds.
+pub(crate) fn cpu_us() -> u64 {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let (seconds, nanos) = (u64::try_from(spent.tv_sec), u64::try_from(spent.tv_nsec));
+    seconds.unwrap_or_default().saturating_mul(1_000_000) + nanos.unwrap_or_default() / 1_000
 }
 
 fn millis(duration: Duration) -> u64 {

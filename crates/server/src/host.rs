@@ -65,6 +65,8 @@ pub(crate) struct Host {
 pub(crate) struct ShardFigures {
     /// Requests that clients of this shard have sent.
     pub(crate) requests: u64,
+    /// How long they have waited for their answers.
+    pub(crate) waits: Waits,
     /// Requests that wait for peers.
     pub(crate) pending: usize,
     pub(crate) store: StoreFigures,
@@ -79,6 +81,15 @@ pub(crate) struct ShardFigures {
     pub(crate) handoff: HandoffFigures,
     /// Whether its store has failed and is not open again yet.
     pub(crate) is_closed: bool,
+}
+
+/// What requests have waited, from the start of the process on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waits {
+    /// All of them together, in microseconds; what is answered in the turn that takes it up has not waited.
+    pub(crate) waited_us: u64,
+    /// How many were answered.
+    pub(crate) answered: u64,
 }
 
 /// What a shard says of its link to a peer.

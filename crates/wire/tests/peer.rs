@@ -181,6 +181,8 @@ fn news() -> News {
     let load = Load {
         beat: 3,
         operations_per_s: 90_000,
+        latency_us: 350,
+        cpu_permille: 1_750,
         stored_bytes: 1 << 40,
         operations_behind: u64::MAX,
         is_learning: true,

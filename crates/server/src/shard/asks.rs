@@ -4,6 +4,12 @@
 //!   RequestId    shard 8 bits | generation 28 bits | index 28 bits
 //! ```
 //!
+//! How long they wait in the mean follows from how many wait (Little's law), and so costs no reading of a clock for each:
+//!
+//! ```text
+//!   waited = sum over turns of (how many waited between two turns) x (the time between them)      mean = waited / answered
+//! ```
+//!
 //! 1. An id names one request for the life of the process, but for 2^28 requests that took the same place one after
 //!    another: a late answer finds another generation there and is dropped.
 
@@ -12,6 +18,7 @@ use std::rc::Rc;
 use node::RequestId;
 
 use crate::connection::Connection;
+use crate::host::Waits;
 
 /// Shards that an id can name.
 pub(crate) const SHARDS_MAX: usize = 1 << SHARD_BITS;
@@ -34,12 +41,21 @@ pub(crate) struct Asks {
     shard: u64,
     places: Vec<(u64, Option<Ask>)>,
     free: Vec<usize>,
+    waits: Waits,
+    /// How many have waited since the last turn, and since when, in microseconds.
+    resting: (u64, u64),
 }
 
 impl Asks {
     pub(crate) fn new(shard: usize) -> Self {
         debug_assert!(shard < SHARDS_MAX);
-        Self { shard: shard as u64, places: Vec::new(), free: Vec::new() }
+        Self {
+            shard: shard as u64,
+            places: Vec::new(),
+            free: Vec::new(),
+            waits: Waits::default(),
+            resting: (0, 0),
+        }
     }
 
     /// Enters a request; nothing if there are too many.
@@ -67,7 +83,25 @@ impl Asks {
         let ask = place.take()?;
         *generation = (*generation + 1) & PLACE_MASK;
         self.free.push(index);
+        self.waits.answered += 1;
         Some(ask)
+    }
+
+    /// A turn begins, at this time in microseconds.
+    pub(super) fn begin_turn(&mut self, now_us: u64) {
+        let (waiting, since) = self.resting;
+        self.waits.waited_us += waiting * now_us.saturating_sub(since);
+        self.resting = (0, now_us);
+    }
+
+    /// It is over: who waits now waits for another.
+    pub(super) fn end_turn(&mut self) {
+        self.resting.0 = self.len() as u64;
+    }
+
+    /// What they have waited.
+    pub(super) fn waits(&self) -> Waits {
+        self.waits
     }
 
     /// How many wait.

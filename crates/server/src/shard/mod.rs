@@ -258,6 +258,7 @@ impl Shard {
         let keys = |core: &Core| (0..DATABASES).map(|database| core.node.keys(database)).collect();
         let figures = ShardFigures {
             requests: self.requests.get(),
+            waits: self.asks.borrow().waits(),
             pending: core.map_or(0, |core| core.node.pending()) + self.asks.borrow().len(),
             store: core.map(|core| core.store.figures()).unwrap_or_default(),
             keys: core.map(keys).unwrap_or_default(),

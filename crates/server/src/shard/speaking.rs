@@ -18,7 +18,8 @@ use wire::peer::gossip::{Health, Load};
 use super::Shard;
 use super::recovery::Recovery;
 use crate::chaos::Chaos;
-use crate::host::{Host, ShardFigures};
+use crate::clock;
+use crate::host::{Host, ShardFigures, Waits};
 use crate::letter::Letter;
 
 /// How often others are told anew what this process has to do, in milliseconds.
@@ -27,9 +28,43 @@ const LOAD_EVERY_MS: u64 = 1_000;
 /// What was seen at the last look at the whole process.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
-    /// When, by the monotonic clock in milliseconds, and the requests until then.
-    load: Cell<(u64, u64)>,
+    load: Cell<Spent>,
     recovery: RefCell<Recovery>,
+}
+
+/// What the process has done since it began.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    /// Until when, by the monotonic clock in milliseconds.
+    until_ms: u64,
+    requests: u64,
+    waits: Waits,
+    cpu_us: u64,
+}
+
+impl Spent {
+    fn until(now_ms: u64, figures: &[ShardFigures]) -> Self {
+        let sum = |of: fn(&ShardFigures) -> u64| figures.iter().map(of).sum();
+        let waits = Waits {
+            waited_us: sum(|shard| shard.waits.waited_us),
+            answered: sum(|shard| shard.waits.answered),
+        };
+        Self { until_ms: now_ms, requests: sum(|shard| shard.requests), waits, cpu_us: clock::cpu_us() }
+    }
+
+    /// What it has to do, by what it has done since then.
+    fn load_since(&self, before: &Self) -> Load {
+        let passed_ms = self.until_ms.saturating_sub(before.until_ms).max(1);
+        let answered = self.waits.answered.saturating_sub(before.waits.answered);
+        let waited_us = self.waits.waited_us.saturating_sub(before.waits.waited_us);
+        Load {
+            operations_per_s: self.requests.saturating_sub(before.requests) * 1_000 / passed_ms,
+            latency_us: waited_us.checked_div(answered).unwrap_or(0),
+            // Microseconds of a millisecond are thousandths.
+            cpu_permille: self.cpu_us.saturating_sub(before.cpu_us) / passed_ms,
+            ..Load::default()
+        }
+    }
 }
 
 /// What the node of a shard needs to speak for the process, if it is the one that does.
@@ -128,25 +163,21 @@ impl Shard {
         let Some(core) = core.as_mut() else { return };
         if self.index == self.host.shard_of(PartitionId(0)) {
             let now_ms = self.host.clock.monotonic_ms();
-            let (looked_ms, before) = self.looked.load.get();
-            let passed_ms = now_ms.saturating_sub(looked_ms);
-            if passed_ms >= LOAD_EVERY_MS {
+            let before = self.looked.load.get();
+            if now_ms.saturating_sub(before.until_ms) >= LOAD_EVERY_MS {
                 let figures = self.host.figures();
-                let requests: u64 = figures.iter().map(|shard| shard.requests).sum();
-                let operations_per_s = requests.saturating_sub(before) * 1_000 / passed_ms;
-                let stored_bytes = self.host.stored_bytes();
+                let spent = Spent::until(now_ms, &figures);
                 let says_error = self.host.chaos.as_ref().is_some_and(Chaos::says_error);
                 let load = Load {
-                    operations_per_s,
-                    stored_bytes,
+                    stored_bytes: self.host.stored_bytes(),
                     operations_behind: figures.iter().map(|shard| shard.sync.behind).sum(),
                     is_learning: figures.iter().any(|shard| shard.sync.learning > 0),
                     is_full: self.host.disk.room() != Room::Enough,
                     says_error,
-                    beat: 0,
+                    ..spent.load_since(&before)
                 };
                 core.node.set_load(load);
-                self.looked.load.set((now_ms, requests));
+                self.looked.load.set(spent);
                 // A shard whose store is opened again says nothing of what it lacks.
                 if !figures.iter().any(|shard| shard.is_closed) {
                     self.looked.recovery.borrow_mut().look(now_ms, &together(&figures), &kept(&figures));

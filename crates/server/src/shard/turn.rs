@@ -9,7 +9,7 @@
 //! ```
 //!
 //! 1. What a turn sends was decided in it or waited for a commit that settled before it.
-//! 2. The clocks are read once a turn.
+//! 2. The clocks are read once a turn, as its events see them.
 
 use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
@@ -43,11 +43,13 @@ impl Shard {
     pub(crate) fn turn(&self) -> Vec<Arrival> {
         self.rung.set(false);
         let now = self.host.clock.now();
+        self.asks.borrow_mut().begin_turn(self.host.clock.monotonic_us());
         let arrivals = self.open_letters(now);
         self.handle(now);
         self.route();
         self.seal();
         self.deliver();
+        self.asks.borrow_mut().end_turn();
         arrivals
     }
 

@@ -21,8 +21,8 @@ use placement::NodeId;
 /// The most news in one message.
 pub const NEWS_MAX: usize = 16;
 
-/// Bytes that one piece of news has at least: a member, a health and six numbers.
-const NEWS_BYTES_MIN: usize = 8 + 1 + 6;
+/// Bytes that one piece of news has at least: a member, a health and eight numbers.
+const NEWS_BYTES_MIN: usize = 8 + 1 + 8;
 
 /// A probe or an answer, with news.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,10 @@ pub struct Load {
     pub beat: u64,
     /// Requests of clients in a second.
     pub operations_per_s: u64,
+    /// How long its clients' requests wait for their answers, in the mean and in microseconds.
+    pub latency_us: u64,
+    /// How much its process computes: thousandths of one core.
+    pub cpu_permille: u64,
     /// Bytes that it stores.
     pub stored_bytes: u64,
     /// Operations that it knows to have missed.
@@ -155,8 +159,9 @@ impl News {
         out.put_u64(self.member.0);
         put_varint(out, self.incarnation);
         out.put_u8(self.health as u8);
-        let Load { beat, operations_per_s, stored_bytes, operations_behind, .. } = self.load;
-        for number in [beat, operations_per_s, stored_bytes, operations_behind] {
+        let Load { beat, operations_per_s, latency_us, cpu_permille, .. } = self.load;
+        let Load { stored_bytes, operations_behind, .. } = self.load;
+        for number in [beat, operations_per_s, latency_us, cpu_permille, stored_bytes, operations_behind] {
             put_varint(out, number);
         }
         let Load { is_learning, is_full, says_error, .. } = self.load;
@@ -174,6 +179,7 @@ impl News {
         };
         let mut number = || reader.varint();
         let (beat, operations_per_s) = (number()?, number()?);
+        let (latency_us, cpu_permille) = (number()?, number()?);
         let (stored_bytes, operations_behind) = (number()?, number()?);
         let flags = reader.u8()?;
         if flags > LEARNING | FULL | ERROR {
@@ -182,6 +188,8 @@ impl News {
         let load = Load {
             beat,
             operations_per_s,
+            latency_us,
+            cpu_permille,
             stored_bytes,
             operations_behind,
             is_learning: flags & LEARNING != 0,

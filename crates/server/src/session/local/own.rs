@@ -101,6 +101,8 @@ fn member_row(host: &Host, member: &Member, here: SocketAddr, share: f64, figure
         (text("share"), Reply::Double(share)),
         (text("heard_ms_ago"), heard.map_or(Reply::Nil, number)),
         (text("operations_per_s"), number(load.operations_per_s)),
+        (text("latency_us"), number(load.latency_us)),
+        (text("cpu_permille"), number(load.cpu_permille)),
         (text("stored_bytes"), number(load.stored_bytes)),
         (text("operations_behind"), number(load.operations_behind)),
         (text("learning"), Reply::Boolean(load.is_learning)),
