@@ -43,6 +43,13 @@ fn steward(node: &Node) -> Option<NodeId> {
     voters.into_iter().find(|voter| is_reachable(node, *voter))
 }
 
+impl Node {
+    /// Whether this node is the one that brings the layout on, as far as it can tell; there may be two for a while.
+    pub fn is_steward(&self) -> bool {
+        self.voting.is_some() && steward(self) == Some(self.identity.node)
+    }
+}
+
 /// Tells whoever may be the steward, and acts as it.
 pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
     let now = turn.now.monotonic_ms;
@@ -102,7 +109,7 @@ pub(crate) fn hear(node: &mut Node, turn: &mut Turn<'_>, (from, epoch): (NodeId,
 
 /// Has the next change made, if this node is the steward and there is one.
 fn act(node: &mut Node, turn: &mut Turn<'_>) {
-    let is_steward = steward(node) == Some(node.identity.node);
+    let is_steward = node.is_steward();
     let Some(voting) = &node.voting else { return };
     if voting.is_busy() {
         return;

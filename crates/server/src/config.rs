@@ -17,6 +17,7 @@ use placement::member::WEIGHT_DEFAULT;
 use placement::{Copies, Zone};
 use wire::Level;
 
+use crate::autoscale::Scaling;
 use crate::error::StartError;
 use crate::role::Role;
 
@@ -152,6 +153,8 @@ pub struct Config {
     pub replace_after: Option<Duration>,
     /// How much this node takes each second, about, in bytes, to own what others own; less while many requests wait.
     pub move_bytes_per_second: u64,
+    /// When nodes are to come and go by themselves.
+    pub autoscale: Scaling,
     /// Whether a node that owns its data alone goes on with what is left where some of it is lost.
     pub accept_data_loss: bool,
 }
@@ -185,6 +188,7 @@ impl Default for Config {
             handoff_bytes_max: HANDOFF_BYTES_MAX_DEFAULT,
             replace_after: Some(REPLACE_AFTER_DEFAULT),
             move_bytes_per_second: MOVE_BYTES_PER_SECOND_DEFAULT,
+            autoscale: Scaling::default(),
             accept_data_loss: false,
             disk_reserve_bytes: DISK_RESERVE_BYTES_DEFAULT,
         }
@@ -207,6 +211,7 @@ impl Config {
         if let Some((_, why)) = times.into_iter().find(|(time, _)| *time < TIME_MIN) {
             return Err(StartError::Config(why.to_owned()));
         }
+        self.autoscale.check().map_err(StartError::Config)?;
         self.check_announced()
     }
 

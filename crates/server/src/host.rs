@@ -6,7 +6,7 @@
 //! 2. A figure is published by the one shard that it is about.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use node::{Absence, HandoffFigures, Sighting, SyncFigures};
@@ -14,6 +14,7 @@ use placement::{Duty, Layout, NodeId};
 use store::StoreFigures;
 use tokio::sync::mpsc;
 
+use crate::autoscale::Autoscaler;
 use crate::chaos::Chaos;
 use crate::clients::Clients;
 use crate::clock::{self, Clock};
@@ -56,6 +57,10 @@ pub(crate) struct Host {
     /// How the members are, as the node sees them that speaks for this process.
     sightings: Mutex<BTreeMap<NodeId, Sighting>>,
     absences: Mutex<Vec<Absence>>,
+    /// Whether it is this process that brings the layout on, as far as it knows.
+    is_steward: AtomicBool,
+    /// What follows the load, unless that is off.
+    pub(crate) autoscaler: Option<Mutex<Autoscaler>>,
     /// Bytes that each shard's engine has on the disk.
     stored_bytes: Vec<AtomicU64>,
 }
@@ -131,6 +136,8 @@ impl Host {
             clients_refused: AtomicU64::new(0),
             sightings: Mutex::default(),
             absences: Mutex::default(),
+            is_steward: AtomicBool::new(false),
+            autoscaler: config.autoscale.autoscaler().map(Mutex::new),
             stored_bytes: (0..shards).map(|_| AtomicU64::new(0)).collect(),
             config,
         }
@@ -222,6 +229,15 @@ impl Host {
     /// How a member is; nothing where it has only just become one.
     pub(crate) fn sighting(&self, member: NodeId) -> Option<Sighting> {
         self.sightings.lock().unwrap_or_else(PoisonError::into_inner).get(&member).copied()
+    }
+
+    /// Notes whether this process is the steward.
+    pub(crate) fn note_steward(&self, is_steward: bool) {
+        self.is_steward.store(is_steward, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_steward(&self) -> bool {
+        self.is_steward.load(Ordering::Relaxed)
     }
 
     /// Notes how much a shard has on the disk.

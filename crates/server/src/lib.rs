@@ -16,6 +16,8 @@
 //! 1. No queue is unbounded, but for what is already paid for by a bounded one.
 //! 2. A shard never waits for the disk, but for reads that are not in memory.
 
+pub mod autoscale;
+mod capacity;
 mod chaos;
 mod clients;
 mod clock;

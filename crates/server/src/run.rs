@@ -30,6 +30,7 @@ use tokio::time::{sleep, timeout};
 use wire::Reply;
 use wire::peer::frame::{self, GREETING_BYTES, Greeting};
 
+use crate::capacity;
 use crate::clock::Clock;
 use crate::config::{Config, is_unspecified};
 use crate::control::{Control, Question};
@@ -268,6 +269,7 @@ async fn serve(
 ) -> Result<(), StartError> {
     let mut doors = vec![tokio::spawn(accept_peers(Arc::clone(host), peers))];
     doors.push(tokio::spawn(watch_disk(Arc::clone(host))));
+    doors.push(tokio::spawn(capacity::follow(Arc::clone(host), Arc::clone(register))));
     let mut closed = Some((clients, http, ready));
     let mut linked = pin!(linked(host));
     let ended = loop {

@@ -183,6 +183,7 @@ impl Shard {
                     self.looked.recovery.borrow_mut().look(now_ms, &together(&figures), &kept(&figures));
                 }
             }
+            self.host.note_steward(core.node.is_steward());
             self.host.set_sightings(core.node.sightings());
             for absence in self.host.set_absences(core.node.absences().collect()) {
                 announce(core.node.layout(), &absence);

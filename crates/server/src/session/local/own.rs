@@ -14,6 +14,7 @@ use wire::peer::gossip::Health;
 use wire::{Fault, Reply};
 
 use super::{chaos, cluster, info, text};
+use crate::capacity;
 use crate::connection::Form;
 use crate::control::{Control, Question};
 use crate::disk;
@@ -64,6 +65,7 @@ pub(super) fn status(host: &Host, here: SocketAddr) -> Reply {
         (text("keys"), Reply::Integer(keys)),
         (text("clients"), number(host.clients.count() as u64)),
         (text("ring"), ring::progress(host, &layout)),
+        (text("autoscale"), capacity::told(host)),
         (text("sync"), sync(&figures)),
         (text("handoff"), handoff(host, &figures)),
         (text("memory_bytes"), number(info::resident_bytes())),
