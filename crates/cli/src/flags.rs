@@ -12,7 +12,10 @@ use clap_complete::Shell;
 
 use crate::address::NodeFlags;
 use crate::changes::{PlanFlags, RingChange, WatchFlags};
-use crate::settings::ServerFlags;
+use crate::settings::{MarkFlags, ServerFlags};
+
+/// The most nodes of `armilla dev`.
+const NODES_MAX: u16 = 64;
 
 /// A replicated key-value store: Redis's wire, Dynamo's availability.
 #[derive(Debug, Parser)]
@@ -28,7 +31,7 @@ pub(crate) enum Command {
     /// Runs one node.
     Server(Box<ServerFlags>),
     /// Starts a cluster of several nodes on this machine, to try things out.
-    Dev(DevFlags),
+    Dev(Box<DevFlags>),
     /// Asks a node: one command, commands from a pipe, or a prompt.
     Cli(TalkFlags),
     /// Shows the members of a cluster: state, share of the ring, keys, lag.
@@ -58,7 +61,7 @@ A node that dies is reported and not restarted. Each node writes its log to DIR/
 see each other, one line `ready 127.0.0.1:7001 ...` is printed.")]
 pub(crate) struct DevFlags {
     /// How many nodes.
-    #[arg(long, default_value_t = 3, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, default_value_t = 3, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(NODES_MAX)))]
     pub(crate) nodes: u16,
     /// Client port of the first node; the others follow. Peer ports are 3000 above.
     #[arg(long, default_value_t = 7001, value_parser = clap::value_parser!(u16).range(1..))]
@@ -69,9 +72,27 @@ pub(crate) struct DevFlags {
     /// Removes what earlier runs left in DIR, and begins anew.
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Starts nodes when the load rises and drains them when it falls, so that there are from MIN to MAX; --nodes, brought
+    /// within these, is with how many it begins. What is decided, and why, is printed and stands in DIR/autoscale.log.
+    #[arg(long, value_name = "MIN..MAX", value_parser = between)]
+    pub(crate) autoscale: Option<(u16, u16)>,
+    /// Only says what --autoscale would start or drain.
+    #[arg(long, requires = "autoscale")]
+    pub(crate) autoscale_dry_run: bool,
+    #[command(flatten)]
+    pub(crate) marks: MarkFlags,
     /// Flags for each `armilla server`, such as `-- --fsync never`.
     #[arg(last = true, value_name = "SERVER FLAGS")]
     pub(crate) rest: Vec<OsString>,
+}
+
+/// Numbers of nodes, `MIN..MAX`.
+fn between(text: &str) -> Result<(u16, u16), String> {
+    let (min, max) = text.split_once("..").unwrap_or((text, ""));
+    match (min.parse(), max.parse()) {
+        (Ok(min), Ok(max)) if 1 <= min && min <= max && max <= NODES_MAX => Ok((min, max)),
+        _ => Err(format!("write two numbers from 1 to {NODES_MAX} as MIN..MAX")),
+    }
 }
 
 /// Flags of `armilla cli`.
@@ -184,8 +205,26 @@ pub(crate) struct CompletionsFlags {
 
 #[cfg(test)]
 mod tests {
-    use super::{Armilla, Command};
+    use super::{Armilla, Command, DevFlags, between};
     use clap::{CommandFactory, Parser};
+
+    impl Default for DevFlags {
+        fn default() -> Self {
+            let Command::Dev(flags) = Armilla::parse_from(["armilla", "dev"]).command else {
+                panic!("it is dev")
+            };
+            *flags
+        }
+    }
+
+    #[test]
+    fn numbers_of_nodes_are_a_range() {
+        assert_eq!((between("3..6"), between("4..4")), (Ok((3, 6)), Ok((4, 4))));
+        for bad in ["", "3", "3..", "..3", "0..3", "4..3", "3..65", "3...6"] {
+            assert!(between(bad).is_err(), "{bad}");
+        }
+        assert!(Armilla::try_parse_from(["armilla", "dev", "--autoscale-dry-run"]).is_err());
+    }
 
     #[test]
     fn the_command_line_is_sound() {

@@ -5,6 +5,8 @@
 //! 1. What the node does not know is shown as `-`, never as zero.
 //! 2. A member counts as up only if the node says that it is, or is itself the member.
 
+mod autoscale;
+
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,7 +28,8 @@ const MEMBER_SECONDS_MAX: u64 = 2;
 /// The first column of the table that holds numbers.
 const COLUMN_OF_NUMBERS: usize = 6;
 /// What only a member itself knows.
-const OWN_FIELDS: [&str; 6] = ["keys", "disk_room", "disk_free_bytes", "shards_failed", "sync", "handoff"];
+const OWN_FIELDS: [&str; 7] =
+    ["keys", "disk_room", "disk_free_bytes", "shards_failed", "sync", "handoff", "autoscale"];
 /// So many partitions are shown in which a member lacks something.
 const LAGGING_SHOWN_MAX: usize = 8;
 /// Some members are not up.
@@ -45,6 +48,8 @@ pub(crate) struct Report {
     to_move: i64,
     /// All members, down ones too.
     pub(crate) members: Vec<Seen>,
+    /// What the autoscaler does, in words.
+    autoscale: Vec<String>,
 }
 
 /// A member as it is seen.
@@ -138,6 +143,7 @@ impl Report {
             is_settled: field(reply, "ring").is_none_or(is_settled),
             to_move: field(reply, "ring").and_then(|ring| integer(ring, "places_to_move")).unwrap_or(0),
             members: members.iter().map(Seen::of).collect(),
+            autoscale: autoscale::lines(members.iter().filter_map(|member| field(member, "autoscale"))),
         })
     }
 
@@ -193,7 +199,9 @@ impl Report {
                 self.to_move
             )
         });
-        let told: String = moving.into_iter().chain(self.members.iter().flat_map(told)).collect();
+        let scaled = self.autoscale.iter().map(|line| format!("\n{line}"));
+        let told: String =
+            moving.into_iter().chain(self.members.iter().flat_map(told)).chain(scaled).collect();
         format!(
             "{}\n\n{up} of {} up, layout {epoch}, as {} sees it{told}",
             rows.join("\n"),

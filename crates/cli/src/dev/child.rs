@@ -9,6 +9,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{self, Command, ExitStatus, Stdio};
@@ -36,6 +37,7 @@ const LAST_WORDS_LINES: usize = 8;
 #[derive(Debug)]
 pub(super) struct Child {
     id: String,
+    client: SocketAddr,
     process: process::Child,
     log: PathBuf,
     line: Vec<OsString>,
@@ -63,7 +65,21 @@ impl Child {
         command.stdin(Stdio::piped()).stdout(written.try_clone().with_context(cannot)?).stderr(written);
         let process = command.spawn().with_context(cannot)?;
         let line = [vec![program.into_os_string()], arguments].concat();
-        Ok(Self { id: node.id.clone(), process, log, line })
+        Ok(Self { id: node.id.clone(), client: node.client, process, log, line })
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Where clients reach it.
+    pub(super) fn client(&self) -> SocketAddr {
+        self.client
+    }
+
+    /// What is told of it once it has started.
+    pub(super) fn line(&self, node: &PlannedNode) -> String {
+        format!("{}  pid {}  clients {}  peers {}", node.id, self.pid(), node.client, node.peer)
     }
 
     pub(super) fn pid(&self) -> u32 {

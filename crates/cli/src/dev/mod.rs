@@ -4,15 +4,17 @@
 //! plan -> lock the directory -> ports free? -> start each, wait until it answers -> all see all -> `ready` -> watch
 //! ```
 //!
-//! Not a supervisor: a node that dies is reported and stays dead. Not another way to run a server: each child is
+//! Not a supervisor: a node that dies is reported and stays dead. Nodes come and go only where that is asked for (`capacity`). Not another way to run a server: each child is
 //! `armilla server` with flags that anybody could write.
 //!
 //! 1. No child outlives this process: each holds the end of a pipe and stops when the other end is gone.
 //! 2. Nothing is started unless everything can be: the directory is ours and all ports are free.
 //! 3. `ready` is printed once, when every node answers and sees every other.
 
+mod capacity;
 mod child;
 mod directory;
+mod local;
 mod plan;
 mod ready;
 mod signals;
@@ -27,6 +29,7 @@ use anyhow::bail;
 
 use crate::flags::DevFlags;
 use crate::talk;
+use capacity::Capacity;
 use child::Child;
 use plan::Plan;
 
@@ -46,8 +49,12 @@ const EXIT_ALL_DEAD: u8 = 1;
 /// # Errors
 /// The plan cannot be carried out, or a node dies before all are ready.
 pub(crate) fn run(flags: &DevFlags) -> anyhow::Result<ExitCode> {
-    let plan = Plan::of(flags)?;
-    let _lock = directory::open(&plan, flags.fresh)?;
+    if flags.autoscale.is_none() && !flags.marks.marks().is_empty() {
+        bail!("between how many nodes? Say so with --autoscale MIN..MAX");
+    }
+    let mut plan = Plan::of(flags)?;
+    let _lock = directory::open(&mut plan, flags.fresh)?;
+    let mut capacity = Capacity::of(flags)?;
     plan.require_free_ports()?;
     let stop = signals::stops()?;
     let mut children = Vec::new();
@@ -56,7 +63,7 @@ pub(crate) fn run(flags: &DevFlags) -> anyhow::Result<ExitCode> {
         Ok(true) => {
             say(&ready_line(&plan));
             say(&what_next(&plan));
-            Ok(watch(&mut children, &stop))
+            Ok(watch(&plan, &mut children, &mut capacity, &stop))
         }
         Ok(false) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error),
@@ -72,7 +79,7 @@ fn start_all(plan: &Plan, stop: &Receiver<()>, children: &mut Vec<Child>) -> any
     let join = plan.nodes.iter().any(|node| !server::is_of_member(&node.dir));
     for node in &plan.nodes {
         let child = Child::start(plan, node)?;
-        say(&format!("{}  pid {}  clients {}  peers {}", node.id, child.pid(), node.client, node.peer));
+        say(&child.line(node));
         children.push(child);
         if join
             && !wait(children, stop, ANSWER_SECONDS_MAX, &format!("{} to answer", node.id), || {
@@ -120,11 +127,22 @@ fn told_to_stop(stop: &Receiver<()>) -> bool {
     !matches!(stop.recv_timeout(Duration::from_millis(LOOK_MS)), Err(RecvTimeoutError::Timeout))
 }
 
-/// Reports each child that dies, until told to stop or all are dead.
-fn watch(children: &mut Vec<Child>, stop: &Receiver<()>) -> ExitCode {
+/// Reports each child that dies, and has children come and go with the load, until told to stop or all are dead.
+fn watch(
+    plan: &Plan,
+    children: &mut Vec<Child>,
+    capacity: &mut Option<Capacity>,
+    stop: &Receiver<()>,
+) -> ExitCode {
     while !told_to_stop(stop) {
+        if let Some(capacity) = capacity {
+            capacity.look(plan, children);
+        }
         children.retain_mut(|child| {
             let Some(end) = child.ended() else { return true };
+            if capacity.as_mut().is_some_and(|capacity| capacity.note_end(child.id(), &end)) {
+                return true;
+            }
             warn(&end);
             warn(&format!("it is not started again by itself; this does it:\n  {}", child.again()));
             false

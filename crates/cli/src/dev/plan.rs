@@ -13,6 +13,9 @@ use server::config::PEER_PORT_OFFSET;
 
 use crate::flags::DevFlags;
 
+/// What nodes are called, before their number.
+pub(super) const NAME_STEM: &str = "server";
+
 /// All that is to be started.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -22,6 +25,10 @@ pub(super) struct Plan {
     pub(super) nodes: Vec<PlannedNode>,
     /// Flags that the user has for each server.
     pub(super) rest: Vec<OsString>,
+    /// The client port of the first node.
+    port: u16,
+    /// How many nodes there may come to be.
+    most: u16,
 }
 
 /// One node that is to be started.
@@ -45,31 +52,51 @@ impl Plan {
     /// # Errors
     /// There are not so many ports.
     pub(super) fn of(flags: &DevFlags) -> anyhow::Result<Self> {
-        let last =
-            flags.port.checked_add(flags.nodes - 1).and_then(|last| last.checked_add(PEER_PORT_OFFSET));
+        let (nodes, most) = match flags.autoscale {
+            Some((min, max)) => (flags.nodes.clamp(min, max), max),
+            None => (flags.nodes, flags.nodes),
+        };
+        let port = flags.port;
+        let last = port.checked_add(most - 1).and_then(|last| last.checked_add(PEER_PORT_OFFSET));
         if last.is_none() {
             bail!(
-                "--port {}: {} nodes and their peer ports, {PEER_PORT_OFFSET} above, do not fit below 65536",
-                flags.port,
-                flags.nodes
+                "--port {port}: {most} nodes and their peer ports, {PEER_PORT_OFFSET} above, do not fit below 65536"
             );
         }
+        let (dir, rest) = (flags.dir.clone(), flags.rest.clone());
+        let mut plan = Self { dir, nodes: Vec::new(), rest, port, most };
+        plan.nodes = (0..nodes).map(|index| plan.node(index)).collect();
+        Ok(plan)
+    }
+
+    /// Plans the nodes too that an earlier run has left in these directories; tells whether there may be so many.
+    pub(super) fn grow(&mut self, stored: &[PathBuf]) -> bool {
+        let names = stored.iter().filter_map(|dir| dir.file_name()?.to_str());
+        let nodes = names.filter_map(node_number).max().unwrap_or(0);
+        let may_be = nodes <= self.most;
+        if may_be {
+            let planned = u16::try_from(self.nodes.len()).unwrap_or(u16::MAX);
+            self.nodes.extend((planned..nodes).map(|index| self.node(index)).collect::<Vec<_>>());
+        }
+        may_be
+    }
+
+    /// A node that comes later and joins by this member; nothing if no node here may be called so.
+    pub(super) fn newcomer(&self, name: &str, join: SocketAddr) -> Option<PlannedNode> {
+        let number = node_number(name).filter(|number| *number <= self.most)?;
+        Some(PlannedNode { join: Some(join), ..self.node(number - 1) })
+    }
+
+    fn node(&self, index: u16) -> PlannedNode {
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let node = |index: u16| {
-            let (id, port) = (node_name(index), flags.port + index);
-            PlannedNode {
-                client: address(port),
-                peer: address(port + PEER_PORT_OFFSET),
-                dir: flags.dir.join(&id),
-                join: (index > 0).then(|| address(flags.port)),
-                id,
-            }
-        };
-        Ok(Self {
-            dir: flags.dir.clone(),
-            nodes: (0..flags.nodes).map(node).collect(),
-            rest: flags.rest.clone(),
-        })
+        let (id, port) = (node_name(index), self.port + index);
+        PlannedNode {
+            client: address(port),
+            peer: address(port + PEER_PORT_OFFSET),
+            dir: self.dir.join(&id),
+            join: (index > 0).then(|| address(self.port)),
+            id,
+        }
     }
 
     /// Refuses to start if somebody listens on a port of ours.
@@ -77,29 +104,24 @@ impl Plan {
     /// # Errors
     /// The first port that is taken, and what to do.
     pub(super) fn require_free_ports(&self) -> anyhow::Result<()> {
-        for node in &self.nodes {
-            for (address, what) in [(node.client, "clients"), (node.peer, "other nodes")] {
-                TcpListener::bind(address).with_context(|| {
-                    format!(
-                        "{} cannot listen on {address} for {what}; choose other ports with --port",
-                        node.id
-                    )
-                })?;
-            }
-        }
-        Ok(())
+        self.nodes.iter().try_for_each(PlannedNode::require_free_ports)
     }
 }
 
 /// The name of a node by its place in the plan.
 fn node_name(index: u16) -> String {
-    format!("server{}", index + 1)
+    format!("{NAME_STEM}{}", index + 1)
 }
 
 /// Whether a node of some plan is called so.
 pub(super) fn is_node_name(name: &str) -> bool {
-    let number = name.strip_prefix("server").and_then(|number| number.parse::<u16>().ok());
-    number.is_some_and(|number| number > 0 && node_name(number - 1) == name)
+    node_number(name).is_some()
+}
+
+/// The number of a node of some plan, from 1.
+fn node_number(name: &str) -> Option<u16> {
+    let number = name.strip_prefix(NAME_STEM)?.parse::<u16>().ok().filter(|number| *number > 0)?;
+    (node_name(number - 1) == name).then_some(number)
 }
 
 impl PlannedNode {
@@ -116,6 +138,19 @@ impl PlannedNode {
         arguments
     }
 
+    /// Refuses to start it if somebody listens on a port of its own.
+    ///
+    /// # Errors
+    /// The first port that is taken, and what to do.
+    pub(super) fn require_free_ports(&self) -> anyhow::Result<()> {
+        for (address, what) in [(self.client, "clients"), (self.peer, "other nodes")] {
+            TcpListener::bind(address).with_context(|| {
+                format!("{} cannot listen on {address} for {what}; choose other ports with --port", self.id)
+            })?;
+        }
+        Ok(())
+    }
+
     /// Where it writes its log.
     pub(super) fn log(&self) -> PathBuf {
         self.dir.join(Path::new("log"))
@@ -128,13 +163,8 @@ mod tests {
     use crate::flags::DevFlags;
 
     fn plan(nodes: u16, port: u16) -> anyhow::Result<Plan> {
-        Plan::of(&DevFlags {
-            nodes,
-            port,
-            dir: "d".into(),
-            fresh: false,
-            rest: vec!["--fsync".into(), "never".into()],
-        })
+        let rest = vec!["--fsync".into(), "never".into()];
+        Plan::of(&DevFlags { nodes, port, dir: "d".into(), rest, ..DevFlags::default() })
     }
 
     #[test]
@@ -162,6 +192,16 @@ mod tests {
             plan(3, 62_534).unwrap_err().to_string(),
             "--port 62534: 3 nodes and their peer ports, 3000 above, do not fit below 65536"
         );
+    }
+
+    #[test]
+    fn nodes_that_come_later_have_names_and_ports_of_the_plan() {
+        let plan = Plan::of(&DevFlags { autoscale: Some((4, 5)), ..DevFlags::default() }).unwrap();
+        assert_eq!(plan.nodes.len(), 4, "no fewer than the fewest");
+        let join = plan.nodes[1].client;
+        let newcomer = plan.newcomer("server5", join).unwrap();
+        assert_eq!((newcomer.client.port(), newcomer.join), (7005, Some(join)));
+        assert!(plan.newcomer("server6", join).is_none() && plan.newcomer("auto1", join).is_none());
     }
 
     #[test]

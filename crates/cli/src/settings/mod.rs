@@ -10,6 +10,7 @@
 //! 1. A key that is no setting is refused by name, wherever it comes from.
 //! 2. An error names its source: the file or the variable.
 
+mod scaling;
 mod value;
 
 #[cfg(test)]
@@ -31,10 +32,13 @@ use server::Role;
 use server::config::{Config, Fsync};
 use wire::Level;
 
+pub(crate) use scaling::MarkFlags;
+use scaling::ScalingSettings;
+
 /// What variables begin with.
 const PREFIX: &str = "ARMILLA_";
-/// Variables of the other commands, which are no settings of a server.
-const OTHER_VARIABLES: [&str; 3] = ["ARMILLA_CONFIG", "ARMILLA_SERVER", "ARMILLA_HISTORY"];
+/// Variables of the other commands, and what those of the user's are given, which are no settings of a server.
+const OTHER_VARIABLES: [&str; 4] = ["ARMILLA_CONFIG", "ARMILLA_SERVER", "ARMILLA_HISTORY", "ARMILLA_NODE"];
 
 /// Flags of `armilla server`.
 #[derive(Debug, Args)]
@@ -160,6 +164,8 @@ pub(crate) struct Settings {
     /// `info,server=debug`. [default: info]
     #[arg(long, value_name = "FILTER", value_parser = value::log_filter)]
     log: Option<String>,
+    #[command(flatten)]
+    scaling: ScalingSettings,
 }
 
 /// Settings alone, for the sources that are not flags.
@@ -302,6 +308,7 @@ impl Settings {
             move_bytes_per_second: self.move_bytes_per_second.or(below.move_bytes_per_second),
             accept_data_loss: self.accept_data_loss.or(below.accept_data_loss),
             log: self.log.or(below.log),
+            scaling: self.scaling.over(below.scaling),
         }
     }
 
@@ -340,6 +347,7 @@ impl Settings {
                 .move_bytes_per_second
                 .map_or(default.move_bytes_per_second, |bytes| bytes as u64),
             accept_data_loss: self.accept_data_loss.unwrap_or(default.accept_data_loss),
+            autoscale: self.scaling.merged(),
             ..default
         };
         Merged { config, log: self.log.unwrap_or_else(|| "info".to_owned()) }

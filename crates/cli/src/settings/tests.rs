@@ -3,6 +3,7 @@
 use super::{Merged, ServerFlags, merge};
 use clap::Parser;
 use server::Role;
+use server::autoscale::Mode;
 use server::config::Fsync;
 use std::ffi::OsString;
 use std::fs;
@@ -55,7 +56,8 @@ fn refusal(file: &str, variables: &[(&str, &str)]) -> String {
 
 #[test]
 fn nothing_said_is_the_default() {
-    let merged = merged(None, &[("PATH", "/bin"), ("ARMILLA_SERVER", "x:1")], &[]).unwrap();
+    let merged =
+        merged(None, &[("PATH", "/bin"), ("ARMILLA_SERVER", "x:1"), ("ARMILLA_NODE", "auto1")], &[]).unwrap();
     let default = server::Config::default();
     assert_eq!(format!("{:?}", merged.config), format!("{default:?}"));
     assert_eq!(merged.log, "info");
@@ -70,6 +72,23 @@ fn flags_win_over_variables_over_the_file() {
     assert_eq!((config.id.as_str(), config.weight, config.shards), ("g", 2, Some(3)));
     assert_eq!(config.fsync, Fsync::Interval(Duration::from_millis(20)));
     assert_eq!((config.cache_bytes, config.level), (2 << 20, Level::All));
+}
+
+/// What comes of these values, which is the same from flags, variables and a file.
+fn from_every_source(name: &str, values: &[(&str, &str)]) -> Merged {
+    let flags: Vec<String> =
+        values.iter().flat_map(|(key, value)| [format!("--{key}"), (*value).to_owned()]).collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let variables: Vec<(String, &str)> =
+        values.iter().map(|(key, value)| (super::variable(key), *value)).collect();
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+    let text: String = values.iter().map(|(key, value)| format!("{key} = \"{value}\"\n")).collect();
+    let file = Written::new(name, &text);
+
+    let from_flags = merged(None, &[], &flags).unwrap();
+    assert_eq!(format!("{from_flags:?}"), format!("{:?}", merged(None, &variables, &[]).unwrap()));
+    assert_eq!(format!("{from_flags:?}"), format!("{:?}", merged(Some(&file), &[], &[]).unwrap()));
+    from_flags
 }
 
 #[test]
@@ -104,18 +123,7 @@ fn every_setting_reaches_the_server_from_every_source() {
         ("accept-data-loss", "yes"),
         ("log", "warn"),
     ];
-    let flags: Vec<String> =
-        values.iter().flat_map(|(key, value)| [format!("--{key}"), (*value).to_owned()]).collect();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let variables: Vec<(String, &str)> =
-        values.iter().map(|(key, value)| (super::variable(key), *value)).collect();
-    let variables: Vec<(&str, &str)> = variables.iter().map(|(key, value)| (key.as_str(), *value)).collect();
-    let text: String = values.iter().map(|(key, value)| format!("{key} = \"{value}\"\n")).collect();
-    let file = Written::new("every", &text);
-
-    let from_flags = merged(None, &[], &flags).unwrap();
-    assert_eq!(format!("{from_flags:?}"), format!("{:?}", merged(None, &variables, &[]).unwrap()));
-    assert_eq!(format!("{from_flags:?}"), format!("{:?}", merged(Some(&file), &[], &[]).unwrap()));
+    let from_flags = from_every_source("every", &values);
     let config = from_flags.config;
     assert_eq!(
         (config.id.as_str(), config.client_addr.port(), config.peer_addr.unwrap().port()),
@@ -138,6 +146,31 @@ fn every_setting_reaches_the_server_from_every_source() {
 }
 
 #[test]
+fn every_setting_of_scaling_reaches_the_server_too() {
+    let values = [
+        ("autoscale", "on"),
+        ("autoscale-min", "2"),
+        ("autoscale-max", "7"),
+        ("autoscale-operations", "1..2"),
+        ("autoscale-cpu", "3..4"),
+        ("autoscale-bytes", "1KiB..2KiB"),
+        ("autoscale-latency", "5..6"),
+        ("autoscale-hold-ms", "17"),
+        ("autoscale-cool-down-ms", "18"),
+        ("scale-out", "out {node}"),
+        ("scale-in", "in {node}"),
+    ];
+    let config = from_every_source("scaling", &values).config;
+    let scaling = config.autoscale;
+    assert_eq!((scaling.mode, scaling.min, scaling.max), (Some(Mode::On), 2, Some(7)));
+    let marks: Vec<String> =
+        scaling.marks.iter().map(|(metric, band)| format!("{metric:?} {band}")).collect();
+    assert_eq!(marks, ["Operations 1..2", "Cpu 3..4", "Bytes 1024..2048", "Latency 5..6"]);
+    assert_eq!((scaling.hold.as_millis(), scaling.cool_down.as_millis()), (17, 18));
+    assert_eq!(scaling.scale_out.zip(scaling.scale_in), Some(("out {node}".into(), "in {node}".into())));
+}
+
+#[test]
 fn unknown_keys_are_refused_by_name() {
     assert_eq!(refusal("fsyncc = \"never\"", &[]), "FILE: there is no setting fsyncc; did you mean fsync?");
     assert_eq!(
@@ -152,7 +185,9 @@ fn unknown_keys_are_refused_by_name() {
         refusal("\"\" = 1", &[]),
         "FILE: there is no setting \"\"; there are id, role, addr, peer-addr, http-addr, announce, dir, join, fsync, level, shards, \
          replicas, partitions, weight, zone, request-timeout-ms, retry-ms, probe-every-ms, suspicion-ms, enable-chaos, maxclients, \
-         cache-bytes, disk-reserve-bytes, handoff-bytes-max, replace-after, move-bytes-per-second, accept-data-loss, log"
+         cache-bytes, disk-reserve-bytes, handoff-bytes-max, replace-after, move-bytes-per-second, accept-data-loss, log, \
+         autoscale, autoscale-min, autoscale-max, autoscale-operations, autoscale-cpu, autoscale-bytes, autoscale-latency, \
+         autoscale-hold-ms, autoscale-cool-down-ms, scale-out, scale-in"
     );
     let text = refusal("", &[("ARMILLA_XYZZY", "2")]);
     assert!(

@@ -8,6 +8,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use placement::keyspace::PARTITIONS_MAX;
+use server::autoscale::Band;
 use tracing_subscriber::EnvFilter;
 use wire::Level;
 
@@ -124,6 +125,13 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
     size.ok_or_else(|| "write a number of bytes, or a number with B, kB, MB, GB, KiB, MiB or GiB".to_owned())
 }
 
+/// Two sizes, `LOW..HIGH`, each with its unit.
+pub(super) fn band_of_sizes(text: &str) -> Result<Band, String> {
+    let sizes = text.split_once("..").map(|(low, high)| (size(low), size(high)));
+    let (low, high) = sizes.ok_or_else(|| "write two sizes as LOW..HIGH".to_owned())?;
+    Band::new(low? as u64, high? as u64).map_err(|error| error.to_string())
+}
+
 /// A filter of log lines.
 pub(super) fn log_filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
@@ -131,7 +139,7 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Time, address, host_and_port, level, partitions, size, time};
+    use super::{Time, address, band_of_sizes, host_and_port, level, partitions, size, time};
     use std::time::Duration;
     use wire::Level;
 
@@ -164,6 +172,15 @@ mod tests {
         for text in ["", "30", "s", "0s", "1d", "-1s", "1.5h", "99999999999999999999h", "99999999999999999h"]
         {
             assert!(time(text).unwrap_err().contains("30m"), "{text}");
+        }
+    }
+
+    #[test]
+    fn bands_of_sizes_have_units() {
+        let band = band_of_sizes("1MiB..2GB").unwrap();
+        assert_eq!((band.low(), band.high()), (1 << 20, 2_000_000_000));
+        for text in ["1MiB", "2MiB..1MiB", "..", "1..x"] {
+            assert!(band_of_sizes(text).is_err(), "{text}");
         }
     }
 

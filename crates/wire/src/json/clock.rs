@@ -9,7 +9,7 @@ const LAST_MS: u64 = 253_402_300_799_999;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Milliseconds since 1970 as, for example, `2026-01-31T23:59:59.999Z`. What lies beyond the year 9999 is its last moment.
-pub(super) fn rfc3339(unix_ms: u64) -> String {
+pub fn rfc3339(unix_ms: u64) -> String {
     let unix_ms = unix_ms.min(LAST_MS);
     let (year, month, day) = civil(unix_ms / DAY_MS);
     let ms = unix_ms % DAY_MS;

@@ -21,6 +21,7 @@ mod line;
 mod request;
 mod response;
 
+pub use clock::rfc3339;
 pub use line::{LINE_BYTES_MAX, LineDecoder};
 pub use request::{Refusal, Request};
 pub use response::encode;
