@@ -31,16 +31,15 @@ def is_alive(pid):
 class Dev:
     """A running `armilla dev` in a folder of its own, with what it has written."""
 
-    def __init__(self, folder, port):
+    def __init__(self, folder, port, *flags):
         self.out, self.err = folder / "out", folder / "err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
-            self.process = spawn([BINARY, "dev", "--port", port], cwd=folder, stdout=out, stderr=err)
+            self.process = spawn([BINARY, "dev", "--port", port, *flags], cwd=folder, stdout=out, stderr=err)
 
-    def line(self, pattern, of=None):
+    def line(self, pattern, of=None, seconds_max=WAIT_SECONDS_MAX):
         of = of or self.out
-        return until(
-            f"a line like {pattern}", lambda: re.search(pattern, of.read_text(), re.MULTILINE), log=self.err
-        )
+        found = lambda: re.search(pattern, of.read_text(), re.MULTILINE)  # noqa: E731
+        return until(f"a line like {pattern}", found, seconds_max, log=self.err)
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)
