@@ -80,6 +80,11 @@ pub(crate) fn look(key: &str) -> Ask {
     if key.starts_with("siblings") { Ask::Siblings } else { Ask::Get }
 }
 
+/// A value that is written nowhere else.
+pub(crate) fn value_for(unique: u64) -> Ask {
+    Ask::Put(value(unique))
+}
+
 fn value(unique: u64) -> Bytes {
     Bytes::from(format!("value-{unique}"))
 }

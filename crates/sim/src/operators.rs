@@ -2,6 +2,7 @@
 //!
 //! Not how often, and not in which seeds: that is `reshaping`.
 
+use crate::client::{self, Wish};
 use crate::machine::Machine;
 use crate::reshaping::MACHINES;
 use crate::sometimes::Rare;
@@ -12,6 +13,7 @@ use placement::layout::Step;
 use placement::{Change, Layout, NodeId, PartitionId, Seat};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use wire::Level;
 
 /// How long the steward may take in the calm, in microseconds.
 const SETTLED_US_MAX: u64 = 300_000_000;
@@ -82,6 +84,33 @@ impl World {
         }
         self.trace.line(self.now, format_args!("somebody asks {machine} for {change:?} of {of:?}"));
         self.deliver(machine, Event::Change { id, change, of });
+    }
+
+    /// Who comes back by a layout of before is asked at once, before it has heard of a newer one, and soon somebody looks.
+    pub(crate) fn provoke_stale(&mut self, machine: usize) {
+        let is_stale = self.machines[machine].layout.epoch() < self.layout.epoch();
+        if !self.storming || !self.reshaping.provokes || !is_stale {
+            return;
+        }
+        let keys = self.weather.keys;
+        let rng = &mut self.reshaping.rng;
+        let key = format!("register-{}", rng.below(keys));
+        let (asked, looks) =
+            (rng.between(1, 2_000), [rng.between(2_000, 20_000), rng.between(2_000, 100_000)]);
+        self.plan(asked, Happening::Provoke { machine, key: key.clone() });
+        for after in looks {
+            self.plan(after, Happening::Look { key: key.clone() });
+        }
+    }
+
+    /// Somebody writes there.
+    pub(crate) fn write_at_stale(&mut self, machine: usize, key: String) {
+        let ask = client::value_for(self.planned);
+        let level = self.datacenters.level(&ask, Level::Quorum);
+        if self.storming && self.askable(level).contains(&machine) {
+            self.watch.seen.see(Rare::StaleAsked);
+            self.ask(machine, None, &Wish::new(key, ask, level));
+        }
     }
 
     fn at(&self, id: NodeId) -> usize {

@@ -19,7 +19,7 @@ use std::ops::Range;
 
 /// The first seed that may have any of it.
 const SEEDS_FROM: u64 = 400_000_000;
-/// The first in which members that stay down may be replaced.
+/// The first in which members that stay down may be replaced, and who comes back is put to the test.
 const REPLACES_FROM: u64 = 1_500_000_000;
 /// Of how many seeds in a thousand.
 const PER_MILLE: u64 = 200;
@@ -36,6 +36,8 @@ pub(crate) struct Reshaping {
     pub(crate) every_us: u64,
     /// How many members there are at first.
     pub(crate) first: u64,
+    /// Whether those who come back with a layout of before are asked something at once.
+    pub(crate) provokes: bool,
     /// Who joins when its request is answered.
     pub(crate) joining: BTreeMap<RequestId, usize>,
     /// Whether somebody was a member before, and has to learn what it held, or is about to be one no more.
@@ -62,7 +64,15 @@ impl Reshaping {
         let mut patience = Rng::new(seed ^ 0x0061_6273_656e_6365);
         let replaces = seed >= REPLACES_FROM && patience.chance(500);
         let replace_after_ms = if replaces { patience.between(100, 2_000) } else { u64::MAX };
-        Self { rng, is_due, every_us, first, replace_after_ms, ..Self::default() }
+        Self {
+            rng,
+            is_due,
+            every_us,
+            first,
+            replace_after_ms,
+            provokes: seed >= REPLACES_FROM,
+            ..Self::default()
+        }
     }
 
     /// The same, of a copy in which nothing is planned.

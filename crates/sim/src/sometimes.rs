@@ -66,12 +66,13 @@ pub enum Rare {
     ChangeUnknown,
     ChangedMeanwhile,
     Replaced,
+    StaleAsked,
     CutOff,
     CrossedOnce,
 }
 
 /// Every such state, and what it is.
-pub const LIST: [(Rare, &str); 54] = [
+pub const LIST: [(Rare, &str); 55] = [
     (Rare::Unknown, "a client was told UNKNOWN"),
     (Rare::NoQuorum, "... NOQUORUM"),
     (Rare::ClockAhead, "... CLOCKAHEAD"),
@@ -124,6 +125,7 @@ pub const LIST: [(Rare, &str); 54] = [
     (Rare::ChangeUnknown, "somebody was told that it may have been"),
     (Rare::ChangedMeanwhile, "... that somebody else had changed it"),
     (Rare::Replaced, "a member that stayed down was removed, and nobody had asked for it"),
+    (Rare::StaleAsked, "somebody wrote at a node that went by a layout of before"),
     (Rare::CutOff, "a datacenter was cut off"),
     (Rare::CrossedOnce, "a write crossed to another datacenter once"),
 ];

@@ -89,6 +89,11 @@ pub(crate) enum Happening {
     Reshape,
     /// A datacenter is cut off.
     CutOff,
+    /// Somebody writes at a machine that goes by a layout of before.
+    Provoke {
+        machine: usize,
+        key: String,
+    },
     /// What waited for a machine that stood still.
     Deliver {
         machine: usize,
@@ -269,6 +274,7 @@ impl World {
             Happening::Unrest(turmoil) => self.turmoil(turmoil),
             Happening::Reshape => self.reshape(),
             Happening::CutOff => self.cut_off(),
+            Happening::Provoke { machine, key } => self.write_at_stale(machine, key),
             Happening::Impatience { id } => {
                 let client = self.open.get_mut(&id).and_then(|(_, client, _)| client.take());
                 self.wish_again(client);
@@ -414,6 +420,9 @@ impl World {
             }
             let event = Event::Link { peer: self.machines[peer].id, up };
             self.handle(at, event);
+            if up {
+                self.provoke_stale(at);
+            }
         } else if self.machines[at].is_unclocked() {
             // Nothing comes to it that would have its clock looked at.
             self.handle(at, Event::Tick);
