@@ -13,12 +13,18 @@ use placement::{Duty, Layout, Member, NodeId, Ring, Zone};
 
 const REPLICAS: u8 = 3;
 const ZONES: usize = 10;
+/// More than so many nodes join at once.
+const JOINS_MAX: usize = 2_000;
 const TOKENS_PER_WEIGHT: u32 = 256;
+
+/// As many as nobody has, to see what a layout costs then.
+const PAPER_NODES: usize = 10_000;
+const PAPER_COPIES: usize = 10;
 
 fn main() {
     println!("| nodes | weights | scheme | busiest | homes | moved | time of the last join |");
     println!("|---|---|---|---|---|---|---|");
-    for nodes in [10, 100, 1000] {
+    for nodes in [3, 4, 5, 10, 30, 100, 300, 1000] {
         for weights in [&[1][..], &[1, 2, 3, 4]] {
             let members: Vec<_> = (0..=nodes).map(|n| member(n, weights[n % weights.len()])).collect();
             let label = if weights.len() == 1 { "equal" } else { "1 to 4" };
@@ -28,6 +34,36 @@ fn main() {
             print(nodes, label, &format!("ring, {TOKENS_PER_WEIGHT} tokens per weight"), &ring(&members));
         }
     }
+    on_paper();
+}
+
+/// What a layout of very many nodes costs: bytes on the wire, in memory, and the time of a change.
+fn on_paper() {
+    let members: Vec<_> = (0..=PAPER_NODES).map(|n| member(n, [1, 2, 3, 4][n % 4])).collect();
+    let figures = layout(16384, &members);
+    print(PAPER_NODES, "1 to 4", "layout, Q = 16384", &figures);
+    let first =
+        Layout::found(1, 2, 16384, REPLICAS, members[0].clone(), 9).expect("the first member is valid");
+    let layout = first.with_members(members[1..].iter().cloned()).expect("valid members");
+    let bytes = layout.encode();
+    let start = Instant::now();
+    let read = Layout::decode(&bytes).expect("what was encoded");
+    let decode_ms = start.elapsed().as_secs_f64() * 1000.0;
+    let before = resident_bytes();
+    let copies: Vec<_> = (0..PAPER_COPIES).map(|_| read.clone()).collect();
+    let each = resident_bytes().saturating_sub(before) / copies.len() as u64;
+    println!(
+        "\n{PAPER_NODES} nodes: {:.1} MB encoded, read in {decode_ms:.0} ms, about {:.1} MB in memory",
+        bytes.len() as f64 / 1e6,
+        each as f64 / 1e6
+    );
+}
+
+/// What this process has in memory, as Linux tells it; nothing elsewhere.
+fn resident_bytes() -> u64 {
+    const PAGE_BYTES: u64 = 4096;
+    let told = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    told.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * PAGE_BYTES
 }
 
 struct Figures {
@@ -64,8 +100,14 @@ fn layout(partitions: u32, members: &[Member]) -> Figures {
     let (last, old) = members.split_last().expect("there are members");
     let first =
         Layout::found(1, 2, partitions, REPLICAS, old[0].clone(), 9).expect("the first member is valid");
-    let join = |layout: Layout, member: &Member| layout.with_member(member.clone()).expect("a valid member");
-    let before = old[1..].iter().fold(first, join);
+    let before = if old.len() > JOINS_MAX {
+        first.with_members(old[1..].iter().cloned()).expect("valid members")
+    } else {
+        // One after the other, as clusters grow: what is chosen depends on what was there.
+        let join =
+            |layout: Layout, member: &Member| layout.with_member(member.clone()).expect("a valid member");
+        old[1..].iter().fold(first, join)
+    };
     let start = Instant::now();
     let after = before.with_member(Member { weight: 2, ..last.clone() }).expect("a valid member");
     let join_ms = start.elapsed().as_secs_f64() * 1000.0;

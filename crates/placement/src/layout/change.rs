@@ -97,14 +97,25 @@ impl Layout {
     /// # Errors
     /// As [`Layout::changed`]; but who is a member already changes nothing.
     pub fn with_member(&self, member: Member) -> Result<Layout, LayoutError> {
-        match self.changed(&Change::Join(member)) {
-            Ok(mut next) => {
-                next.places = next.wanted_at(next.epoch);
-                Ok(next)
-            }
-            Err(LayoutError::Same) => Ok(self.clone()),
-            Err(error) => Err(error),
+        if self.member(member.id) == Some(&member) {
+            return Ok(self.clone());
         }
+        self.with_members([member])
+    }
+
+    /// The same with several at once.
+    ///
+    /// # Errors
+    /// As [`Layout::changed`], of the first that cannot join.
+    pub fn with_members(&self, members: impl IntoIterator<Item = Member>) -> Result<Layout, LayoutError> {
+        let mut next = Layout { epoch: self.epoch + 1, ..self.clone() };
+        for member in members {
+            next.admit(&member)?;
+        }
+        next.want();
+        next.places = next.wanted_at(next.epoch);
+        debug_assert_eq!(next.check(), Ok(()));
+        Ok(next)
     }
 
     /// Every partition where it is wanted.
@@ -117,10 +128,15 @@ impl Layout {
         if self.member(member.id) == Some(member) {
             return Err(LayoutError::Same);
         }
+        self.admit(member)?;
+        self.want();
+        Ok(())
+    }
+
+    fn admit(&mut self, member: &Member) -> Result<(), LayoutError> {
         error::admit(&self.members, member)?;
         let at = self.members.partition_point(|other| other.id < member.id);
         self.members.insert(at, member.clone());
-        self.want();
         Ok(())
     }
 

@@ -54,7 +54,7 @@ use crate::voters::{Seat, Voters};
 pub const REPLICAS_DEFAULT: u8 = 3;
 
 /// The most members of a cluster.
-pub const MEMBERS_MAX: usize = 4096;
+pub const MEMBERS_MAX: usize = 16_384;
 
 /// How many tokens a member of mean weight has on the ring that stand-ins are found by. Enough to divide a
 /// down node's hints over many, not meant to balance anything.
@@ -292,7 +292,7 @@ fn stand_in_ring(members: &[Member]) -> Arc<Ring<NodeId>> {
         let tokens = (u64::from(member.weight) * budget / total).max(1);
         (
             member.id,
-            u32::try_from(tokens).expect("at most 32 tokens for each of 4096 members"),
+            u32::try_from(tokens).expect("at most 32 tokens for each of MEMBERS_MAX members"),
             member.zone.clone(),
         )
     });
