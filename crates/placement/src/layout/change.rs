@@ -70,8 +70,7 @@ impl Layout {
     /// # Errors
     /// Where it cannot be made of this one, or would be the same.
     pub fn changed(&self, change: &Change) -> Result<Layout, LayoutError> {
-        let epoch = self.epoch.checked_add(1).ok_or(LayoutError::Broken("its epoch cannot rise any more"))?;
-        let mut next = Layout { epoch, ..self.clone() };
+        let mut next = self.next()?;
         match change {
             Change::Join(member) => next.join(member)?,
             Change::Leave(member) => next.leave(*member)?,
@@ -108,7 +107,7 @@ impl Layout {
     /// # Errors
     /// As [`Layout::changed`], of the first that cannot join.
     pub fn with_members(&self, members: impl IntoIterator<Item = Member>) -> Result<Layout, LayoutError> {
-        let mut next = Layout { epoch: self.epoch + 1, ..self.clone() };
+        let mut next = self.next()?;
         for member in members {
             next.admit(&member)?;
         }
@@ -116,6 +115,12 @@ impl Layout {
         next.places = next.wanted_at(next.epoch);
         debug_assert_eq!(next.check(), Ok(()));
         Ok(next)
+    }
+
+    /// The same in the next epoch.
+    fn next(&self) -> Result<Layout, LayoutError> {
+        let epoch = self.epoch.checked_add(1).ok_or(LayoutError::Broken("its epoch cannot rise any more"))?;
+        Ok(Layout { epoch, ..self.clone() })
     }
 
     /// Every partition where it is wanted.

@@ -1,0 +1,223 @@
+//! What a node learns before it counts, and from whom: one node of a partition that moves, and peers that are words alone.
+//!
+//! That nothing is lost by it is played by the simulator, and by the model in `placement`.
+
+use causal::{Actor, Context, Dot};
+use node::{Action, Event, Identity, Node, Now, Options, Outbox, Storage, Trust};
+use placement::layout::{Advance, Move, Step as Move_};
+use placement::{Change, Copies, Duty, Layout, Member, NodeId, PartitionId};
+use std::sync::Arc;
+use store::{Engine, Memory, StoreOptions};
+use wire::peer::exchange::{State, Step};
+use wire::peer::{Envelope, Message, Ticket};
+
+/// The one partition.
+const PARTITION: PartitionId = PartitionId(0);
+/// Of how many parts of a partition sums are compared first.
+const CHUNKS: usize = 64;
+/// Well above the time in which a node compares, in milliseconds.
+const WHILE_MS: u64 = 2_000;
+
+fn id(name: &str) -> NodeId {
+    NodeId::of_name(name)
+}
+
+fn member(name: &str, zone: &str) -> Member {
+    Member {
+        id: id(name),
+        name: name.into(),
+        client_addr: format!("{name}:1"),
+        peer_addr: format!("{name}:2"),
+        weight: 1,
+        zone: zone.parse().expect("a zone"),
+        duty: Duty::Store,
+    }
+}
+
+/// A cluster of one partition in which the last of these copies it, to come for another, which goes for good.
+fn copying(copies: Copies, members: &[(&str, &str)], going: &str) -> Layout {
+    let (last, others) = members.split_last().expect("there are members");
+    let first = Layout::found(1, 1, 1, copies, member(others[0].0, others[0].1), 1).expect("a layout");
+    let join = |layout: Layout, (name, zone): &(&str, &str)| {
+        layout.with_member(member(name, zone)).expect("a valid member")
+    };
+    let layout = others[1..].iter().fold(first, join);
+    let joined = layout.changed(&Change::Join(member(last.0, last.1))).expect("it joins");
+    let succeeded = joined.changed(&Change::Succeed { old: id(going), new: id(last.0) });
+    moved(&succeeded.expect("it takes its places"), Advance::Begin)
+}
+
+fn moved(layout: &Layout, advance: Advance) -> Layout {
+    layout
+        .changed(&Change::Move(vec![Move { partition: PARTITION, advance }]))
+        .expect("the step is to be taken")
+}
+
+/// The step after, in which the newcomer owns the partition and has yet to learn.
+fn settling(layout: &Layout) -> Layout {
+    let Move_::Copying { newcomer, began } = *layout.place(PARTITION).step() else { panic!("nobody copies") };
+    moved(layout, Advance::Copied { newcomer, began })
+}
+
+struct One {
+    node: Node,
+    store: Storage,
+    now_ms: u64,
+}
+
+impl One {
+    fn open(name: &str, layout: &Layout, trust: Trust) -> Self {
+        let options = StoreOptions { cache_bytes: 1 << 20, hash_seed: 7, packed_changes_max: 8 };
+        let mut store = Storage::new(Arc::new(Memory::new()) as Arc<dyn Engine>, options);
+        let identity = Identity { node: id(name), actor: Actor(7) };
+        let options = Options { compare_every_ms: 100, tell_every_ms: 100, ..Options::default() };
+        let layout = Arc::new(layout.clone());
+        let node = Node::open(identity, options, layout, &mut store, trust).expect("an empty store");
+        Self { node, store, now_ms: 1_000 }
+    }
+
+    fn take(&mut self, event: Event) -> Vec<Action> {
+        let (now, mut out) = (Now { monotonic_ms: self.now_ms, wall_ms: self.now_ms }, Outbox::default());
+        self.node.handle(now, event, &mut self.store, &mut out);
+        out.drain().map(|(_, action)| action).collect()
+    }
+
+    fn link(&mut self, peers: &[&str]) {
+        for peer in peers {
+            self.take(Event::Link { peer: id(peer), up: true });
+        }
+    }
+
+    /// Time passes; what it says to this peer about the partition meanwhile.
+    fn says_to(&mut self, peer: &str) -> Vec<(Ticket, Step)> {
+        let (until, mut said) = (self.now_ms + WHILE_MS, Vec::new());
+        while self.now_ms < until {
+            self.now_ms += 10;
+            said.extend(self.take(Event::Tick).into_iter().filter_map(|action| match action {
+                Action::Send { to, envelope } if to == id(peer) && envelope.partition == PARTITION => {
+                    match envelope.message {
+                        Message::Exchange { ticket, step } => Some((ticket, step)),
+                        _ => None,
+                    }
+                }
+                _ => None,
+            }));
+        }
+        said
+    }
+
+    fn hear(&mut self, from: &str, ticket: Ticket, step: Step) -> Vec<Action> {
+        let (epoch, message) = (self.node.layout().epoch(), Message::Exchange { ticket, step });
+        self.take(Event::Message {
+            from: id(from),
+            envelope: Envelope { epoch, partition: PARTITION, message },
+        })
+    }
+
+    /// The peer is asked whether it holds the same, and does; and gives all that it has, which is nothing.
+    fn learns_from(&mut self, peer: &str) {
+        self.takes_from(peer, true);
+    }
+
+    /// The same of one that has lost something itself, or has not.
+    fn takes_from(&mut self, peer: &str, is_whole: bool) {
+        let asked = self.says_to(peer).into_iter().find(|(_, step)| matches!(step, Step::Compare(_)));
+        let (ticket, _) = asked.unwrap_or_else(|| panic!("{peer} is not asked"));
+        let actions = self.hear(peer, ticket, Step::Same);
+        let opens = actions.into_iter().find_map(|action| match action {
+            Action::Send {
+                envelope: Envelope { message: Message::Exchange { ticket, step }, .. }, ..
+            } => matches!(step, Step::Open(_)).then_some(ticket),
+            _ => None,
+        });
+        let ticket = opens.unwrap_or_else(|| panic!("nothing is taken from {peer}"));
+        let (knowledge, chunks) = (Box::default(), vec![0; CHUNKS]);
+        self.hear(
+            peer,
+            ticket,
+            Step::Opened { snapshot: Ticket(3), knowledge, chunks, is_learning: !is_whole },
+        );
+    }
+
+    fn is_learning(&self) -> bool {
+        self.node.sync().learning == 1
+    }
+}
+
+#[test]
+fn who_has_come_counts_when_it_has_learned_from_enough() {
+    let flat = [("a", "x/1"), ("b", "x/1"), ("c", "x/1"), ("d", "x/1")];
+    let mut newcomer = One::open("d", &settling(&copying(3.into(), &flat, "c")), Trust::Whole);
+    newcomer.link(&["a", "b", "c"]);
+    newcomer.learns_from("a");
+    assert!(newcomer.is_learning(), "one of three may have missed what a majority holds");
+    newcomer.learns_from("c");
+    assert!(!newcomer.is_learning(), "who has gone teaches like the others");
+}
+
+#[test]
+fn an_exchange_of_before_the_fence_teaches_nothing() {
+    let flat = [("a", "x/1"), ("b", "x/1"), ("c", "x/1"), ("d", "x/1")];
+    let before = copying(3.into(), &flat, "c");
+    let mut newcomer = One::open("d", &before, Trust::Whole);
+    newcomer.link(&["a", "b"]);
+    let asked = newcomer.says_to("a").into_iter().find(|(_, step)| matches!(step, Step::Compare(_)));
+    let context: Context = [Dot::new(Actor(9), 1)].into_iter().collect();
+    let state = State { context, digest: 1, is_ahead: false, is_learning: false };
+    newcomer.hear("a", asked.expect("it compares").0, Step::Differs(Box::new(state)));
+    assert_eq!(newcomer.node.sync().open, 1, "it takes what it lacks");
+    newcomer.take(Event::Layout(Arc::new(settling(&before))));
+    assert_eq!(newcomer.node.sync().open, 0, "what the snapshot holds was noted before the fence, perhaps");
+    assert!(newcomer.is_learning());
+}
+
+#[test]
+fn of_its_own_datacenter_enough_are_learned_from_too() {
+    let two =
+        [("a", "near/1"), ("b", "near/2"), ("c", "near/3"), ("e", "far/1"), ("f", "far/2"), ("d", "near/3")];
+    let copies: Copies = "near=3,far=2".parse().expect("copies");
+    let mut newcomer = One::open("d", &settling(&copying(copies, &two, "c")), Trust::Whole);
+    newcomer.link(&["a", "b", "c", "e", "f"]);
+    for peer in ["e", "f", "a"] {
+        newcomer.learns_from(peer);
+    }
+    assert!(
+        newcomer.is_learning(),
+        "enough of all, and of three that are near a majority may hold what this one does not"
+    );
+    newcomer.learns_from("b");
+    assert!(!newcomer.is_learning());
+}
+
+#[test]
+fn who_has_gone_and_lost_its_disk_does_not_teach_as_if_it_had_not() {
+    let flat = [("a", "x/1"), ("b", "x/1"), ("c", "x/1"), ("d", "x/1")];
+    let layout = settling(&copying(3.into(), &flat, "c"));
+    for (trust, is_learning) in [(Trust::Whole, false), (Trust::Lost, true)] {
+        let mut former = One::open("c", &layout, trust);
+        former.link(&["d"]);
+        let compare = Step::Compare(wire::peer::exchange::Hashes { held: 1, applied: 1 });
+        let said = former.hear("d", Ticket(5), compare);
+        let told = said.into_iter().find_map(|action| match action {
+            Action::Send { envelope: Envelope { message: Message::Exchange { step, .. }, .. }, .. } => {
+                Some(step)
+            }
+            _ => None,
+        });
+        let Some(Step::Differs(state)) = told else { panic!("{trust:?}: {told:?}") };
+        assert_eq!(state.is_learning, is_learning, "{trust:?}");
+    }
+}
+
+#[test]
+fn who_has_lost_something_teaches_only_where_there_is_nobody_else() {
+    let flat = [("a", "x/1"), ("b", "x/1"), ("c", "x/1"), ("d", "x/1")];
+    let layout = settling(&copying(3.into(), &flat, "c"));
+    let mut newcomer = One::open("d", &layout, Trust::Whole);
+    newcomer.link(&["a", "b", "c"]);
+    newcomer.learns_from("a");
+    newcomer.takes_from("b", false);
+    assert!(newcomer.is_learning(), "b may have lost what only it and c held");
+    newcomer.takes_from("c", false);
+    assert!(!newcomer.is_learning(), "what is gone is gone, and to wait for ever brings none of it back");
+}
