@@ -134,6 +134,32 @@ class Ring(unittest.TestCase):
 
 
 class Voters(unittest.TestCase):
+    def test_of_two_members_the_other_goes_on_where_the_one_that_votes_is_gone(self):
+        with Cluster("two", count=2, flags=("--replicas", "2")) as cluster:
+            voter, other = cluster.nodes
+            code, _, err = armilla(other, "recover", "--accept-data-loss")
+            self.assertEqual(code, 1)
+            self.assertIn("nothing is to be recovered", err)
+            with connect(other.port) as client:
+                self.assertTrue(client.mset({f"key:{number}": number for number in range(KEYS)}))
+            voter.kill()
+            code, _, err = armilla(other, "replicas", "1")
+            self.assertEqual(code, 1)
+            self.assertIn("too few of the nodes that vote on the layout", err)
+            for words in (("recover", "--accept-data-loss", "--detach"), ("remove", voter.name, "--accept-data-loss")):
+                code, out, err = armilla(other, *words)
+                self.assertEqual(code, 0, out + err)
+            with connect(other.port) as client:
+                self.assertEqual(client.mget([f"key:{number}" for number in range(KEYS)]), [str(n) for n in range(KEYS)])
+            # It comes back, is told, and joins as a new one.
+            for code in (2, None):
+                voter.start("--join", other.address)
+                if code:
+                    self.assertEqual(voter.process.wait(WAIT_SECONDS_MAX), code)
+                    voter.process = None
+            voter.wait_until_it_answers()
+            cluster.wait_until_settled()
+
     def test_without_a_majority_of_voters_keys_are_served_and_the_ring_stands(self):
         with Cluster("voters", count=5) as cluster:
             *others, last = cluster.nodes
@@ -151,6 +177,10 @@ class Voters(unittest.TestCase):
             code, _, err = armilla(last, "weight", last.name, "3", "--detach")
             self.assertEqual(code, 1)
             self.assertIn("too few of the nodes that vote on the layout", err)
+            # Who knows that they are gone for good has one go on without them, and only then.
+            code, _, err = armilla(last, "recover", "--accept-data-loss")
+            self.assertEqual(code, 0, err)
+            until("the others to vote with it", lambda: armilla(last, "weight", last.name, "3", "--detach")[0] == 0)
             # Partitions of which a majority of owners is there are served, others are not.
             answers = [ask(last.port, "GET", f"key:{number}") for number in range(1, 100)]
             self.assertTrue(any(answer.startswith(b"$") for answer in answers))

@@ -61,7 +61,16 @@ pub(crate) enum RingChange {
         #[command(flatten)]
         how: HowFlags,
     },
-    /// Has a member stay that is leaving, or was removed and is there after all.
+    /// Has the node that is asked (-s) vote alone where most of the nodes that vote on the cluster are gone for good, so that it can be
+    /// changed again; others vote with it soon.
+    Recover {
+        /// Gives up what those have agreed to that this node has not heard of. Never while any of them may be there.
+        #[arg(long, required = true)]
+        accept_data_loss: bool,
+        #[command(flatten)]
+        how: HowFlags,
+    },
+    /// Has a member stay that is leaving, or was removed and is there after all; one that is down is waited for.
     Cancel {
         /// The member.
         name: String,

@@ -75,6 +75,7 @@ fn words(change: &RingChange) -> (Vec<String>, &HowFlags) {
         RingChange::Weight { name, weight, how } => (said(&["WEIGH", name, &weight.to_string()]), how),
         RingChange::Zone { name, zone, how } => (said(&["LOCATE", name, zone]), how),
         RingChange::Replicas { replicas, how } => (said(&["REPLICATE", &replicas.to_string()]), how),
+        RingChange::Recover { how, .. } => (said(&["RECOVER", "ACCEPT-DATA-LOSS"]), how),
         RingChange::Cancel { name, how } => (said(&["STAY", name]), how),
     };
     words.extend(how.of.into_iter().flat_map(|epoch| ["OF".to_owned(), epoch.to_string()]));
@@ -220,6 +221,7 @@ mod tests {
         assert_eq!(asked("armilla replicas 5"), "REPLICATE 5");
         assert_eq!(asked("armilla replicas dc1=3,dc2=2"), "REPLICATE dc1=3,dc2=2");
         assert_eq!(asked("armilla cancel a"), "STAY a");
+        assert_eq!(asked("armilla recover --accept-data-loss -s h:1"), "RECOVER ACCEPT-DATA-LOSS");
     }
 
     #[test]

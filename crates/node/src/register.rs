@@ -14,7 +14,7 @@
 //! 1. What a voter answers leaves when it is on the disk, whatever the policy.
 //! 2. Whoever asked is told once. "Nothing was changed" is said only where the change was never proposed.
 
-use crate::caspaxos::{Answer, Outcome, Proposer, Question};
+use crate::caspaxos::{Acceptor, Answer, Outcome, Proposer, Question};
 use crate::event::{Action, ChangeError, RequestId};
 use crate::rows::everything;
 use crate::state::{Node, Turn};
@@ -33,12 +33,45 @@ use xxhash_rust::xxh3::xxh3_64;
 const CHANGE_MS_MAX: u64 = 5_000;
 /// The longest pause of who was outbid, in milliseconds, and the shortest.
 const PAUSE_MS: (u64, u64) = (5, 100);
+/// By how much ballots rise where one goes on without the others: more than they can have come by without it.
+const RECOVERY_ROUNDS: u64 = 1 << 32;
 /// How many changes may wait.
 const WISHES_MAX: usize = 1_024;
 
 /// Somebody wants the layout changed.
 pub(crate) fn ask(node: &mut Node, turn: &mut Turn<'_>, id: RequestId, change: Change, of: Option<u64>) {
+    if let Change::Recover(_) = change {
+        let outcome = recover(node, turn);
+        let after = everything(turn.store);
+        return turn.out.push(after, Action::Changed { id, outcome });
+    }
     wish(node, turn, Some(id), change, of);
+}
+
+/// Goes on as the only voter, as somebody has decided who knows that most of the others are gone for good. What they have agreed to and
+/// this node has not heard of is given up; should they be there after all, they go by this layout as soon as they hear of it, for its
+/// epoch is above theirs, and so is every ballot from now on.
+fn recover(node: &mut Node, turn: &mut Turn<'_>) -> Result<Arc<Layout>, ChangeError> {
+    let me = node.identity.node;
+    let (links, proposer) = (&node.links, node.identity.actor.0);
+    let Some(voting) = &mut node.voting else { return Err(ChangeError::NoQuorum) };
+    let is_there = |seat: &Seat| links.contains(&seat.node) || (seat.node == me && seat.disk == voting.disk);
+    let there = voting.committed.voters().seats().filter(is_there).collect();
+    if voting.committed.voters().agree(&there) {
+        return Err(LayoutError::Voting.into());
+    }
+    let layout = voting.committed.changed(&Change::Recover(Seat { node: me, disk: voting.disk }))?;
+    let layout = Arc::new(layout);
+    let ballot = Ballot { round: voting.seen.round.saturating_add(RECOVERY_ROUNDS), proposer };
+    voting.acceptor = Acceptor::restored(ballot, Some((ballot, Arc::clone(&layout)))).unwrap_or_default();
+    voting.seen = ballot;
+    voting.know(&layout);
+    voting.keep(turn.store);
+    let given_up =
+        std::mem::take(&mut voting.wishes).into_iter().chain(voting.attempt.take().map(|at| at.wish));
+    given_up.for_each(|wish| tell(turn, &wish, Err(ChangeError::Unknown)));
+    turn.out.push(everything(turn.store), Action::Adopt(Arc::clone(&layout)));
+    Ok(layout)
 }
 
 /// The steward does.

@@ -6,7 +6,7 @@
 
 use node::{Absence, Hindrance};
 use placement::layout::Step;
-use placement::{Change, Layout, LayoutError, Member, NodeId};
+use placement::{Change, Layout, LayoutError, Member, NodeId, Seat};
 use wire::Reply;
 use wire::command::local::Ring;
 
@@ -24,7 +24,7 @@ pub(crate) async fn change(
     of: Option<u64>,
 ) -> Result<Reply, String> {
     let before = register.host.layout();
-    let change = with_ids(&before, ring)?;
+    let change = with_ids(&before, register.host.me, ring)?;
     if is_plan {
         let after = before.changed(&change).map_err(|error| format!("ERR {error}"))?;
         return Ok(told(&register.host, &before, &after));
@@ -33,7 +33,7 @@ pub(crate) async fn change(
     Ok(told(&register.host, &before, &after))
 }
 
-fn with_ids(layout: &Layout, ring: Ring) -> Result<Change, String> {
+fn with_ids(layout: &Layout, me: NodeId, ring: Ring) -> Result<Change, String> {
     let id = |name: &str| {
         let member = layout.members().iter().find(|member| member.name == name);
         member
@@ -48,6 +48,8 @@ fn with_ids(layout: &Layout, ring: Ring) -> Result<Change, String> {
         Ring::Weigh(name, weight) => Change::Weigh(id(&name)?, weight),
         Ring::Locate(name, zone) => Change::Locate(id(&name)?, zone),
         Ring::Replicate(copies) => Change::Replicate(copies),
+        // Its disk is known to its node alone.
+        Ring::Recover => Change::Recover(Seat { node: me, disk: 0 }),
     })
 }
 

@@ -62,6 +62,8 @@ pub enum Change {
     Seat(BTreeSet<Seat>),
     /// They vote alone.
     Seated,
+    /// Most of those who vote are gone for good: this one goes on alone, whatever they have agreed to without it.
+    Recover(Seat),
 }
 
 impl Layout {
@@ -85,6 +87,7 @@ impl Layout {
             Change::Move(moves) => next.step(moves)?,
             Change::Seat(seats) => next.seat(seats)?,
             Change::Seated => next.seated()?,
+            Change::Recover(seat) => next.recover(*seat)?,
         }
         debug_assert_eq!(next.check(), Ok(()));
         Ok(next)

@@ -103,6 +103,9 @@ pub enum LayoutError {
     /// A member that owns nothing, or is on its way out.
     #[error("the member `{0}` is not there to hold anything")]
     CannotStore(String),
+    /// Enough of those who vote are there.
+    #[error("most of those who vote can be reached: nothing is to be recovered, ask for the change itself")]
+    Voting,
     /// A member that still has something.
     #[error("the member `{0}` still has something to give away, or a vote")]
     Needed(String),

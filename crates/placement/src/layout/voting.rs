@@ -3,9 +3,9 @@
 //! 1. They are an odd number: of an even one no more may be down than of one fewer, and of two neither.
 //! 2. Whoever votes goes on voting, unless it cannot, or another is in a place that has fewer voters.
 
-use super::Layout;
-use crate::member::NodeId;
-use crate::voters::Seat;
+use super::{Layout, LayoutError};
+use crate::member::{Duty, NodeId};
+use crate::voters::{Seat, Voters};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most voters: two of them may be down.
@@ -16,7 +16,22 @@ fn odd(count: usize) -> usize {
     count.saturating_sub(1 - count % 2)
 }
 
+/// What is added to the epoch where one goes on without the others: more than they can have come by without it.
+const RECOVERY_EPOCHS: u64 = 1 << 32;
+
 impl Layout {
+    /// One votes alone, whoever voted before. Whatever those agree to from now on is of an older epoch.
+    pub(super) fn recover(&mut self, seat: Seat) -> Result<(), LayoutError> {
+        let member = self.member(seat.node).ok_or_else(|| LayoutError::Stranger(seat.node.to_string()))?;
+        if member.duty != Duty::Store {
+            return Err(LayoutError::CannotStore(member.name.clone()));
+        }
+        let epoch = self.epoch.checked_add(RECOVERY_EPOCHS);
+        self.epoch = epoch.ok_or(LayoutError::Broken("its epoch cannot rise any more"))?;
+        self.voters = Voters::of([seat].into());
+        Ok(())
+    }
+
     /// Who should vote, where not those that do: `can_vote` says who lives, and with which disk.
     #[must_use]
     pub fn voters_wanted(&self, can_vote: &BTreeMap<NodeId, u64>) -> Option<BTreeSet<Seat>> {

@@ -115,6 +115,8 @@ pub enum Ring {
     Locate(Box<str>, Zone),
     /// How many owners each partition is to have, and where.
     Replicate(Copies),
+    /// The node that is asked votes alone from now on: most of the voters are gone for good.
+    Recover,
 }
 
 /// What a client library says of itself.

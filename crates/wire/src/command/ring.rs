@@ -11,7 +11,8 @@ use super::local::{Local, Ring};
 use crate::fault::Fault;
 
 /// `ARMILLA.RING [PLAN] LEAVE name | LOSE name [ACCEPT-DATA-LOSS] | SUCCEED old new | STAY name | WEIGH name weight |
-/// LOCATE name zone | REPLICATE replicas|dc=replicas,... [OF epoch]`
+/// LOCATE name zone | REPLICATE replicas|dc=replicas,... |
+/// RECOVER ACCEPT-DATA-LOSS [OF epoch]`
 pub(super) fn ring(args: &[Bytes]) -> Result<Local, Fault> {
     let (is_plan, rest) = match args[1..].split_first() {
         Some((first, rest)) if first.eq_ignore_ascii_case(b"plan") => (true, rest),
@@ -33,6 +34,7 @@ pub(super) fn ring(args: &[Bytes]) -> Result<Local, Fault> {
         (b"weigh", [name, weight]) => Ring::Weigh(text(name)?, number(weight)?),
         (b"locate", [name, zone]) => Ring::Locate(text(name)?, zone_of(zone)?),
         (b"replicate", [replicas]) => Ring::Replicate(copies(replicas)?),
+        (b"recover", [accepts]) if accepts.eq_ignore_ascii_case(b"accept-data-loss") => Ring::Recover,
         _ => return Err(Fault::Syntax),
     };
     Ok(Local::Ring { change, is_plan, of })
@@ -88,6 +90,8 @@ mod tests {
         );
         let copies = |text: &str| Some((Ring::Replicate(text.parse().unwrap()), false, None));
         assert_eq!(read("REPLICATE 5"), copies("5"));
+        assert_eq!(read("RECOVER accept-data-loss"), Some((Ring::Recover, false, None)));
+        assert_eq!(read("RECOVER"), None);
         assert_eq!(read("REPLICATE dc1=3,dc2=2"), copies("dc1=3,dc2=2"));
         for wrong in
             ["PLAN", "LEAVE", "LEAVE a b", "WEIGH a x", "REPLICATE 300", "LOCATE a b", "OF 3", "LOSE a b"]

@@ -84,7 +84,7 @@ pub(super) static ROWS: &[Command] = &[
         summary: "Has members leave, be removed or replaced, weigh or lie elsewhere, or keys have more or fewer copies; tells what that moves.",
         since: "0.1.0",
         group: Group::Armilla,
-        syntax: "[PLAN] <LEAVE name | <LOSE name [ACCEPT-DATA-LOSS]> | <SUCCEED old new> | STAY name | <WEIGH name weight> | <LOCATE name zone> | REPLICATE replicas> [OF epoch]",
+        syntax: "[PLAN] <LEAVE name | <LOSE name [ACCEPT-DATA-LOSS]> | <SUCCEED old new> | STAY name | <WEIGH name weight> | <LOCATE name zone> | REPLICATE replicas | <RECOVER ACCEPT-DATA-LOSS>> [OF epoch]",
         ..Command::BLANK
     },
     Command {

@@ -1,14 +1,18 @@
-//! What a node learns before it counts, and from whom: one node of a partition that moves, and peers that are words alone.
+//! One node while the ring changes, and peers that are words alone: what it learns before it counts, and from whom; how it votes, and
+//! goes on alone.
 //!
 //! That nothing is lost by it is played by the simulator, and by the model in `placement`.
 
 use causal::{Actor, Context, Dot};
-use node::{Action, Event, Identity, Node, Now, Options, Outbox, Storage, Trust};
+use node::{
+    Action, ChangeError, Event, Identity, Node, Now, Options, Outbox, RequestId, Speaker, Storage, Trust,
+};
 use placement::layout::{Advance, Move, Step as Move_};
-use placement::{Change, Copies, Duty, Layout, Member, NodeId, PartitionId};
+use placement::{Change, Copies, Duty, Layout, LayoutError, Member, NodeId, PartitionId, Seat};
 use std::sync::Arc;
-use store::{Engine, Memory, StoreOptions};
+use store::{Commit, Engine, Memory, StoreOptions};
 use wire::peer::exchange::{State, Step};
+use wire::peer::vote::{Ballot, Vote, Word};
 use wire::peer::{Envelope, Message, Ticket};
 
 /// The one partition.
@@ -70,16 +74,27 @@ impl One {
         let options = StoreOptions { cache_bytes: 1 << 20, hash_seed: 7, packed_changes_max: 8 };
         let mut store = Storage::new(Arc::new(Memory::new()) as Arc<dyn Engine>, options);
         let identity = Identity { node: id(name), actor: Actor(7) };
-        let options = Options { compare_every_ms: 100, tell_every_ms: 100, ..Options::default() };
+        let speaker = Speaker { incarnation: 1, seed: 1, probe_every_ms: 500, suspicion_ms: 5_000 };
+        let options = Options {
+            compare_every_ms: 100,
+            tell_every_ms: 100,
+            speaker: Some(speaker),
+            ..Options::default()
+        };
         let layout = Arc::new(layout.clone());
         let node = Node::open(identity, options, layout, &mut store, trust).expect("an empty store");
         Self { node, store, now_ms: 1_000 }
     }
 
     fn take(&mut self, event: Event) -> Vec<Action> {
+        self.decide(event).into_iter().map(|(_, action)| action).collect()
+    }
+
+    /// What it decides, and the commit that each of it waits for.
+    fn decide(&mut self, event: Event) -> Vec<(Commit, Action)> {
         let (now, mut out) = (Now { monotonic_ms: self.now_ms, wall_ms: self.now_ms }, Outbox::default());
         self.node.handle(now, event, &mut self.store, &mut out);
-        out.drain().map(|(_, action)| action).collect()
+        out.drain().collect()
     }
 
     fn link(&mut self, peers: &[&str]) {
@@ -220,4 +235,92 @@ fn who_has_lost_something_teaches_only_where_there_is_nobody_else() {
     assert!(newcomer.is_learning(), "b may have lost what only it and c held");
     newcomer.takes_from("c", false);
     assert!(!newcomer.is_learning(), "what is gone is gone, and to wait for ever brings none of it back");
+}
+
+#[test]
+fn that_it_has_learned_is_told_when_it_is_on_the_disk() {
+    let flat = [("a", "x/1"), ("b", "x/1"), ("c", "x/1"), ("d", "x/1")];
+    let mut newcomer = One::open("d", &settling(&copying(3.into(), &flat, "c")), Trust::Whole);
+    newcomer.link(&["a", "b", "c"]);
+    newcomer.learns_from("a");
+    newcomer.learns_from("b");
+    newcomer.now_ms += WHILE_MS;
+    let told = newcomer.decide(Event::Tick).into_iter().find_map(|(after, action)| match action {
+        Action::Send { envelope: Envelope { message: Message::Progress(progress), .. }, .. } => {
+            (!progress.moves.is_empty()).then_some(after)
+        }
+        _ => None,
+    });
+    assert!(told.expect("the voter is told") > Commit::default(), "it waits for nothing");
+}
+
+/// Three members of which the first alone votes, with this disk.
+const DISK: u64 = 1;
+
+fn one_voter() -> Layout {
+    let first = Layout::found(1, 1, 1, 3, member("a", "x/1"), DISK).expect("a layout");
+    first.with_members([member("b", "x/1"), member("c", "x/1")]).expect("valid members")
+}
+
+#[test]
+fn a_vote_leaves_when_it_is_on_the_disk() {
+    let mut voter = One::open("a", &one_voter(), Trust::Whole);
+    voter.link(&["b"]);
+    let vote = Vote { ballot: Ballot { round: 9, proposer: 9 }, disk: DISK, word: Word::Prepare };
+    let envelope =
+        Envelope { epoch: voter.node.layout().epoch(), partition: PARTITION, message: Message::Vote(vote) };
+    let answered =
+        voter.decide(Event::Message { from: id("b"), envelope }).into_iter().find_map(|(after, action)| {
+            match action {
+                Action::Send { envelope: Envelope { message: Message::Vote(vote), .. }, .. } => {
+                    Some((after, vote.word))
+                }
+                _ => None,
+            }
+        });
+    let Some((after, Word::Promised(_))) = answered else { panic!("{answered:?}") };
+    assert!(after > Commit::default(), "it waits for nothing");
+}
+
+impl One {
+    /// What comes of a change that is asked of it alone; it hears itself.
+    fn changes(&mut self, change: Change) -> Option<Result<Arc<Layout>, ChangeError>> {
+        let mut actions = self.take(Event::Change { id: RequestId(1), change, of: None });
+        while let Some(action) = actions.pop() {
+            match action {
+                Action::Changed { outcome, .. } => return Some(outcome),
+                Action::Send { to, envelope } if to == id("b") => {
+                    actions.extend(self.take(Event::Message { from: id("b"), envelope }));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+#[test]
+fn one_goes_on_alone_where_the_voters_are_gone_and_not_where_they_are_there() {
+    let weigh = Change::Weigh(id("c"), 3);
+    let recover = || Change::Recover(Seat { node: id("b"), disk: 0 });
+    let mut other = One::open("b", &one_voter(), Trust::Whole);
+    other.link(&["a", "c"]);
+    assert_eq!(
+        other.changes(recover()),
+        Some(Err(ChangeError::Refused(LayoutError::Voting))),
+        "a votes, and is there"
+    );
+    let mut alone = One::open("b", &one_voter(), Trust::Whole);
+    alone.link(&["c"]);
+    assert_eq!(alone.changes(weigh.clone()), None, "it waits for the voter");
+    let recovered = alone.changes(recover()).expect("it answers").expect("nobody else is there");
+    let voters: Vec<NodeId> = recovered.voters().seats().map(|seat| seat.node).collect();
+    assert_eq!(voters, [id("b")]);
+    assert!(recovered.epoch() > 1 << 32, "whatever the others agree to is older");
+    alone.take(Event::Layout(Arc::clone(&recovered)));
+    let weighed = alone.changes(weigh).expect("it answers").expect("it votes alone");
+    assert_eq!(
+        (weighed.epoch(), weighed.member(id("c")).map(|c| c.weight)),
+        (recovered.epoch() + 1, Some(3))
+    );
 }
