@@ -81,3 +81,84 @@ pub(crate) fn shown(node: &Node, level: Level, shown: Shown) -> Shown {
         shown => shown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{agreed, shown, to_read, to_write};
+    use crate::event::{Event, Now, Outbox};
+    use crate::rows::Storage;
+    use crate::state::{Identity, Node, Options, Trust};
+    use causal::Actor;
+    use placement::{Copies, Duty, Layout, Member, NodeId, PartitionId};
+    use std::sync::Arc;
+    use store::{Engine, Memory, StoreOptions};
+    use wire::Level;
+    use wire::peer::{Quorums, Shown};
+
+    const PARTITION: PartitionId = PartitionId(0);
+
+    fn member(name: &str, zone: &str) -> Member {
+        Member {
+            id: NodeId::of_name(name),
+            name: name.into(),
+            client_addr: format!("{name}:1"),
+            peer_addr: format!("{name}:2"),
+            weight: 1,
+            zone: zone.parse().unwrap(),
+            duty: Duty::Store,
+        }
+    }
+
+    /// The first of three owners in one datacenter; two are in another.
+    fn node() -> Node {
+        let copies: Copies = "near=3,far=2".parse().unwrap();
+        let layout = Layout::found(1, 1, 1, copies, member("a", "near/1"), 1).unwrap();
+        let others = [("b", "near/1"), ("c", "near/1"), ("d", "far/1"), ("e", "far/1")];
+        let layout = layout.with_members(others.map(|(name, zone)| member(name, zone))).unwrap();
+        let options = StoreOptions { cache_bytes: 1 << 20, hash_seed: 7, packed_changes_max: 8 };
+        let mut store = Storage::new(Arc::new(Memory::new()) as Arc<dyn Engine>, options);
+        let identity = Identity { node: NodeId::of_name("a"), actor: Actor(1) };
+        let mut node =
+            Node::open(identity, Options::default(), Arc::new(layout), &mut store, Trust::Whole).unwrap();
+        node.handle(Now::default(), Event::Tick, &mut store, &mut Outbox::default());
+        node
+    }
+
+    #[test]
+    fn levels_count_who_they_name() {
+        let node = node();
+        let counts = |level| {
+            let (read, write) = (to_read(&node, PARTITION, level), to_write(&node, PARTITION, level));
+            (read.need(), write.need(), write.len())
+        };
+        assert_eq!(counts(Level::Quorum), (3, 3, 5));
+        assert_eq!(counts(Level::LocalQuorum), (2, 2, 3));
+        assert_eq!(counts(Level::EachQuorum), (4, 4, 5));
+        assert_eq!(counts(Level::Exact { read: 1, write: 5 }), (1, 5, 5));
+        let near = ["a", "b", "c"].map(NodeId::of_name);
+        assert!(to_read(&node, PARTITION, Level::LocalQuorum).owners().all(|id| near.contains(&id)));
+    }
+
+    #[test]
+    fn of_what_was_shown_it_matters_to_whom() {
+        let node = node();
+        let yes = |all, local| Shown::Yes(Quorums { all, local });
+        let told = |name| Shown::No { told: vec![NodeId::of_name(name)] };
+        assert_eq!(shown(&node, Level::LocalQuorum, yes(false, true)), yes(false, true));
+        assert_eq!(shown(&node, Level::LocalQuorum, yes(true, false)), Shown::Forgotten);
+        assert_eq!(shown(&node, Level::Quorum, yes(true, false)), yes(true, false));
+        assert_eq!(shown(&node, Level::Quorum, yes(false, true)), Shown::Forgotten);
+        assert_eq!(shown(&node, Level::LocalQuorum, told("b")), told("b"));
+        assert_eq!(
+            shown(&node, Level::LocalQuorum, told("d")),
+            Shown::Forgotten,
+            "it reads for another datacenter"
+        );
+        assert_eq!(shown(&node, Level::Quorum, told("d")), told("d"));
+        let by = |level, owners| agreed(&node, PARTITION, level, owners);
+        assert_eq!(by(Level::LocalQuorum, 2), Quorums { all: false, local: true });
+        assert_eq!(by(Level::Quorum, 3), Quorums { all: true, local: false });
+        assert_eq!(by(Level::EachQuorum, 4), Quorums { all: true, local: true });
+        assert_eq!(by(Level::One, 1), Quorums::default());
+    }
+}

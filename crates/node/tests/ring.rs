@@ -254,6 +254,27 @@ fn that_it_has_learned_is_told_when_it_is_on_the_disk() {
     assert!(told.expect("the voter is told") > Commit::default(), "it waits for nothing");
 }
 
+#[test]
+fn who_is_gone_for_good_is_not_heard() {
+    let layout = Layout::found(1, 1, 1, 3, member("a", "x/1"), DISK).expect("a layout");
+    let layout = layout.with_members(["b", "c", "d"].map(|name| member(name, "x/1"))).expect("valid members");
+    let owner = layout.owners(PARTITION)[0];
+    let other = layout.owners(PARTITION)[1];
+    let name = |of: NodeId| layout.member(of).expect("a member").name.clone();
+    let lost = layout.changed(&Change::Lose { member: other, accepts_loss: false }).expect("two are left");
+    let compare = || Step::Compare(wire::peer::exchange::Hashes { held: 1, applied: 1 });
+    for (layout, is_heard) in [(&layout, true), (&lost, false)] {
+        let mut one = One::open(&name(owner), layout, Trust::Whole);
+        one.link(&[&name(other)]);
+        let said = one.hear(&name(other), Ticket(5), compare());
+        let is_answer = |action: &Action| match action {
+            Action::Send { envelope, .. } => matches!(envelope.message, Message::Exchange { .. }),
+            _ => false,
+        };
+        assert_eq!(said.iter().any(is_answer), is_heard);
+    }
+}
+
 /// Three members of which the first alone votes, with this disk.
 const DISK: u64 = 1;
 
