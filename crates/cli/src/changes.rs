@@ -70,7 +70,7 @@ pub(crate) enum RingChange {
         #[command(flatten)]
         how: HowFlags,
     },
-    /// Has a member stay that is leaving, or was removed and is there after all; one that is down is waited for.
+    /// Has a member stay that is leaving; one that is down is waited for, however long.
     Cancel {
         /// The member.
         name: String,

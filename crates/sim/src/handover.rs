@@ -7,7 +7,7 @@
 use crate::rng::Rng;
 use crate::world::World;
 use causal::{Cell, Entries};
-use placement::PartitionId;
+use placement::{NodeId, PartitionId};
 use wire::peer::exchange::Step;
 use wire::peer::{Envelope, Message};
 
@@ -35,7 +35,10 @@ impl World {
         }
         let (now, mut rng) = (self.now, Rng::new(self.now));
         let layout = std::sync::Arc::clone(&self.machines[machine].layout);
-        for owner in layout.owners(partition) {
+        // Who owns it no more by a layout that has not come here yet has given it to who does.
+        let newest = std::sync::Arc::clone(&self.layout);
+        let owns_still = |owner: &&NodeId| newest.owners(partition).contains(owner);
+        for owner in layout.owners(partition).iter().filter(owns_still) {
             let owner = self.machines.iter().find(|machine| machine.id == *owner);
             let found = owner.and_then(|owner| owner.durable(self.options, partition, &mut rng));
             // Whose disk cannot be read has nothing.

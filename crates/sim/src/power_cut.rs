@@ -128,7 +128,8 @@ impl World {
     fn is_answered(&mut self, wish: &Wish, rng: &mut Rng) -> bool {
         let running = self.askable(wish.level);
         if running.is_empty() {
-            return false;
+            // Nobody is left in the datacenter that is asked.
+            return self.datacenters.is_due;
         }
         let since = self.now;
         for _ in 0..if self.reshaping.is_due { READ_TRIES_MOVING_MAX } else { READ_TRIES_MAX } {

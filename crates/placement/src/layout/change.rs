@@ -44,7 +44,7 @@ pub enum Change {
         /// Who comes in its place.
         new: NodeId,
     },
-    /// A member that is leaving or lost stays; and one that is there is waited for if it is down, however long.
+    /// A member that is leaving stays; and one that is there is waited for if it is down, however long.
     Stay(NodeId),
     /// A member that was waited for is there: it is waited for no longer than others from now on.
     Welcome(NodeId),
@@ -180,10 +180,10 @@ impl Layout {
             return Err(LayoutError::Last(member.name));
         }
         self.want();
-        let at_stake = self.at_stake();
-        if !at_stake.is_empty() && !accepts_loss {
-            let of = self.places.len();
-            return Err(LayoutError::AtStake { name: member.name, partitions: at_stake.len(), of });
+        let (at_stake, of) = (self.at_stake(), self.places.len());
+        let partitions = at_stake.len().max(self.at_stake_nearby());
+        if partitions > 0 && !accepts_loss {
+            return Err(LayoutError::AtStake { name: member.name, partitions, of });
         }
         if at_stake.is_empty() && member.duty == Duty::Lost {
             return Err(LayoutError::Same);
@@ -201,6 +201,19 @@ impl Layout {
         let is_safe = |place: &Place| knows(&place.owners) && place.teachers().iter().all(|set| knows(set));
         let partitions = self.keyspace.partitions();
         partitions.filter(|partition| !is_safe(self.place(*partition))).collect()
+    }
+
+    /// Of how many partitions too few are left in some datacenter to know what a majority there has acknowledged by itself.
+    fn at_stake_nearby(&self) -> usize {
+        let Copies::In(each) = &self.copies else { return 0 };
+        let is_left = |id: &NodeId| !self.is_lost(*id);
+        let knows = |place: &Place, datacenter: &String| {
+            let there = place.owners.iter().copied().filter(|id| self.datacenter(*id) == datacenter);
+            let there: Vec<NodeId> = there.collect();
+            there.iter().filter(|id| is_left(id)).count() >= enough(there.len())
+        };
+        let is_safe = |place: &&Place| each.keys().all(|datacenter| knows(place, datacenter));
+        self.places.iter().filter(|place| !is_safe(place)).count()
     }
 
     /// What is left of a partition is all there is: the owners that are left own it, or else who may have something of it.
@@ -242,7 +255,9 @@ impl Layout {
 
     fn stay(&mut self, id: NodeId) -> Result<(), LayoutError> {
         match self.known(id)?.duty {
-            Duty::Leave | Duty::Lost => {}
+            Duty::Leave => {}
+            // It has ended as soon as it has heard, and what it held may be put aside or gone.
+            Duty::Lost => return Err(LayoutError::Gone(self.known(id)?.name.clone())),
             Duty::Store => return self.keep(id),
             Duty::Route => return Err(LayoutError::Same),
         }

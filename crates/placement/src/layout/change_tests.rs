@@ -207,6 +207,24 @@ fn where_too_few_are_left_to_know_all_only_who_accepts_that_goes_on() {
 }
 
 #[test]
+fn what_a_majority_of_one_datacenter_has_is_at_stake_too() {
+    let zone = |at: usize| if at < 5 { "near/r" } else { "far/r" };
+    let first =
+        Layout::found(1, 2, 8, "near=3,far=3".parse::<Copies>().unwrap(), member(1, 1, zone(1)), 9).unwrap();
+    let layout = first.with_members((2..=8).map(|at| member(at, 1, zone(at)))).unwrap();
+    let fewer = layout.changed(&lose(id(1))).unwrap();
+    // Four of six are left everywhere, and of one datacenter one of three somewhere.
+    assert!(matches!(fewer.changed(&lose(id(2))), Err(LayoutError::AtStake { .. })));
+    assert!(fewer.changed(&lose(id(5))).is_ok(), "it is in the other one");
+    let left = fewer.changed(&lose_knowingly(id(2))).unwrap();
+    assert_eq!(
+        left.places, fewer.places,
+        "enough are left of all owners: nothing is given up but what those had alone"
+    );
+    assert!(is_wanted_everywhere(&driven(left)));
+}
+
+#[test]
 fn refusals_say_what_to_do() {
     let layout = flat(8, 3, 3);
     let refused = |change: &Change| layout.changed(change).unwrap_err().to_string();

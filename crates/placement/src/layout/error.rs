@@ -64,7 +64,7 @@ pub enum LayoutError {
     #[error("`{0}` is no member; `armilla status` lists those that are")]
     Stranger(String),
     /// A member that is lost.
-    #[error("the member `{0}` was removed; take that back first (armilla cancel)")]
+    #[error("the member `{0}` was removed, and comes back as a new one: start it with --join")]
     Gone(String),
     /// A member less, and there are fewer than copies.
     #[error("{left} members{of} are too few for {replicas} replicas; ask for fewer first (armilla replicas)")]
