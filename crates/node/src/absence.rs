@@ -12,7 +12,8 @@
 
 use crate::membership::Sighting;
 use crate::state::Node;
-use placement::{Change, Duty, Layout, NodeId};
+use crate::task::is_reachable;
+use placement::{Change, Duty, Layout, Member, NodeId, Zone};
 use std::collections::BTreeMap;
 use wire::peer::gossip::Health;
 
@@ -43,6 +44,8 @@ pub enum Hindrance {
     Moving,
     /// A disk is full.
     Full,
+    /// Another has lost something and is learning it anew: it may be from this one.
+    Learning,
 }
 
 /// Counts, at the node that speaks for its process.
@@ -50,6 +53,13 @@ pub(crate) fn look(node: &mut Node, now: u64) {
     let is_down = |seen: &Sighting| seen.health == Health::Down;
     let down: Vec<NodeId> = node.sightings().filter(is_down).map(|seen| seen.member).collect();
     node.away.look(&down, now);
+    // What is down together comes back one after the other: who is last is given as long as if it had gone alone.
+    let layout = std::sync::Arc::clone(&node.layout);
+    for member in down {
+        if is_outage(&layout, member, &others_of(node, &layout, member, Health::Down)) {
+            node.away.down.insert(member, 0);
+        }
+    }
 }
 
 /// Who is to be removed by now.
@@ -62,7 +72,11 @@ pub(crate) fn due(node: &Node, layout: &Layout) -> Option<NodeId> {
 
 /// Who was waited for and is there again.
 pub(crate) fn returned(node: &Node, layout: &Layout) -> Option<NodeId> {
-    let is_back = |member: &NodeId| node.sightings().any(|seen| seen.member == *member && seen.is_trusted());
+    // Who has just been started takes everybody for alive, and has no link yet.
+    let is_back = |member: &NodeId| {
+        is_reachable(node, *member)
+            && node.sightings().any(|seen| seen.member == *member && seen.is_trusted())
+    };
     layout.kept().iter().copied().find(is_back)
 }
 
@@ -86,27 +100,38 @@ fn hindrance(node: &Node, layout: &Layout, member: NodeId) -> Option<Hindrance> 
         Some(Hindrance::Kept)
     } else if !layout.can_spare(member) {
         Some(Hindrance::Needed)
-    } else if is_outage(layout, member, &others().map(|seen| (seen.member, seen.health)).collect()) {
+    } else if is_outage(layout, member, &others_of(node, layout, member, Health::Suspect)) {
         Some(Hindrance::Others)
     } else if layout.members().iter().any(|member| member.duty == Duty::Lost) {
         Some(Hindrance::Moving)
     } else if others().any(|seen| seen.load.is_full) {
         Some(Hindrance::Full)
+    } else if others().any(|seen| seen.load.is_learning) {
+        Some(Hindrance::Learning)
     } else {
         None
     }
 }
 
 /// Whether so many are down with a member that they will be back together.
-fn is_outage(layout: &Layout, member: NodeId, others: &BTreeMap<NodeId, Health>) -> bool {
-    let is_up = |id: &NodeId| others.get(id).is_none_or(|health| *health == Health::Alive);
+fn is_outage(layout: &Layout, member: NodeId, others: &BTreeMap<NodeId, bool>) -> bool {
+    let is_up = |id: &NodeId| others.get(id).is_none_or(|is_up| *is_up);
     let down = others.keys().filter(|id| !is_up(id)).count();
-    let zone = layout.member(member).map(|member| &member.zone);
-    let mut near =
-        layout.storing().filter(|other| other.id != member && Some(&other.zone) == zone).peekable();
-    let is_zone_down = near.peek().is_some() && near.all(|other| !is_up(&other.id));
+    let Some(zone) = layout.member(member).map(|member| &member.zone) else { return false };
+    let are_down = |is_near: &dyn Fn(&Zone) -> bool| {
+        let is_other = |other: &&Member| other.id != member && is_near(&other.zone);
+        let mut near = layout.storing().filter(is_other).peekable();
+        near.peek().is_some() && near.all(|other| !is_up(&other.id))
+    };
     let is_many = down > 0 && (down + 1) * OUTAGE_PART > others.len() + 1;
-    is_zone_down || is_many
+    is_many || are_down(&|other| other == zone) || are_down(&|other| other.datacenter == zone.datacenter)
+}
+
+/// Whether each other member that holds anything is up: not yet as bad as that.
+fn others_of(node: &Node, layout: &Layout, member: NodeId, worst: Health) -> BTreeMap<NodeId, bool> {
+    let stores = |id: NodeId| layout.member(id).is_some_and(|member| member.duty == Duty::Store);
+    let others = node.sightings().filter(|seen| seen.member != member && stores(seen.member));
+    others.map(|seen| (seen.member, seen.health < worst)).collect()
 }
 
 impl Node {
@@ -121,7 +146,6 @@ mod tests {
     use super::is_outage;
     use placement::{Duty, Layout, Member, NodeId};
     use std::collections::BTreeMap;
-    use wire::peer::gossip::Health;
 
     fn member(number: usize, rack: usize) -> Member {
         let name = format!("n{number}");
@@ -143,8 +167,8 @@ mod tests {
         for member in &all[1..] {
             layout = layout.with_member(member.clone()).unwrap();
         }
-        let health = |at: usize| if down.contains(&at) { Health::Down } else { Health::Alive };
-        let others: BTreeMap<NodeId, Health> = (1..members).map(|at| (all[at].id, health(at))).collect();
+        let others: BTreeMap<NodeId, bool> =
+            (1..members).map(|at| (all[at].id, !down.contains(&at))).collect();
         is_outage(&layout, all[0].id, &others)
     }
 

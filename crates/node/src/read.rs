@@ -110,7 +110,10 @@ fn needed(node: &Node, task: &Task, purpose: &Purpose, asks_all: bool, sloppy: O
             let owners = node.layout.owners(task.partition).iter().copied();
             Quota::all_of(owners.filter(|owner| is_live(node, *owner)).collect())
         }
-        (Purpose::Settle(write), _) if write.asks_all => all(),
+        // Of all datacenters, whoever counts: each may have shown it.
+        (Purpose::Settle(write), _) if write.asks_all => {
+            Quota::all_of(node.layout.owners(task.partition).to_vec())
+        }
         (Purpose::Settle(_), _) => scope::to_write(node, task.partition, task.level),
         (_, Some(healthy)) => {
             let enough = preference::enough(node.layout.owners(task.partition).len(), healthy.len());
@@ -145,7 +148,9 @@ fn ask_another(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &mut Read
     let is_asked = |owner: NodeId| owner == me || read.asked.contains(&owner);
     let is_needed = |owner: &NodeId| read.quota.needs(*owner, is_asked);
     let is_willing = |owner: &NodeId| !read.refusers.contains(owner);
-    let best = askable().find(|owner| is_willing(owner) && is_needed(owner));
+    // At a level of one datacenter there may be some to ask that do not count.
+    let far = read.quota.owners().filter(|owner| fresh(owner) && is_live(node, *owner));
+    let best = askable().chain(far).find(|owner| is_willing(owner) && is_needed(owner));
     let Some(owner) = best.or_else(|| askable().find(is_willing)).or_else(|| askable().next()) else {
         return false;
     };
@@ -175,7 +180,7 @@ pub(crate) fn fetched(
 ) {
     let Some(mut read) = take_read(node, ticket) else { return };
     if read.repair.is_none() && read.asked.contains(&from) && !read.has_heard(&from) {
-        read.shown = both(std::mem::take(&mut read.shown), shown);
+        read.shown = both(std::mem::take(&mut read.shown), scope::heard_from(node, from, shown));
         match report {
             None => read.same.push(from),
             Some(report) => read.reports.push((from, *report)),
@@ -422,9 +427,12 @@ fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
             let has_said =
                 |owner: &NodeId| same.contains(owner) || reports.iter().any(|(from, _)| from == owner);
             let is_heard = |owner: &NodeId| *owner == node.identity.node || has_said(owner);
+            let is_met = scope::meets_readers(node, task.partition, |owner| is_heard(&owner));
             let shown = match scope::shown(node, task.level, shown) {
+                // Nobody was asked of those who may have answered a reader at another kind of level, and cannot be.
+                Shown::No { .. } if !is_met && write.asks_all => Some(Shown::Forgotten),
                 // Somebody who was told, and has not said that it has not, may have shown it.
-                Shown::No { told } if !told.iter().all(is_heard) => None,
+                Shown::No { told } if !is_met || !told.iter().all(is_heard) => None,
                 shown => Some(shown),
             };
             if let Some(write) = write::settled(node, turn, write, &held, (after, shown)) {

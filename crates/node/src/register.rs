@@ -41,7 +41,7 @@ const WISHES_MAX: usize = 1_024;
 /// Somebody wants the layout changed.
 pub(crate) fn ask(node: &mut Node, turn: &mut Turn<'_>, id: RequestId, change: Change, of: Option<u64>) {
     if let Change::Recover(_) = change {
-        let outcome = recover(node, turn);
+        let outcome = recover(node, turn, of);
         let after = everything(turn.store);
         return turn.out.push(after, Action::Changed { id, outcome });
     }
@@ -51,18 +51,32 @@ pub(crate) fn ask(node: &mut Node, turn: &mut Turn<'_>, id: RequestId, change: C
 /// Goes on as the only voter, as somebody has decided who knows that most of the others are gone for good. What they have agreed to and
 /// this node has not heard of is given up; should they be there after all, they go by this layout as soon as they hear of it, for its
 /// epoch is above theirs, and so is every ballot from now on.
-fn recover(node: &mut Node, turn: &mut Turn<'_>) -> Result<Arc<Layout>, ChangeError> {
+fn recover(node: &mut Node, turn: &mut Turn<'_>, of: Option<u64>) -> Result<Arc<Layout>, ChangeError> {
     let me = node.identity.node;
-    let (links, proposer) = (&node.links, node.identity.actor.0);
+    let (links, told, proposer) = (&node.links, &node.tidings.told, node.identity.actor.0);
     let Some(voting) = &mut node.voting else { return Err(ChangeError::NoQuorum) };
-    let is_there = |seat: &Seat| links.contains(&seat.node) || (seat.node == me && seat.disk == voting.disk);
+    let epoch = voting.committed.epoch();
+    if of.is_some_and(|of| of != epoch) {
+        return Err(ChangeError::Meanwhile(epoch));
+    }
+    // Who is there with another disk than it voted with does not vote.
+    let has_disk = |seat: &Seat| {
+        let disk = told.get(&seat.node).and_then(|told| told.disk);
+        disk.is_none_or(|disk| disk == seat.disk)
+    };
+    let is_there = |seat: &Seat| match seat.node == me {
+        true => seat.disk == voting.disk,
+        false => links.contains(&seat.node) && has_disk(seat),
+    };
     let there = voting.committed.voters().seats().filter(is_there).collect();
     if voting.committed.voters().agree(&there) {
         return Err(LayoutError::Voting.into());
     }
     let layout = voting.committed.changed(&Change::Recover(Seat { node: me, disk: voting.disk }))?;
     let layout = Arc::new(layout);
-    let ballot = Ballot { round: voting.seen.round.saturating_add(RECOVERY_ROUNDS), proposer };
+    // Above whatever was promised, also where this node has not heard of it: epochs of recoveries rise as rounds do.
+    let round = voting.seen.round.max(epoch).saturating_add(RECOVERY_ROUNDS);
+    let ballot = Ballot { round, proposer };
     voting.acceptor = Acceptor::restored(ballot, Some((ballot, Arc::clone(&layout)))).unwrap_or_default();
     voting.seen = ballot;
     voting.know(&layout);
@@ -157,6 +171,12 @@ fn answer(
     question: Question<Arc<Layout>>,
 ) {
     let Some(voting) = node.voting.as_mut().filter(|voting| voting.disk == disk) else { return };
+    if let Question::Accept(layout) = &question
+        && layout.epoch() < voting.committed.epoch()
+    {
+        // It is of those that were gone when somebody went on without them, and does not know yet.
+        return;
+    }
     let before = (voting.acceptor.promised(), voting.acceptor.accepted().map(|(ballot, _)| *ballot));
     let answer = voting.acceptor.answer(ballot, question);
     voting.seen = voting.seen.max(voting.acceptor.promised());

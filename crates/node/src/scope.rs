@@ -14,6 +14,7 @@
 
 use crate::quota::Quota;
 use crate::state::Node;
+use placement::layout::enough;
 use placement::{NodeId, PartitionId};
 use wire::Level;
 use wire::peer::{Quorums, Shown};
@@ -71,20 +72,40 @@ pub(crate) fn agreed(node: &Node, partition: PartitionId, level: Level, owners: 
     Quorums { all: is_quorum && is_of_all(node, level), local: is_quorum && is_local }
 }
 
-/// What it means for a write at a level that it was shown, or who was told of it. A quorum of other owners than those that count
-/// at that level has not put the write in its place there; whoever was told of it may have written since all the same, so it is as
-/// if it were forgotten.
+/// What it means for a write at a level that it was shown. A quorum of other owners than those that count at that level has not put
+/// the write in its place there; whoever was told of it may have written since all the same, so it is as if it were forgotten.
 pub(crate) fn shown(node: &Node, level: Level, shown: Shown) -> Shown {
     match shown {
         Shown::Yes(by) if !(if is_of_all(node, level) { by.all } else { by.local }) => Shown::Forgotten,
-        Shown::No { told } if !told.iter().all(|other| counts(node, level, *other)) => Shown::Forgotten,
         shown => shown,
     }
 }
 
+/// What an owner has said of that, as it is seen from here: a quorum of its datacenter is none of this one.
+pub(crate) fn heard_from(node: &Node, owner: NodeId, shown: Shown) -> Shown {
+    match shown {
+        Shown::Yes(by) => Shown::Yes(Quorums { local: by.local && node.nearby.has(owner), ..by }),
+        shown => shown,
+    }
+}
+
+/// Whether some of these owners were among any that a reader was answered by: a quorum of all, or of one datacenter where those
+/// count by themselves.
+pub(crate) fn meets_readers(node: &Node, partition: PartitionId, heard: impl Fn(NodeId) -> bool) -> bool {
+    let owners = node.layout.owners(partition);
+    if node.nearby.is_everybody() {
+        return true;
+    }
+    let is_met = |set: &[NodeId]| set.iter().filter(|owner| heard(**owner)).count() >= enough(set.len());
+    let near = |owner: NodeId| -> Vec<NodeId> {
+        owners.iter().copied().filter(|other| node.layout.count_together(owner, *other)).collect()
+    };
+    is_met(owners) && owners.iter().all(|owner| is_met(&near(*owner)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{agreed, shown, to_read, to_write};
+    use super::{agreed, meets_readers, shown, to_read, to_write};
     use crate::event::{Event, Now, Outbox};
     use crate::rows::Storage;
     use crate::state::{Identity, Node, Options, Trust};
@@ -148,13 +169,19 @@ mod tests {
         assert_eq!(shown(&node, Level::LocalQuorum, yes(true, false)), Shown::Forgotten);
         assert_eq!(shown(&node, Level::Quorum, yes(true, false)), yes(true, false));
         assert_eq!(shown(&node, Level::Quorum, yes(false, true)), Shown::Forgotten);
-        assert_eq!(shown(&node, Level::LocalQuorum, told("b")), told("b"));
+        assert_eq!(shown(&node, Level::LocalQuorum, told("d")), told("d"));
+        let meets = |heard: &[&str]| {
+            meets_readers(&node, PARTITION, |id| heard.iter().any(|name| NodeId::of_name(name) == id))
+        };
+        assert!(meets(&["a", "b", "d"]) && meets(&["a", "b", "c", "e"]));
+        assert!(!meets(&["a", "b", "c"]), "two of the others may have answered a reader there");
+        assert!(!meets(&["a", "d", "e"]), "so may two of the nearer");
+        let far = super::heard_from(&node, NodeId::of_name("e"), yes(false, true));
         assert_eq!(
-            shown(&node, Level::LocalQuorum, told("d")),
+            shown(&node, Level::LocalQuorum, far),
             Shown::Forgotten,
-            "it reads for another datacenter"
+            "it was shown in another datacenter"
         );
-        assert_eq!(shown(&node, Level::Quorum, told("d")), told("d"));
         let by = |level, owners| agreed(&node, PARTITION, level, owners);
         assert_eq!(by(Level::LocalQuorum, 2), Quorums { all: false, local: true });
         assert_eq!(by(Level::Quorum, 3), Quorums { all: true, local: false });

@@ -124,7 +124,9 @@ fn act(node: &mut Node, turn: &mut Turn<'_>) {
     let layout = Arc::clone(&voting.committed);
     if let Some(change) = next_change(node, &layout, turn.now.monotonic_ms) {
         node.tidings.look_at = turn.now.monotonic_ms + ACT_MS;
-        register::wish(node, turn, None, change, None);
+        // What somebody has said since is to be looked at before anybody is removed.
+        let of = matches!(change, Change::Lose { .. } | Change::Welcome(_)).then(|| layout.epoch());
+        register::wish(node, turn, None, change, of);
     }
 }
 
@@ -156,8 +158,11 @@ fn next_change(node: &mut Node, layout: &Layout, now: u64) -> Option<Change> {
 fn next_moves(node: &mut Node, layout: &Layout) -> Vec<Move> {
     let told = std::mem::take(&mut node.tidings.moves);
     let mut moves: Vec<Move> = told.into_iter().filter(|of| layout.takes(of)).collect();
-    let room = MOVES_MAX.saturating_sub(layout.moving().count());
     let can_come = |newcomer: NodeId| is_reachable(node, newcomer);
+    // What is on its way to somebody who has gone silent holds up nothing else.
+    let is_held_up =
+        |at: &PartitionId| layout.place(*at).newcomer().is_some_and(|newcomer| !can_come(newcomer));
+    let room = MOVES_MAX.saturating_sub(layout.moving().filter(|at| !is_held_up(at)).count());
     let is_resting = |at: &PartitionId| *layout.place(*at).step() == Step::Resting;
     let (resting, moving): (Vec<_>, Vec<_>) = layout.may_begin().into_iter().partition(is_resting);
     let resting = resting.into_iter().filter(|at| layout.coming(*at).is_none_or(can_come)).take(room);

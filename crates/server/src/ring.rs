@@ -109,6 +109,7 @@ fn absent(layout: &Layout, absence: &Absence) -> Reply {
         Some(Hindrance::Needed) => "there would be too few members or zones for the copies",
         Some(Hindrance::Others) => "so many are down that it looks like an outage",
         Some(Hindrance::Moving) => "another was removed, and its copies are not made yet",
+        Some(Hindrance::Learning) => "another has lost something, and is learning it anew",
         Some(Hindrance::Full) => "a disk of another is full",
     };
     let name = layout.member(absence.member).map_or_else(String::new, |member| member.name.clone());

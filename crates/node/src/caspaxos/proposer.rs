@@ -115,7 +115,9 @@ where
             (Answer::Promised(accepted), None) => {
                 self.promised.insert(seat);
                 let found = self.found.as_ref().map(|(ballot, _)| *ballot);
+                // What is older than what is known to be committed was given up (a recovery): it comes of no majority any more.
                 if let Some((ballot, value)) = accepted
+                    && value.version() >= self.known.version()
                     && found.is_none_or(|found| found < ballot)
                 {
                     self.found = Some((ballot, value));

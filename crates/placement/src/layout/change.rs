@@ -154,7 +154,7 @@ impl Layout {
             Duty::Lost => return Err(LayoutError::Gone(self.known(id)?.name.clone())),
             Duty::Route => {
                 // It has nothing to give away.
-                self.members.retain(|member| member.id != id);
+                self.drop_member(id);
                 return Ok(());
             }
             Duty::Store => {}
@@ -172,7 +172,7 @@ impl Layout {
             return Err(LayoutError::Same);
         }
         if member.duty == Duty::Route {
-            self.members.retain(|other| other.id != id);
+            self.drop_member(id);
             return Ok(());
         }
         self.member_mut(id).duty = Duty::Lost;
@@ -207,12 +207,16 @@ impl Layout {
     fn at_stake_nearby(&self) -> usize {
         let Copies::In(each) = &self.copies else { return 0 };
         let is_left = |id: &NodeId| !self.is_lost(*id);
-        let knows = |place: &Place, datacenter: &String| {
-            let there = place.owners.iter().copied().filter(|id| self.datacenter(*id) == datacenter);
+        let knows = |set: &[NodeId], datacenter: &String| {
+            let there = set.iter().copied().filter(|id| self.datacenter(*id) == datacenter);
             let there: Vec<NodeId> = there.collect();
             there.iter().filter(|id| is_left(id)).count() >= enough(there.len())
         };
-        let is_safe = |place: &&Place| each.keys().all(|datacenter| knows(place, datacenter));
+        let is_safe = |place: &&Place| {
+            let mut sets =
+                std::iter::once(&place.owners[..]).chain(place.teachers().iter().map(Vec::as_slice));
+            sets.all(|set| each.keys().all(|datacenter| knows(set, datacenter)))
+        };
         self.places.iter().filter(|place| !is_safe(place)).count()
     }
 
@@ -330,10 +334,14 @@ impl Layout {
         if !is_free || !self.places.iter().all(|place| place.is_free_of(id)) {
             return Err(LayoutError::Needed(member.name.clone()));
         }
+        self.drop_member(id);
+        Ok(())
+    }
+
+    fn drop_member(&mut self, id: NodeId) {
         self.members.retain(|member| member.id != id);
         self.kept.remove(&id);
         self.ring = stand_in_ring(&self.members);
-        Ok(())
     }
 
     fn step(&mut self, moves: &[Move]) -> Result<(), LayoutError> {
@@ -352,7 +360,9 @@ impl Layout {
     /// The place after a step, if it is to be taken.
     fn after(&self, partition: PartitionId, advance: Advance) -> Option<Place> {
         let is_lost = |id| self.is_lost(id);
-        let stride = Stride { wanted: self.wanted(partition), is_lost: &is_lost, epoch: self.epoch };
+        let together = |one, other| self.count_together(one, other);
+        let (wanted, epoch) = (self.wanted(partition), self.epoch);
+        let stride = Stride { wanted, is_lost: &is_lost, together: &together, epoch };
         stride.after(self.place(partition), advance)
     }
 

@@ -211,10 +211,11 @@ pub(super) fn check(layout: &Layout) -> Result<(), LayoutError> {
     {
         return Err(LayoutError::Broken("a datacenter has too few or too many copies"));
     }
-    if !layout.kept.iter().all(|id| layout.member(*id).is_some()) {
-        return Err(LayoutError::Broken("who is waited for is no member"));
+    let is_kept = |id: &NodeId| layout.member(*id).is_some_and(|member| member.duty != Duty::Route);
+    if !layout.kept.iter().all(is_kept) {
+        return Err(LayoutError::Broken("who is waited for holds nothing"));
     }
-    let votes = |seat: Seat| layout.member(seat.node).is_some();
+    let votes = |seat: Seat| layout.member(seat.node).is_some_and(|member| member.duty != Duty::Route);
     if layout.voters.now.is_empty() || !layout.voters.seats().all(votes) {
         return Err(LayoutError::Broken("nobody votes, or who is no member"));
     }

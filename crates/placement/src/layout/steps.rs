@@ -44,6 +44,8 @@ pub struct Move {
 pub(super) struct Stride<'a> {
     pub(super) wanted: &'a [NodeId],
     pub(super) is_lost: &'a dyn Fn(NodeId) -> bool,
+    /// Whether a majority of those where two are may acknowledge something by itself.
+    pub(super) together: &'a dyn Fn(NodeId, NodeId) -> bool,
     pub(super) epoch: u64,
 }
 
@@ -77,21 +79,23 @@ impl Stride<'_> {
             let step = Step::Copying { newcomer, began: self.epoch };
             return Some(Place { step, ..place.clone() });
         }
-        if let Some(going) = self.going(place) {
+        if let Some(going) = self.going(place, |_| true) {
             return Some(self.without(place, going, vec![place.owners.clone()]));
         }
         let ordered = self.ordered(&place.owners);
         (ordered != place.owners).then(|| Place { owners: ordered, ..place.clone() })
     }
 
-    /// The newcomer has a copy: it becomes an owner, in the place of one that is not wanted if there are as many as are.
+    /// The newcomer has a copy: it becomes an owner, in the place of one that is not wanted if there are as many as are. One of another
+    /// datacenter does not go for it: there it would be as where one goes and nobody comes, and those that stay would not learn.
     fn changed(&self, place: &Place, newcomer: NodeId) -> Place {
         if !self.wanted.contains(&newcomer) {
             return Place { step: Step::Resting, ..place.clone() };
         }
         let mut owners = place.owners.clone();
-        if owners.len() >= self.wanted.len()
-            && let Some(going) = self.going(place)
+        let near = |of: &[NodeId]| of.iter().filter(|id| (self.together)(**id, newcomer)).count();
+        if near(&owners) >= near(self.wanted)
+            && let Some(going) = self.going(place, |owner| (self.together)(owner, newcomer))
         {
             owners.retain(|owner| *owner != going);
         }
@@ -115,7 +119,8 @@ impl Stride<'_> {
             return None;
         }
         let before: Vec<_> = before.iter().cloned().chain([place.owners.clone()]).collect();
-        let Some(newcomer) = place.coming(self.wanted) else {
+        let near: Vec<NodeId> = self.wanted.iter().copied().filter(|id| (self.together)(*id, lost)).collect();
+        let Some(newcomer) = place.coming(&near) else {
             return (place.owners.len() > 1).then(|| self.without(place, lost, before));
         };
         let mut owners: Vec<_> = place.owners.iter().copied().filter(|owner| *owner != lost).collect();
@@ -136,8 +141,9 @@ impl Stride<'_> {
     }
 
     /// Who is here and not wanted: the lost before others.
-    fn going(&self, place: &Place) -> Option<NodeId> {
-        let unwanted = || place.owners.iter().copied().filter(|owner| !self.wanted.contains(owner));
+    fn going(&self, place: &Place, may_go: impl Fn(NodeId) -> bool) -> Option<NodeId> {
+        let is_unwanted = |owner: &NodeId| !self.wanted.contains(owner) && may_go(*owner);
+        let unwanted = || place.owners.iter().copied().filter(is_unwanted);
         unwanted().find(|owner| (self.is_lost)(*owner)).or_else(|| unwanted().next_back())
     }
 

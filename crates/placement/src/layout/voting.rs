@@ -45,7 +45,7 @@ impl Layout {
             lives.chain(silent.copied()).filter(|seat| storing.contains(&seat.node)).collect();
         let wanted = odd(storing.len()).min(VOTERS_MAX);
         let can_stay = self.voters.now.iter().all(|seat| storing.contains(&seat.node));
-        if can_stay && candidates.len() < wanted {
+        if can_stay && candidates.len() < wanted && odd(candidates.len()) <= self.voters.now.len() {
             // Those that are to join them have not been heard yet.
             return None;
         }

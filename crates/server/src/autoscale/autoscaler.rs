@@ -178,7 +178,9 @@ impl Autoscaler {
 
     /// Goes on with one that leaves, whoever has had it leave: another process may have been the steward.
     fn find_leaving(&mut self, now_ms: u64, sample: &Sample) {
-        let is_leaving = |name: &str, duty| duty == Duty::Leave && self.policy.number(name).is_some();
+        // One that was removed has left too, and what it ran on is to be cleaned up.
+        let is_out = |duty| matches!(duty, Duty::Leave | Duty::Lost);
+        let is_leaving = |name: &str, duty| is_out(duty) && self.policy.number(name).is_some();
         let found = sample.members.iter().find(|member| is_leaving(&member.name, member.duty));
         self.course = found.map(|member| Course::new(now_ms, &member.name, Stage::Leaving, false));
     }

@@ -169,7 +169,8 @@ impl Policy {
         if held_ms < self.hold_ms {
             return nothing(&format!("for {} of {}", seconds(held_ms), seconds(self.hold_ms)));
         }
-        let rest_ms = pressure.changed_at.map_or(0, |at| (at + self.cool_down_ms).saturating_sub(now_ms));
+        let rest_ms =
+            pressure.changed_at.map_or(0, |at| at.saturating_add(self.cool_down_ms).saturating_sub(now_ms));
         if rest_ms > 0 {
             return nothing(&format!("the last change is to rest for {} more", seconds(rest_ms)));
         }
