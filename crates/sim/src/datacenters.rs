@@ -4,12 +4,12 @@
 //! dc1   machines 0 1 2     three copies
 //! dc2   machines 3 4 5     two or three
 //!
-//! near      everything at `local_quorum`, in dc1: what another datacenter does is no matter
+//! near      everything at `local_quorum`, in one of them: what the other does is no matter
 //! each      everything at `each_quorum`, anywhere
-//! written   what writes at `each_quorum`, anywhere, and what reads at `local_quorum`, in dc1
+//! written   what writes at `each_quorum`, anywhere, and what reads at `local_quorum`, in one
 //! ```
 //!
-//! Whichever it is, what dc1 has acknowledged is checked as if a quorum of three owners had. Drawn from a stream of its own. Seeds
+//! Whichever it is, what that one has acknowledged is checked as if a quorum of three owners had. In dc2 machines take the place of others. Drawn from a stream of its own. Seeds
 //! below [`SEEDS_FROM`] have none of it.
 
 use crate::history::Ask;
@@ -30,6 +30,8 @@ pub(crate) struct Datacenters {
     pub(crate) is_due: bool,
     pub(crate) rng: Rng,
     habit: Habit,
+    /// Whether that one is the second.
+    is_far: bool,
     pub(crate) cut_off_every_us: u64,
 }
 
@@ -49,7 +51,8 @@ impl Datacenters {
         let is_due = seed >= SEEDS_FROM && rng.chance(PER_MILLE);
         let habit = rng.pick(&[Habit::Near, Habit::Near, Habit::Each, Habit::Written]);
         let cut_off_every_us = rng.some(600, 500_000, 4_000_000);
-        Self { is_due, rng, habit, cut_off_every_us }
+        let is_far = rng.chance(500);
+        Self { is_due, rng, habit, is_far, cut_off_every_us }
     }
 
     /// The same, of a copy in which nothing is planned.
@@ -98,7 +101,7 @@ impl Datacenters {
 
     /// Whether that is asked of a machine.
     pub(crate) fn may_ask(&self, machine: usize, level: Level) -> bool {
-        !self.is_due || level != Level::LocalQuorum || machine < MACHINES_NEAR
+        !self.is_due || level != Level::LocalQuorum || (machine < MACHINES_NEAR) != self.is_far
     }
 }
 
