@@ -345,3 +345,27 @@ fn one_goes_on_alone_where_the_voters_are_gone_and_not_where_they_are_there() {
         (recovered.epoch() + 1, Some(3))
     );
 }
+
+#[test]
+fn what_the_old_voters_still_say_after_a_recovery_comes_to_nothing() {
+    let mut alone = One::open("b", &one_voter(), Trust::Whole);
+    alone.link(&["c"]);
+    let recovered = alone
+        .changes(Change::Recover(Seat { node: id("b"), disk: 0 }))
+        .expect("it answers")
+        .expect("nobody else is there");
+    alone.take(Event::Layout(Arc::clone(&recovered)));
+    let disk = recovered.voters().seats().next().expect("it votes").disk;
+    let is_answered = |one: &mut One, layout: &Layout| {
+        let word = Word::Accept(layout.encode().into());
+        let vote = Vote { ballot: Ballot { round: 1 << 40, proposer: 9 }, disk, word };
+        let envelope = Envelope { epoch: 1, partition: PARTITION, message: Message::Vote(vote) };
+        let said = one.take(Event::Message { from: id("c"), envelope });
+        said.iter().any(|action| match action {
+            Action::Send { envelope, .. } => matches!(envelope.message, Message::Vote(_)),
+            _ => false,
+        })
+    };
+    assert!(!is_answered(&mut alone, &one_voter()), "it was given up");
+    assert!(is_answered(&mut alone, &recovered), "and this was not");
+}

@@ -207,6 +207,38 @@ fn where_too_few_are_left_to_know_all_only_who_accepts_that_goes_on() {
 }
 
 #[test]
+fn an_owner_goes_for_a_newcomer_of_its_own_datacenter() {
+    let zone = |at: usize| if at.is_multiple_of(2) { "near/r" } else { "far/r" };
+    let first =
+        Layout::found(1, 2, 8, "near=2,far=2".parse::<Copies>().unwrap(), member(2, 1, zone(2)), 9).unwrap();
+    let mut layout = first.with_members((3..=5).map(|at| member(at, 1, zone(at)))).unwrap();
+    for change in [6, 7].map(|at| Change::Join(member(at, 1, zone(at)))) {
+        layout = layout.changed(&change).unwrap();
+    }
+    for leaver in [2, 3] {
+        layout = layout.changed(&Change::Leave(id(leaver))).unwrap();
+    }
+    let mut swaps = 0;
+    while !layout.moving().chain(layout.may_begin()).collect::<Vec<_>>().is_empty() {
+        let begin =
+            layout.may_begin().into_iter().map(|partition| Move { partition, advance: Advance::Begin });
+        let come = layout.keyspace().partitions().flat_map(|p| advances(&layout, p));
+        let next = layout.changed(&Change::Move(come.chain(begin).collect())).unwrap();
+        for p in layout.keyspace().partitions() {
+            let (before, after) = (layout.owners(p), next.owners(p));
+            let gone = before.iter().filter(|id| !after.contains(id));
+            let new: Vec<_> = after.iter().filter(|id| !before.contains(id)).collect();
+            for (gone, new) in gone.filter_map(|gone| Some((gone, new.first()?))) {
+                assert!(layout.count_together(*gone, **new), "{p}: {before:?} and then {after:?}");
+                swaps += 1;
+            }
+        }
+        layout = next;
+    }
+    assert!(swaps > 0 && is_wanted_everywhere(&layout));
+}
+
+#[test]
 fn what_a_majority_of_one_datacenter_has_is_at_stake_too() {
     let zone = |at: usize| if at < 5 { "near/r" } else { "far/r" };
     let first =
