@@ -316,6 +316,10 @@ impl World {
                 self.revive(at);
             }
         }
+        if self.reshaping.is_due {
+            // Who was started last has links by then.
+            self.run_until(self.now + LOOK_US);
+        }
         true
     }
 
