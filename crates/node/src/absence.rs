@@ -38,7 +38,7 @@ pub enum Hindrance {
     Kept,
     /// There would be fewer copies, or in fewer zones.
     Needed,
-    /// So many others are down too, or all of its zone, that it looks like an outage.
+    /// So many others are down too, or all of its zone or datacenter, that it looks like an outage.
     Others,
     /// Something else is on its way in the ring.
     Moving,
@@ -94,8 +94,7 @@ fn absent<'a>(node: &'a Node, layout: &'a Layout) -> impl Iterator<Item = Absenc
 }
 
 fn hindrance(node: &Node, layout: &Layout, member: NodeId) -> Option<Hindrance> {
-    let stores = |id: NodeId| layout.member(id).is_some_and(|member| member.duty == Duty::Store);
-    let others = || node.sightings().filter(|seen| seen.member != member && stores(seen.member));
+    let others = || others(node, layout, member);
     if layout.kept().contains(&member) {
         Some(Hindrance::Kept)
     } else if !layout.can_spare(member) {
@@ -129,9 +128,13 @@ fn is_outage(layout: &Layout, member: NodeId, others: &BTreeMap<NodeId, bool>) -
 
 /// Whether each other member that holds anything is up: not yet as bad as that.
 fn others_of(node: &Node, layout: &Layout, member: NodeId, worst: Health) -> BTreeMap<NodeId, bool> {
+    others(node, layout, member).map(|seen| (seen.member, seen.health < worst)).collect()
+}
+
+/// How the other members that hold anything are seen.
+fn others<'a>(node: &'a Node, layout: &'a Layout, member: NodeId) -> impl Iterator<Item = Sighting> + 'a {
     let stores = |id: NodeId| layout.member(id).is_some_and(|member| member.duty == Duty::Store);
-    let others = node.sightings().filter(|seen| seen.member != member && stores(seen.member));
-    others.map(|seen| (seen.member, seen.health < worst)).collect()
+    node.sightings().filter(move |seen| seen.member != member && stores(seen.member))
 }
 
 impl Node {

@@ -106,7 +106,6 @@ pub(crate) fn meets_readers(node: &Node, partition: PartitionId, heard: impl Fn(
 #[cfg(test)]
 mod tests {
     use super::{agreed, meets_readers, shown, to_read, to_write};
-    use crate::event::{Event, Now, Outbox};
     use crate::rows::Storage;
     use crate::state::{Identity, Node, Options, Trust};
     use causal::Actor;
@@ -139,10 +138,7 @@ mod tests {
         let options = StoreOptions { cache_bytes: 1 << 20, hash_seed: 7, packed_changes_max: 8 };
         let mut store = Storage::new(Arc::new(Memory::new()) as Arc<dyn Engine>, options);
         let identity = Identity { node: NodeId::of_name("a"), actor: Actor(1) };
-        let mut node =
-            Node::open(identity, Options::default(), Arc::new(layout), &mut store, Trust::Whole).unwrap();
-        node.handle(Now::default(), Event::Tick, &mut store, &mut Outbox::default());
-        node
+        Node::open(identity, Options::default(), Arc::new(layout), &mut store, Trust::Whole).unwrap()
     }
 
     #[test]
