@@ -96,11 +96,12 @@ pub(crate) fn meets_readers(node: &Node, partition: PartitionId, heard: impl Fn(
     if node.nearby.is_everybody() {
         return true;
     }
-    let is_met = |set: &[NodeId]| set.iter().filter(|owner| heard(**owner)).count() >= enough(set.len());
-    let near = |owner: NodeId| -> Vec<NodeId> {
-        owners.iter().copied().filter(|other| node.layout.count_together(owner, *other)).collect()
+    let is_met = |counts: &dyn Fn(NodeId) -> bool| {
+        let set = || owners.iter().copied().filter(|owner| counts(*owner));
+        set().filter(|owner| heard(*owner)).count() >= enough(set().count())
     };
-    is_met(owners) && owners.iter().all(|owner| is_met(&near(*owner)))
+    let near = |owner| is_met(&|other| node.layout.count_together(owner, other));
+    is_met(&|_| true) && owners.iter().all(|owner| near(*owner))
 }
 
 #[cfg(test)]
