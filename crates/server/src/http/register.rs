@@ -21,11 +21,11 @@ use node::ChangeError;
 use placement::member::WEIGHT_DEFAULT;
 use placement::{Change, Duty, Layout, LayoutError, Member, NodeId, Zone};
 use serde::Deserialize;
-use serde_json::json;
 use tokio::time::timeout;
 
 use super::BODY_BYTES_MAX;
 use super::answer::Answer;
+use super::servers;
 use crate::config::{is_unspecified, peer_of, port_of};
 use crate::formation::{Register, check_where};
 
@@ -151,15 +151,10 @@ fn refused(error: &LayoutError) -> Answer {
 }
 
 fn told(layout: &Layout, member: &Member) -> serde_json::Value {
-    json!({
-        "id": member.name,
-        "address": member.client_addr,
-        "peer_address": member.peer_addr,
-        "weight": member.weight,
-        "zone": member.zone.to_string(),
-        "epoch": layout.epoch(),
-        "members": layout.members().len(),
-    })
+    let mut told = servers::described(member);
+    told["epoch"] = layout.epoch().into();
+    told["members"] = layout.members().len().into();
+    told
 }
 
 #[cfg(test)]

@@ -24,14 +24,20 @@ pub(crate) async fn servers(State(register): State<Arc<Register>>) -> Answer {
 
 fn row(host: &Host, member: &Member) -> Value {
     let since = |since_ms| host.clock.monotonic_ms().saturating_sub(since_ms);
+    let mut row = described(member);
+    row["duty"] = member.duty.word().into();
+    row["state"] = session::member_state(host, member).into();
+    row["since_ms_ago"] = host.sighting(member.id).map(|seen| since(seen.since_ms)).into();
+    row
+}
+
+/// What a member has said of itself.
+pub(super) fn described(member: &Member) -> Value {
     json!({
         "id": member.name,
         "address": member.client_addr,
         "peer_address": member.peer_addr,
         "weight": member.weight,
         "zone": member.zone.to_string(),
-        "duty": member.duty.word(),
-        "state": session::member_state(host, member),
-        "since_ms_ago": host.sighting(member.id).map(|seen| since(seen.since_ms)),
     })
 }
