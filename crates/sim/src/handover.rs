@@ -15,12 +15,17 @@ impl World {
     /// What a node keeps for others of a partition, where a message may have it dropped.
     pub(crate) fn kept(&mut self, machine: usize, envelope: &Envelope) -> Vec<(Cell, Entries)> {
         let may_drop = matches!(envelope.message, Message::Exchange { step: Step::Had | Step::Close, .. });
-        let owns =
-            self.machines[machine].layout.owners(envelope.partition).contains(&self.machines[machine].id);
-        if !may_drop || owns || self.faults.disks_lost > 0 {
+        let owns = |owners: Vec<NodeId>| owners.contains(&self.machines[machine].id);
+        if !may_drop || owns(self.owners_at(machine, envelope.partition)) || self.faults.disks_lost > 0 {
             return Vec::new();
         }
         self.rows_of(machine, envelope.partition)
+    }
+
+    /// The owners by the layout that a node goes by: it is stored before it is gone by.
+    fn owners_at(&self, machine: usize, partition: PartitionId) -> Vec<NodeId> {
+        let running = self.machines[machine].running.as_ref();
+        running.map_or_else(Vec::new, |running| running.node.layout().owners(partition).to_vec())
     }
 
     fn rows_of(&mut self, machine: usize, partition: PartitionId) -> Vec<(Cell, Entries)> {
@@ -34,11 +39,11 @@ impl World {
             return;
         }
         let (now, mut rng) = (self.now, Rng::new(self.now));
-        let layout = std::sync::Arc::clone(&self.machines[machine].layout);
+        let owners = self.owners_at(machine, partition);
         // Who owns it no more by a layout that has not come here yet has given it to who does.
         let newest = std::sync::Arc::clone(&self.layout);
         let owns_still = |owner: &&NodeId| newest.owners(partition).contains(owner);
-        for owner in layout.owners(partition).iter().filter(owns_still) {
+        for owner in owners.iter().filter(owns_still) {
             let owner = self.machines.iter().find(|machine| machine.id == *owner);
             let found = owner.and_then(|owner| owner.durable(self.options, partition, &mut rng));
             // Whose disk cannot be read has nothing.
