@@ -3,6 +3,7 @@
 //! Not how often, and not in which seeds: that is `reshaping`.
 
 use crate::client::{self, Wish};
+use crate::datacenters::MACHINES_NEAR;
 use crate::machine::Machine;
 use crate::reshaping::MACHINES;
 use crate::sometimes::Rare;
@@ -25,9 +26,16 @@ const STORING_MIN: usize = 4;
 impl World {
     /// What such a seed has nothing of: disks that lose something, a quorum that is healed alone, clients that need no owner.
     pub(crate) fn calm_others(&mut self) {
-        self.disks.loses_every_us = 0;
+        if self.datacenters.is_due {
+            // In the second one there may be a single machine.
+            self.reshaping.loser = self.reshaping.loser.map(|loser| loser % MACHINES_NEAR);
+        }
+        let loses = self.reshaping.loser.is_some();
+        self.disks.loses_every_us = if loses { self.disks.rng.between(1_000_000, 5_000_000) } else { 0 };
         self.unrest.heals_quorum = false;
-        self.lending.asks_nobody();
+        if !self.reshaping.lends {
+            self.lending.asks_nobody();
+        }
         self.owners = 3;
     }
 
@@ -113,7 +121,7 @@ impl World {
         }
     }
 
-    fn at(&self, id: NodeId) -> usize {
+    pub(crate) fn at(&self, id: NodeId) -> usize {
         self.machines.iter().position(|machine| machine.id == id).unwrap_or(0)
     }
 
@@ -147,7 +155,7 @@ impl World {
         // One more where another has not been made up for may take what a majority of one datacenter has acknowledged.
         let is_thin = self.datacenters.is_due && !layout.is_settled();
         let is_pending = !self.reshaping.removed.is_empty() || is_thin;
-        if is_pending || layout.storing().count() < STORING_MIN {
+        if self.reshaping.spares || is_pending || layout.storing().count() < STORING_MIN {
             return None;
         }
         let storing: Vec<NodeId> = layout.storing().map(|member| member.id).collect();
@@ -323,10 +331,14 @@ impl World {
         true
     }
 
-    /// Whether enough of those who vote are there.
+    /// Whether enough of those who vote are there, with what they have voted for.
     fn can_vote(&self) -> bool {
-        let runs = |seat: &&Seat| self.machines[self.at(seat.node)].running.is_some();
-        let most = |set: &BTreeSet<Seat>| set.iter().filter(runs).count() > set.len() / 2;
+        let forgets = |at: usize| self.faults.disks_lost > 0 && self.reshaping.loser == Some(at);
+        let votes = |seat: &&Seat| {
+            let at = self.at(seat.node);
+            self.machines[at].running.is_some() && !forgets(at)
+        };
+        let most = |set: &BTreeSet<Seat>| set.iter().filter(votes).count() > set.len() / 2;
         let voters = self.layout.voters();
         most(&voters.now) && (voters.next.is_empty() || most(&voters.next))
     }

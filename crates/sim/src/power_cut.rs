@@ -127,8 +127,10 @@ impl World {
     /// Asks until there is an answer, and checks what comes of it. Returns whether there was one.
     fn is_answered(&mut self, wish: &Wish, rng: &mut Rng) -> bool {
         let running = self.askable(wish.level);
-        if running.is_empty() {
-            // Nobody is left in the datacenter that is asked.
+        let owners = self.layout.owners(self.partition_of(&wish.key));
+        let has_copies = owners.iter().any(|owner| self.datacenters.may_ask(self.at(*owner), wish.level));
+        if running.is_empty() || !has_copies {
+            // Nobody is left in the datacenter that is asked, or it has been given no copy yet.
             return self.datacenters.is_due;
         }
         let since = self.now;

@@ -9,7 +9,10 @@
 //!
 //! Drawn from a stream of its own. Seeds below [`SEEDS_FROM`] have none of it: they were kept from before there was any.
 //!
-//! Clients ask at a quorum alone there, for which read and write overlap whatever the number of owners is by then.
+//! Clients ask at a quorum alone there, for which read and write overlap whatever the number of owners is by then; in some seeds some
+//! ask at the level `sloppy` beside it.
+//!
+//! 1. Where a disk loses something it is always the same one, and nobody is removed: two copies of three would be gone.
 
 use crate::rng::Rng;
 use crate::weather::Weather;
@@ -21,12 +24,16 @@ use std::ops::Range;
 const SEEDS_FROM: u64 = 400_000_000;
 /// The first in which members that stay down may be replaced, and who comes back is put to the test.
 const REPLACES_FROM: u64 = 1_500_000_000;
+/// The first in which nobody may be removed, and a disk may lose what it holds, or clients ask at the level `sloppy`.
+const SPARES_FROM: u64 = 3_900_000_000;
 /// Of how many seeds in a thousand.
 const PER_MILLE: u64 = 200;
 /// Seeds that all have it, for whoever looks for that alone.
 const ALL_SEEDS: Range<u64> = 3_000_000_000..4_000_000_000;
 /// The machines of such a seed, spare ones with them.
 pub(crate) const MACHINES: u64 = 6;
+/// How many members there are at first at least, where a disk may lose something.
+const MEMBERS_MIN: u64 = 3;
 
 /// What one seed has of it.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +57,12 @@ pub(crate) struct Reshaping {
     pub(crate) replace_after_ms: u64,
     /// Who is down until it is known what has come of its removal.
     pub(crate) removed: BTreeMap<RequestId, usize>,
+    /// Whether nobody is removed.
+    pub(crate) spares: bool,
+    /// Whose disk may lose something.
+    pub(crate) loser: Option<usize>,
+    /// Whether clients ask at the level `sloppy`.
+    pub(crate) lends: bool,
 }
 
 impl Reshaping {
@@ -62,15 +75,24 @@ impl Reshaping {
         let first = rng.pick(&[1, 3, 3, 4, 5]);
         // Of another stream, so that seeds that were kept are as they were.
         let mut patience = Rng::new(seed ^ 0x0061_6273_656e_6365);
-        let replaces = seed >= REPLACES_FROM && patience.chance(500);
+        let mut mercy = Rng::new(seed ^ 0x006d_6572_6379);
+        let spares = seed >= SPARES_FROM && mercy.chance(500);
+        let loser = usize::try_from(mercy.below(MACHINES)).ok().filter(|_| spares && mercy.chance(600));
+        let first = if loser.is_some() { first.max(MEMBERS_MIN) } else { first };
+        let lends = spares && mercy.chance(600);
+        let replaces = !spares && seed >= REPLACES_FROM && patience.chance(500);
         let replace_after_ms = if replaces { patience.between(100, 2_000) } else { u64::MAX };
+        let provokes = seed >= REPLACES_FROM;
         Self {
             rng,
             is_due,
             every_us,
             first,
             replace_after_ms,
-            provokes: seed >= REPLACES_FROM,
+            provokes,
+            spares,
+            loser,
+            lends,
             ..Self::default()
         }
     }

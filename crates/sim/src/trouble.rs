@@ -71,7 +71,10 @@ impl World {
 
     /// A disk of the minority loses something. But for the flipped bit its node is down then, and finds out when it starts.
     fn loses(&mut self) {
-        let machine = self.some_disk(self.disks.losers);
+        let machine = self.reshaping.loser.unwrap_or_else(|| self.some_disk(self.disks.losers));
+        if self.outside.contains_key(&machine) {
+            return;
+        }
         self.faults.disks_lost += 1;
         match self.disks.rng.below(3) {
             0 => {

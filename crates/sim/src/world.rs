@@ -166,10 +166,10 @@ impl World {
         } else {
             Self { disks, lending, unrest, ..Self::calm(rng, weather, layout, options) }
         };
-        if reshaping.is_due || datacenters.is_due {
+        world = Self { is_peace, reshaping, datacenters, trace, supposition, storming: true, ..world };
+        if world.reshaping.is_due || world.datacenters.is_due {
             world.calm_others();
         }
-        world = Self { is_peace, reshaping, datacenters, trace, supposition, storming: true, ..world };
         world.trace.line(0, format_args!("{weather:?}, {:?}, {:?}", world.disks, world.unrest));
         for machine in 0..world.machines.len() {
             world.skew(machine);

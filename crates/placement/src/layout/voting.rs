@@ -2,6 +2,7 @@
 //!
 //! 1. They are an odd number: of an even one no more may be down than of one fewer, and of two neither.
 //! 2. Whoever votes goes on voting, unless it cannot, or another is in a place that has fewer voters.
+//! 3. They become fewer where members do, and not where some are silent: one that votes alone takes the layout with it.
 
 use super::{Layout, LayoutError};
 use crate::member::{Duty, NodeId};
@@ -45,11 +46,12 @@ impl Layout {
             lives.chain(silent.copied()).filter(|seat| storing.contains(&seat.node)).collect();
         let wanted = odd(storing.len()).min(VOTERS_MAX);
         let can_stay = self.voters.now.iter().all(|seat| storing.contains(&seat.node));
-        if can_stay && candidates.len() < wanted && odd(candidates.len()) <= self.voters.now.len() {
-            // Those that are to join them have not been heard yet.
+        let (heard, now) = (odd(candidates.len()), self.voters.now.len());
+        if heard < wanted && (heard < now || (can_stay && heard == now)) {
+            // Those that are to vote with them have not been heard yet.
             return None;
         }
-        let wanted = wanted.min(odd(candidates.len()));
+        let wanted = wanted.min(heard);
         let mut seats = BTreeSet::new();
         while seats.len() < wanted
             && let Some(best) =

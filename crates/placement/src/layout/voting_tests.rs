@@ -101,6 +101,21 @@ fn who_leaves_votes_no_more() {
     assert_eq!((nodes(&next).len(), nodes(&next).contains(&leaver)), (3, false));
 }
 
+#[test]
+fn voters_become_no_fewer_because_others_are_silent() {
+    let layout = voting(&flat(4), &all(&flat(4)));
+    let leaver = *nodes(&layout).last().unwrap();
+    let left = layout.changed(&Change::Leave(leaver)).unwrap();
+    let first = *nodes(&layout).first().unwrap();
+    let heard = all(&left).into_iter().filter(|(id, _)| *id == first).collect();
+    assert_eq!(left.voters_wanted(&heard), None, "a steward that has heard itself alone");
+    let two = voting(&flat(3), &all(&flat(3)));
+    let two = two.changed(&Change::Replicate(2.into())).unwrap();
+    let leaver = *nodes(&two).last().unwrap();
+    let two = two.changed(&Change::Leave(leaver)).unwrap();
+    assert_eq!(nodes(&voting(&two, &all(&two))).len(), 1, "of two that are left one votes");
+}
+
 proptest! {
     #![proptest_config(Config { cases: 100, failure_persistence: None, ..Config::default() })]
 
