@@ -2,9 +2,11 @@
 when they are linked again. No request of a local level waits for the other one."""
 
 import collections
+import shutil
 import time
 import unittest
 
+import redis
 from cluster import WAIT_SECONDS_MAX, ask, until
 from history import OK, check
 from load import Load, as_map, connect, read_back
@@ -18,6 +20,7 @@ BEFORE_SECONDS = 1.5
 # Long enough that links are given up and members are taken for down.
 CUT_SECONDS = 8.0
 OPERATIONS_MIN = 300
+KEYS = 300
 # A request that was under way when links were cut may have waited for somebody there: at an update's home, say.
 NOT_DONE_PARTS = 100
 SECONDS_MAX = 5.0
@@ -111,6 +114,43 @@ class Datacenters(unittest.TestCase):
         self.until_equal()
         with connect(self.far[0].address) as client:
             self.assertEqual(client.mget([f"key:{number}" for number in range(200)]), [str(n) for n in range(200)])
+
+    def test_who_has_lost_its_disk_learns_from_its_own_datacenter(self):
+        keys = [f"key:{number}" for number in range(KEYS)]
+        with connect(self.near[0].address) as client:
+            self.assertTrue(client.mset({key: key for key in keys}))
+        for node in self.far:
+            node.kill()
+        lost, second, third, _ = self.near
+        lost.kill()
+        shutil.rmtree(lost.folder)
+        lost.start("--join", second.address)
+        lost.wait_until_it_answers()
+
+        def refused(node):
+            with connect(node.address) as client:
+                return sum(self.is_refused(client, key) for key in keys)
+
+        began = time.monotonic()
+        until("it to have learned there", lambda: self.learning(lost) == self.learning_elsewhere(lost) > 0)
+        took = time.monotonic() - began
+        second.kill()
+        # Two of three owners are left of most keys, and of many it is one of those two.
+        until("the others to see that it counts, and that the other is down", lambda: refused(third) == 0)
+        self.assertEqual(refused(lost), 0)
+        print(f"    it counted at local_quorum {took:.1f} s after it answered, and learned nothing from elsewhere")
+
+    def learning(self, node):
+        return as_map(self.status(node)["sync"])["partitions_learning"]
+
+    def learning_elsewhere(self, node):
+        return as_map(self.status(node)["sync"])["partitions_counting_locally"]
+
+    def is_refused(self, client, key):
+        try:
+            return client.get(key) != key
+        except redis.RedisError:
+            return True
 
     def down(self):
         return [as_map(member) for member in as_map(self.status(self.near[0])["ring"])["down"]]

@@ -274,9 +274,15 @@ fn sync(reply: &Reply) -> Option<String> {
         (0, behind) => {
             Some(format!("{behind} operations behind, {} of its {partitions}; it takes them", lagging(sync)))
         }
-        (learning, _) => Some(format!(
-            "learning what it has lost: {learning} of its {partitions} partitions count for no quorum yet"
-        )),
+        (learning, _) => {
+            let local = match number("partitions_counting_locally") {
+                0 => String::new(),
+                local => format!(", but for {local} that count at local_quorum"),
+            };
+            Some(format!(
+                "learning what it has lost: {learning} of its {partitions} partitions count for no quorum yet{local}"
+            ))
+        }
     }
 }
 

@@ -27,6 +27,7 @@ use crate::taker;
 use causal::Context;
 use placement::{NodeId, PartitionId};
 use wire::peer::exchange::{Hashes, State, Step};
+use wire::peer::quorum::Counts;
 use wire::peer::{Message, Ticket};
 
 /// How many times as often a node compares that has lost something.
@@ -102,6 +103,11 @@ fn settle(node: &mut Node, turn: &mut Turn<'_>) {
 fn ask_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     let (me, place) = (node.identity.node, node.layout.place(partition));
     let mut others: Vec<NodeId> = place.owners().iter().copied().filter(|owner| *owner != me).collect();
+    // Twice as long as a request may take: clocks do not run alike.
+    let rest_ms = 2 * node.options.request_timeout_ms;
+    if let Some(replica) = node.replicas.get_mut(&partition) {
+        replica.begin_learning(turn.now.monotonic_ms, rest_ms);
+    }
     if let Some(lessons) = node.replicas.get(&partition).and_then(Replica::lessons) {
         let teachers = standing::wanted(node, partition, lessons).teachers();
         others.extend(teachers.into_iter().filter(|teacher| !place.owners().contains(teacher)));
@@ -138,6 +144,10 @@ pub(crate) fn asked(
     } else {
         Step::Differs(Box::new(replica.state()))
     };
+    if node.sync.views.get(&(partition, from)).is_some_and(|view| view.counts == Some(Counts::Nowhere)) {
+        // Who learns counts soon, and requests may be waiting for that.
+        node.sync.look_again(turn.now.monotonic_ms + AGAIN_MS, partition);
+    }
     // What is said to have been applied must be there after a crash.
     let after = everything(turn.store);
     turn.send_after(after, node, from, partition, Message::Exchange { ticket, step });
@@ -154,8 +164,8 @@ pub(crate) fn same(
     let replica = node.replicas.entry(partition).or_default();
     // Of what it has applied only that is known which it has said: this replica has gone on meanwhile.
     let view = node.sync.views.entry((partition, from)).or_default();
-    (view.missing, view.is_same, view.is_learning) = (Context::default(), true, false);
-    let has_learned = replica.has_learned_from(from, true);
+    (view.missing, view.is_same, view.counts) = (Context::default(), true, Some(Counts::Everywhere));
+    let has_learned = replica.has_learned_from(from, Counts::Everywhere, turn.now.monotonic_ms);
     // An answer that comes late is about something else.
     let is_still = view.asked == Some((ticket, hashes_of(replica)));
     if is_still {
@@ -186,16 +196,17 @@ pub(crate) fn differs(
     let view = node.sync.views.entry((partition, from)).or_default();
     let gone = view.context.without(&state.context);
     let was_missing = std::mem::replace(&mut view.missing, missing.clone());
-    view.is_same = holds_same && !state.is_learning;
-    view.is_learning = state.is_learning;
+    let they_learn = state.counts != Counts::Everywhere;
+    view.is_same = holds_same && !they_learn;
+    view.counts = Some(state.counts);
     let forgotten = std::mem::replace(&mut view.context, state.context);
     let is_learning = replica.is_learning();
-    let has_learned = replica.has_learned_from(from, !state.is_learning);
-    if holds_same && !state.is_learning && !is_learning {
+    let has_learned = replica.has_learned_from(from, state.counts, turn.now.monotonic_ms);
+    if holds_same && !they_learn && !is_learning {
         let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), partition);
         replica.agreed(state.is_ahead, &mut shelf);
     }
-    if !gone.is_empty() && !state.is_learning {
+    if !gone.is_empty() && !they_learn {
         let step = Step::Forgotten(forgotten);
         turn.send(node, from, partition, Message::Exchange { ticket, step });
     }
@@ -245,8 +256,10 @@ impl Node {
             figures.partitions += 1;
             figures.unequal += u64::from(lag.is_unequal);
             figures.behind += lag.behind;
-            figures.learning += u64::from(lag.is_learning);
-            if lag.is_unequal || lag.is_learning || lag.behind > 0 {
+            let is_learning = lag.counts != Counts::Everywhere;
+            figures.learning += u64::from(is_learning);
+            figures.counting_locally += u64::from(lag.counts == Counts::Locally);
+            if lag.is_unequal || is_learning || lag.behind > 0 {
                 figures.lagging.push(lag);
             }
         }
@@ -267,7 +280,7 @@ impl Node {
             partition,
             behind: views.iter().flatten().map(lacks).max().unwrap_or(0),
             is_unequal: !views.iter().all(|view| view.is_some_and(|view| view.is_same)),
-            is_learning: replica.is_some_and(Replica::is_learning),
+            counts: replica.map_or(Counts::Everywhere, Replica::counts),
         }
     }
 }

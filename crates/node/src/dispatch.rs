@@ -51,17 +51,19 @@ impl Node {
         let Hearing::Now(envelope) = epochs::hearing(self, turn, from, envelope) else { return };
         let Envelope { epoch, partition, message } = envelope;
         match message {
-            Message::Apply { ticket, deltas, asker, passes_on } => {
+            Message::Apply { ticket, deltas, asker, passes_on, quorum } => {
                 if passes_on {
                     serve::pass_on(self, turn, partition, &deltas);
                 }
-                serve::apply(self, turn, from, partition, ticket, deltas, asker);
+                serve::apply(self, turn, from, partition, (ticket, quorum), deltas, asker);
             }
-            Message::Mend { ticket, cell, found, deltas, asker } => {
-                serve::mend(self, turn, from, partition, ticket, (&cell, &found), (deltas, asker));
+            Message::Mend { ticket, cell, found, deltas, asker, quorum } => {
+                let about = (ticket, quorum);
+                serve::mend(self, turn, from, partition, about, (&cell, &found), (deltas, asker));
             }
-            Message::Fetch { ticket, cell, asker, ranks } => {
-                serve::fetch(self, turn, from, partition, ticket, (cell.as_ref(), ranks), asker);
+            Message::Fetch { ticket, cell, asker, ranks, quorum } => {
+                let about = (ticket, quorum);
+                serve::fetch(self, turn, from, partition, about, (cell.as_ref(), ranks), asker);
             }
             Message::Applied { ticket, verdict } => self.applied(turn, from, ticket, &verdict),
             Message::Fetched { ticket, report, shown } => {

@@ -1,4 +1,4 @@
-//! A replica that may have lost something: it says so, and counts for nothing until it has learned what.
+//! A replica that may have lost something: it says so, and does not count until it has learned what.
 //!
 //! ```text
 //! quarantine   a row that cannot be read, a context that has gone back, a disk that is not the one it was: the replica

@@ -3,25 +3,38 @@
 
 use placement::layout::enough;
 use placement::{Layout, NodeId, PartitionId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use wire::peer::quorum::{Counts, Quorum};
 
 /// From whom a replica has taken over what they have.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lessons {
-    pub(crate) whole: BTreeSet<NodeId>,
-    /// Those that had lost something themselves.
-    pub(crate) lame: BTreeSet<NodeId>,
+    taught: BTreeMap<NodeId, Lesson>,
     /// What it is that learns.
     pub(crate) pupil: Pupil,
+    /// Since when nobody waits any more for what was acknowledged here before, once that is known.
+    rested_at: Option<u64>,
+    /// Whether that is enough to count in its datacenter.
+    is_local: bool,
+}
+
+/// What one has taught.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lesson {
+    /// For which quorums it counted, at most: who counts for few may have lost something itself.
+    counts: Counts,
+    /// When it was asked last, and when it was last while it counted in its datacenter.
+    asked_at: u64,
+    local_at: Option<u64>,
 }
 
 /// What learns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Pupil {
-    /// Who has lost something: it counts for nothing meanwhile.
+    /// Who has lost something: it does not count until it has learned.
     #[default]
     Lost,
-    /// Who has come anew: nor does it.
+    /// Who has come anew: nor does it. It has acknowledged nothing; when it starts again it may have, and is like one that has lost it.
     New,
     /// Who stays: it counts all along.
     Stays,
@@ -36,46 +49,49 @@ pub(crate) struct Wanted {
 /// A set of owners.
 #[derive(Debug)]
 struct Set {
-    /// Those that can be asked.
+    /// Those beside the pupil. What one has taught that is gone by now is here all the same.
     others: Vec<NodeId>,
+    /// Those of them that can be asked.
+    askable: Vec<NodeId>,
     need: usize,
+    /// What a teacher is to count for.
+    quorum: Quorum,
 }
 
 impl Wanted {
     /// Of whom a replica of a node is to learn, by this layout.
     pub(crate) fn of(layout: &Layout, partition: PartitionId, me: NodeId, pupil: Pupil) -> Self {
         let place = layout.place(partition);
-        let can_teach = |id: &NodeId| *id != me && !layout.is_lost(*id);
-        let set = |members: &[NodeId], need: usize| {
+        let set = |quorum: Quorum, members: &[NodeId], need: usize| {
             // What it holds itself, if it has lost nothing, need not be learned.
             let own = usize::from(pupil != Pupil::Lost && members.contains(&me));
-            let others = members.iter().copied().filter(can_teach).collect();
-            Set { others, need: need.saturating_sub(own) }
+            let others: Vec<NodeId> = members.iter().copied().filter(|id| *id != me).collect();
+            let askable = others.iter().copied().filter(|id| !layout.is_lost(*id)).collect();
+            Set { others, askable, need: need.saturating_sub(own), quorum }
         };
         // Of those in its own datacenter enough are needed, too, where a majority of them may have acknowledged something by itself.
         let near = |of: &[NodeId]| -> Vec<NodeId> {
             of.iter().copied().filter(|id| layout.count_together(*id, me)).collect()
         };
         let mut sets = Vec::new();
-        for teachers in place.teachers() {
-            let near = near(teachers);
-            sets.push(set(teachers, enough(teachers.len())));
-            sets.push(set(&near, enough(near.len())));
-        }
-        if pupil == Pupil::Lost || sets.is_empty() {
-            let near = near(place.owners());
-            for owners in [place.owners(), &near] {
-                // A coordinator may still count what was acknowledged here before: of more than four owners that matters.
-                let need = if owners.len() > 4 { owners.len() - 1 } else { enough(owners.len()) };
-                sets.push(set(owners, need));
+        let mut want = |of: &[NodeId], need: fn(usize) -> usize| {
+            let near = near(of);
+            sets.push(set(Quorum::Global, of, need(of.len())));
+            if near.len() < of.len() {
+                sets.push(set(Quorum::Local, &near, need(near.len())));
             }
+        };
+        place.teachers().iter().for_each(|teachers| want(teachers, enough));
+        if pupil == Pupil::Lost || place.teachers().is_empty() {
+            // A coordinator may still count what was acknowledged here before: of more than four owners that matters.
+            want(place.owners(), |owners| if owners > 4 { owners - 1 } else { enough(owners) });
         }
         Self { sets }
     }
 
     /// Everybody who can be asked.
     pub(crate) fn teachers(&self) -> BTreeSet<NodeId> {
-        self.sets.iter().flat_map(|set| &set.others).copied().collect()
+        self.sets.iter().flat_map(|set| &set.askable).copied().collect()
     }
 }
 
@@ -84,27 +100,82 @@ impl Lessons {
         Self { pupil, ..Self::default() }
     }
 
-    /// Whether it counts for nothing meanwhile.
-    pub(crate) fn is_silent(&self) -> bool {
+    /// Whether it lacks something: who does not counts no further than it has learned.
+    pub(crate) fn lacks(&self) -> bool {
         self.pupil != Pupil::Stays
     }
 
-    pub(crate) fn note(&mut self, from: NodeId, is_whole: bool) {
-        if is_whole {
-            self.whole.insert(from)
-        } else {
-            self.lame.insert(from)
+    /// It asks others from now on, in milliseconds. For so long a coordinator in another datacenter may still count what was
+    /// acknowledged here before, and not have it by itself; then those that it is told by have it.
+    pub(crate) fn begin(&mut self, now: u64, rest_ms: u64) {
+        self.rested_at.get_or_insert(now + rest_ms);
+    }
+
+    fn is_rested(&self, at: u64) -> bool {
+        self.pupil != Pupil::Lost || self.rested_at.is_some_and(|rested_at| at >= rested_at)
+    }
+
+    /// Notes that it has taken over what another knew when it was asked, and for which quorums that one counted.
+    pub(crate) fn note(&mut self, from: NodeId, counts: Counts, asked_at: u64) {
+        let lesson = self.taught.entry(from).or_default();
+        lesson.counts = counts.max(lesson.counts);
+        lesson.asked_at = asked_at;
+        if counts.is_for(Quorum::Local) {
+            lesson.local_at = Some(asked_at);
+        }
+    }
+
+    /// Whether one that counts for so much now has nothing more to teach.
+    pub(crate) fn has_heard(&self, owner: NodeId, counts: Counts, now: u64) -> bool {
+        let Some(lesson) = self.taught.get(&owner).filter(|lesson| lesson.counts >= counts) else {
+            return false;
         };
+        let at = if counts.is_for(Quorum::Local) { lesson.local_at } else { Some(lesson.asked_at) };
+        !self.is_rested(now) || at.is_some_and(|at| self.is_rested(at))
+    }
+
+    /// The layout has changed: who did not count may count by now. Behind a fence, who counted in its datacenter alone as well.
+    pub(crate) fn doubt(&mut self, is_fenced: bool) {
+        let least = if is_fenced { Counts::Everywhere } else { Counts::Locally };
+        self.taught.retain(|_, lesson| lesson.counts >= least);
+    }
+
+    /// For which quorums the pupil counts meanwhile.
+    pub(crate) fn counts(&self) -> Counts {
+        match (self.lacks(), self.is_local) {
+            (false, _) => Counts::Everywhere,
+            (true, true) => Counts::Locally,
+            (true, false) => Counts::Nowhere,
+        }
+    }
+
+    /// Looks whether what was learned is enough for the pupil's own datacenter, which may be cut off from others. Of those that have
+    /// lost something themselves none is enough for that: what they lack, others have elsewhere. Nor is it enough where nobody
+    /// else is.
+    pub(crate) fn look(&mut self, wanted: &Wanted) {
+        let mut near = wanted.sets.iter().filter(|set| set.quorum == Quorum::Local).peekable();
+        self.is_local = near.peek().is_some() && near.all(|set| self.taught_by(set) >= set.need.max(1));
     }
 
     /// Whether nothing more is to be learned. What a majority has acknowledged, beside this replica, is known to one of
     /// any `owners - majority + 1` others. And where all others have been asked, and some of them have lost something
     /// too, there is no more: what is gone is gone, and to refuse for ever brings none of it back.
     pub(crate) fn is_done(&self, wanted: &Wanted) -> bool {
-        let is_asked = |other: &NodeId| self.whole.contains(other) || self.lame.contains(other);
         wanted.sets.iter().all(|set| {
-            let whole = set.others.iter().filter(|other| self.whole.contains(other)).count();
-            whole >= set.need || set.others.iter().all(is_asked)
+            let is_asked = |other: &NodeId| {
+                let lesson = self.taught.get(other);
+                lesson.is_some_and(|it| set.quorum == Quorum::Global || self.is_rested(it.asked_at))
+            };
+            self.taught_by(set) >= set.need || set.askable.iter().all(is_asked)
         })
+    }
+
+    /// How many of a set have taught enough for it.
+    fn taught_by(&self, set: &Set) -> usize {
+        let is_enough = |lesson: &Lesson| match set.quorum {
+            Quorum::Global => lesson.counts.is_for(Quorum::Global),
+            Quorum::Local => lesson.local_at.is_some_and(|at| self.is_rested(at)),
+        };
+        set.others.iter().filter(|other| self.taught.get(other).is_some_and(is_enough)).count()
     }
 }

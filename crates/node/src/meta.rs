@@ -2,7 +2,6 @@
 //!
 //! Every one opens with its version. What no version of this program wrote is an error, never "nothing there".
 
-use crate::lessons::Pupil;
 use bytes::{BufMut, Bytes, BytesMut};
 use causal::codec::{Malformed, Reader, put_varint};
 use causal::context::Intervals;
@@ -49,31 +48,28 @@ pub(crate) fn decode_context(value: Bytes) -> Result<(Intervals, Share), Malform
 
 /// Some cell may run ahead of the context.
 const FLAG_AHEAD: u8 = 1;
-/// The replica counts for nothing: it has lost something, or come anew, and is learning what it lacks.
+/// The replica has lost something, or come anew, and is learning what it lacks.
 const FLAG_LEARNING: u8 = 2;
-/// It has come anew, and has lost nothing.
-const FLAG_NEW: u8 = 4;
 
 /// How a replica stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Condition {
     /// Whether any cell may run ahead of the context.
     pub(crate) is_ahead: bool,
-    /// Why it counts for no quorum yet, if it does not.
-    pub(crate) learning: Option<Pupil>,
+    /// Whether it is learning what it lacks.
+    pub(crate) is_learning: bool,
 }
 
 /// The sweeps that wait for operations, and how the replica stands; nothing where there is nothing to say.
-pub(crate) fn encode_sweeps(map: &Map, learning: Option<Pupil>) -> Bytes {
+pub(crate) fn encode_sweeps(map: &Map, is_learning: bool) -> Bytes {
     let sweeps = map.knowledge().early.swept_alone();
-    if sweeps.is_empty() && !map.is_ahead() && learning.is_none() {
+    if sweeps.is_empty() && !map.is_ahead() && !is_learning {
         return Bytes::new();
     }
     let mut out = BytesMut::new();
     out.put_u8(META_VERSION);
     let flag = |is_set, flag| if is_set { flag } else { 0 };
-    let learns = flag(learning.is_some(), FLAG_LEARNING) | flag(learning == Some(Pupil::New), FLAG_NEW);
-    out.put_u8(flag(map.is_ahead(), FLAG_AHEAD) | learns);
+    out.put_u8(flag(map.is_ahead(), FLAG_AHEAD) | flag(is_learning, FLAG_LEARNING));
     sweeps.encode(&mut out);
     out.freeze()
 }
@@ -85,9 +81,8 @@ pub(crate) fn decode_sweeps(value: Bytes) -> Result<(Early, Condition), Malforme
     let mut reader = Reader::new(value, "stored early sweeps");
     reader.version(META_VERSION)?;
     let flags = reader.u8()?;
-    let pupil = if flags & FLAG_NEW != 0 { Pupil::New } else { Pupil::Lost };
-    let learning = (flags & FLAG_LEARNING != 0).then_some(pupil);
-    let condition = Condition { is_ahead: flags & FLAG_AHEAD != 0, learning };
+    let is_set = |flag| flags & flag != 0;
+    let condition = Condition { is_ahead: is_set(FLAG_AHEAD), is_learning: is_set(FLAG_LEARNING) };
     let early = Early::decode(&mut reader)?;
     reader.end()?;
     Ok((early, condition))

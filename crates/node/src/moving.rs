@@ -1,7 +1,7 @@
 //! A newer layout: what becomes of the partitions whose place it changes, and of the work on them.
 //!
 //! ```text
-//! this node has come    it keeps a replica that learns, and counts for nothing until it has learned enough (`lessons`)
+//! this node has come    it keeps a replica that learns, and does not count until it has learned enough (`lessons`)
 //! it has gone           its replica stands in from now on: it teaches whoever is to learn from it, and then offers what it has
 //!                       to the owners, and drops it (`handoff`)
 //! others have           what is counted is counted anew, by the owners of now; reads begin again
@@ -74,7 +74,7 @@ fn moved(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, was: &Pla
     node.sync.views.retain(|(of, other), _| *of != partition || keeps(other));
     node.debts.offers.retain(|(of, other), _| *of != partition || !place.keeps(*other));
     if let Some(replica) = node.replicas.get_mut(&partition) {
-        replica.ask_the_lame_again();
+        replica.ask_the_lame_again(is_fenced);
     }
     if let Err(error) = standing::settle(node, turn.store, partition, is_anew) {
         node.note_damage(partition, &error);

@@ -14,10 +14,11 @@
 
 use crate::scope;
 use crate::state::Node;
-use crate::task::{is_learning, is_live, is_reachable};
+use crate::task::{self, is_live, is_reachable};
 use crate::work::{Kind, Task};
 use placement::{Duty, NodeId, PartitionId};
 use wire::Level;
+use wire::peer::quorum::Counts;
 
 /// The first N nodes of the preference list that can be reached and are believed to answer.
 pub(crate) fn healthy(node: &Node, partition: PartitionId) -> Vec<NodeId> {
@@ -31,10 +32,11 @@ pub(crate) fn healthy(node: &Node, partition: PartitionId) -> Vec<NodeId> {
     healthy
 }
 
-/// Whether this node may be given anything to hold. A gateway may not, not even for a moment: nobody looks there for what is
-/// to be handed over, and it leaves the cluster without giving anything away.
+/// Whether this node may be given anything to hold for owners. A gateway may not, not even for a moment: nobody looks there for what
+/// is to be handed over, and it leaves the cluster without giving anything away. Nor may who leaves: it has said perhaps that
+/// nothing is left there, and is forgotten then.
 pub(crate) fn may_hold(node: &Node) -> bool {
-    node.layout.member(node.identity.node).is_some_and(|me| me.duty != Duty::Route)
+    node.layout.member(node.identity.node).is_some_and(|me| me.duty == Duty::Store)
 }
 
 /// Those that stand in for the owners that cannot be reached, one for each as far as there are any.
@@ -77,7 +79,7 @@ pub(crate) fn sloppy_at_work(node: &Node, partition: PartitionId, level: Level) 
 
 /// Whether an owner can be reached and, as far as is known here, has lost nothing.
 fn counts(node: &Node, partition: PartitionId, owner: NodeId) -> bool {
-    is_reachable(node, owner) && !is_learning(node, partition, owner)
+    is_reachable(node, owner) && task::counts(node, partition, owner) == Counts::Everywhere
 }
 
 /// How many of those nodes are enough.

@@ -18,7 +18,6 @@ use crate::explain;
 use crate::preference::{self, Order};
 use crate::quota::Quota;
 use crate::repair::{self, Next, Start};
-use crate::replica::Replica;
 use crate::report;
 use crate::room::Room;
 use crate::rows::Shelf;
@@ -26,14 +25,15 @@ use crate::scope;
 use crate::shown::both;
 use crate::siblings;
 use crate::state::{Node, Turn};
-use crate::task::{finish, is_live, is_reachable, no_quorum, number, patience_ms, refuse};
+use crate::task::{finish, is_live, is_reachable, knows_enough, no_quorum, number, patience_ms, refuse};
 use crate::work::{Kind, Plan, Purpose, Read, Task, Work};
 use crate::write;
 use bytes::Bytes;
 use causal::{Cell, Change, Entries, Scope, Sweep, string};
 use placement::NodeId;
 use store::Commit;
-use wire::peer::{Message, Quorums, Report, Shown, Ticket, Verdict};
+use wire::peer::quorum::Quorums;
+use wire::peer::{Message, Report, Shown, Ticket, Verdict};
 use wire::{Fault, Level, Reply};
 
 /// Looks here and asks the others.
@@ -50,7 +50,7 @@ fn ask(
     refusers: Vec<NodeId>,
 ) {
     let sloppy = preference::sloppy_at_work(node, task.partition, task.level);
-    if sloppy.is_none() && node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
+    if sloppy.is_none() && !knows_enough(node, &task, node.identity.node) {
         // It may have waited since before something was lost here.
         return fail(node, turn, task, purpose, Fault::Storage);
     }
@@ -165,7 +165,8 @@ fn fetch(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, read: &Read, owner: N
         Purpose::Settle(write) => Some(write.delta.dot),
         _ => None,
     };
-    let message = Message::Fetch { ticket, cell: read.cell.clone(), asker, ranks };
+    let quorum = scope::quorum(read.task.level);
+    let message = Message::Fetch { ticket, cell: read.cell.clone(), asker, ranks, quorum };
     turn.send(node, owner, read.task.partition, message);
 }
 

@@ -217,7 +217,7 @@ fn answered(node: &mut Node, turn: &mut Turn<'_>, seat: Seat, ballot: Ballot, an
 fn ended(node: &mut Node, turn: &mut Turn<'_>, outcome: Outcome<Arc<Layout>, Refusal>) {
     let now = turn.now.monotonic_ms;
     let Some(voting) = &mut node.voting else { return };
-    let Some(Attempt { wish, .. }) = voting.attempt.take() else { return };
+    let Some(Attempt { wish, proposer, .. }) = voting.attempt.take() else { return };
     let (layout, told) = match outcome {
         Outcome::Made(layout) => (layout.clone(), Some(Ok(layout))),
         // As it is, it was wanted.
@@ -240,6 +240,7 @@ fn ended(node: &mut Node, turn: &mut Turn<'_>, outcome: Outcome<Arc<Layout>, Ref
             return;
         }
     };
+    voting.ended = proposer.ballot();
     voting.know(&layout);
     if layout.epoch() > node.layout.epoch() {
         turn.out.push(Commit::default(), Action::Adopt(Arc::clone(&layout)));

@@ -25,6 +25,7 @@ use crate::task::is_live;
 use crate::work::{Purpose, Read, Repair};
 use causal::{Cell, Delta, Entries, Entry, Payload};
 use placement::NodeId;
+use wire::peer::quorum::Quorum;
 use wire::peer::{Found, Message, Report, Ticket, Verdict};
 
 /// How often owners must agree exactly before a read at a quorum of two settles for less. A key that several nodes
@@ -194,12 +195,20 @@ fn missing(replica: &Replica, cell: &Cell, mine: &Report, theirs: &Report) -> Op
     if is_behind(&after_deltas(cell, theirs.clone(), &missed), mine, cell) {
         return Some(mend(cell, mine));
     }
-    Some(Message::Apply { ticket: Ticket(0), deltas: missed, asker: None, passes_on: false })
+    let (asker, quorum) = (None, Quorum::default());
+    Some(Message::Apply { ticket: Ticket(0), deltas: missed, asker, passes_on: false, quorum })
 }
 
 fn mend(cell: &Cell, merged: &Report) -> Message {
     let (cell, found) = (cell.clone(), Box::new(merged.found.clone()));
-    Message::Mend { ticket: Ticket(0), cell, found, deltas: Vec::new(), asker: None }
+    Message::Mend {
+        ticket: Ticket(0),
+        cell,
+        found,
+        deltas: Vec::new(),
+        asker: None,
+        quorum: Quorum::default(),
+    }
 }
 
 /// What an owner would hold and know of the cell once it has applied these operations.
@@ -231,14 +240,14 @@ pub(crate) fn send(node: &Node, turn: &mut Turn<'_>, own: Ticket, read: &Read) {
 /// Sends one of them what it misses.
 pub(crate) fn send_to(node: &Node, turn: &mut Turn<'_>, own: Ticket, read: &Read, to: NodeId) {
     let Some(repair) = &read.repair else { return };
-    let own_asker = Some(repair.asker);
+    let (asker, quorum) = (Some(repair.asker), scope::quorum(read.task.level));
     for (owner, message) in repair.sent.iter().filter(|(owner, _)| *owner == to) {
         let message = match message.clone() {
             Message::Apply { deltas, passes_on, .. } => {
-                Message::Apply { ticket: own, deltas, asker: own_asker, passes_on }
+                Message::Apply { ticket: own, deltas, asker, passes_on, quorum }
             }
             Message::Mend { cell, found, deltas, .. } => {
-                Message::Mend { ticket: own, cell, found, deltas, asker: own_asker }
+                Message::Mend { ticket: own, cell, found, deltas, asker, quorum }
             }
             other => other,
         };

@@ -27,7 +27,8 @@ use placement::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Commit;
 use wire::peer::exchange::State;
-use wire::peer::{Found, Quorums, Shown, Ticket};
+use wire::peer::quorum::Quorums;
+use wire::peer::{Found, Shown, Ticket};
 
 mod exchange;
 mod lent;
@@ -76,8 +77,9 @@ impl Replica {
         }
         let digest = shares.values().fold(0u64, |sum, share| sum.wrapping_add(share.digest));
         let map = Map::restore(Knowledge { context, early }, digest, condition.is_ahead);
-        let stored_sweeps = encode_sweeps(&map, condition.learning);
-        let lessons = condition.learning.map(Lessons::of);
+        let stored_sweeps = encode_sweeps(&map, condition.is_learning);
+        // Also where it had come anew: since then it may have acknowledged something, and lost that.
+        let lessons = condition.is_learning.then(|| Lessons::of(Pupil::Lost));
         Self { map, shares, leaves: Leaves::stored(), lessons, stored_sweeps, ..Self::default() }
     }
 
@@ -137,7 +139,7 @@ impl Replica {
             context: self.map.context().clone(),
             digest: self.map.digest(),
             is_ahead: self.map.is_ahead(),
-            is_learning: self.is_learning(),
+            counts: self.counts(),
         }
     }
 
@@ -284,7 +286,7 @@ impl Replica {
     // Having lost something.
 
     /// Forgets what it has applied, for it cannot be sure of it: its rows stay, as they may be the only copy of
-    /// something, but for those that cannot be read. It counts for no quorum until it has learned from enough others.
+    /// something, but for those that cannot be read. It does not count until it has learned from enough others.
     pub(crate) fn quarantine(
         &mut self,
         own_actor: Actor,
@@ -395,7 +397,7 @@ impl Replica {
     }
 
     fn store_condition(&mut self, shelf: &mut Shelf<'_>) {
-        let sweeps = encode_sweeps(&self.map, self.learning());
+        let sweeps = encode_sweeps(&self.map, self.is_learning());
         if sweeps != self.stored_sweeps {
             shelf.store.put(sweeps_row(shelf.partition), sweeps.clone());
             self.stored_sweeps = sweeps;

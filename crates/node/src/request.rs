@@ -13,10 +13,9 @@ use crate::list;
 use crate::preference::{self, Order};
 use crate::queue;
 use crate::read;
-use crate::replica::Replica;
 use crate::siblings;
 use crate::state::{Node, Turn};
-use crate::task::{finish, is_reachable, no_quorum, patience_ms, refuse};
+use crate::task::{finish, is_reachable, knows_enough, no_quorum, patience_ms, refuse};
 use crate::work::{Kind, Origin, Placing, Plan, Purpose, Task};
 use crate::write;
 use bytes::Bytes;
@@ -57,7 +56,7 @@ pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, placing: Placing) {
     let Placing { task, kind, request, declined, .. } = &placing;
     let (me, partition, kind) = (node.identity.node, task.partition, *kind);
     let owners = node.layout.owners(partition);
-    let is_learning = node.replicas.get(&partition).is_some_and(Replica::is_learning);
+    let knows_enough = knows_enough(node, task, me);
     let is_client = matches!(task.origin, Origin::Client(_));
     let sloppy = preference::sloppy(node, partition, task.level);
     // Who stands in has few keys: it is not asked to list or count them while any owner can be.
@@ -66,7 +65,7 @@ pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, placing: Placing) {
     let sloppy = sloppy.filter(|_| !lists || !owners.iter().any(is_up));
     let may_act = |healthy: &Vec<NodeId>| healthy.contains(&me) || !is_client && preference::may_hold(node);
     let stands_in = sloppy.as_ref().is_some_and(may_act);
-    let acts = stands_in || (owners.contains(&me) && !is_learning);
+    let acts = stands_in || (owners.contains(&me) && knows_enough);
     let place = |owner: &NodeId| owners.iter().position(|other| other == owner);
     // What was refused for certain is not made unknown by somebody who may not answer.
     let is_risky = |other: &NodeId| !declined.is_empty() && kind != Kind::Read && !is_reachable(node, *other);
@@ -75,7 +74,7 @@ pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, placing: Placing) {
         other if declined.contains(&other) || is_risky(&other) => false,
         other if other == me => acts,
         // Only to one behind this one, where it was passed on because of a loss: so it goes round no circle.
-        other => is_client || !is_learning || place(&other) > place(&me),
+        other => is_client || knows_enough || place(&other) > place(&me),
     });
     let is_at_home = kind != Kind::Update || !is_client || first_live == Some(me);
     match first_live {

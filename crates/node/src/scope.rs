@@ -17,7 +17,8 @@ use crate::state::Node;
 use placement::layout::enough;
 use placement::{NodeId, PartitionId};
 use wire::Level;
-use wire::peer::{Quorums, Shown};
+use wire::peer::Shown;
+use wire::peer::quorum::{Quorum, Quorums};
 
 /// Those who must agree to read at a level.
 pub(crate) fn to_read(node: &Node, partition: PartitionId, level: Level) -> Quota {
@@ -57,6 +58,11 @@ pub(crate) fn counted(node: &Node, partition: PartitionId, level: Level) -> Vec<
 /// Whether an owner counts at a level.
 pub(crate) fn counts(node: &Node, level: Level, owner: NodeId) -> bool {
     level != Level::LocalQuorum || node.nearby.has(owner)
+}
+
+/// Which quorum a level is about.
+pub(crate) fn quorum(level: Level) -> Quorum {
+    if level == Level::LocalQuorum { Quorum::Local } else { Quorum::Global }
 }
 
 /// Whether what agrees at a level agrees for all datacenters, and not for one alone.
@@ -114,7 +120,8 @@ mod tests {
     use std::sync::Arc;
     use store::{Engine, Memory, StoreOptions};
     use wire::Level;
-    use wire::peer::{Quorums, Shown};
+    use wire::peer::Shown;
+    use wire::peer::quorum::Quorums;
 
     const PARTITION: PartitionId = PartitionId(0);
 

@@ -5,17 +5,18 @@
 //! 2. What is shown to a reader is durable here before it is shown.
 
 use crate::handoff;
-use crate::replica::Replica;
 use crate::report;
 use crate::room::Room;
 use crate::rows::{RowError, Shelf, everything};
 use crate::state::{Node, Turn};
+use crate::task;
 use crate::write::observe;
 use causal::map::{Applied, Knowledge};
 use causal::{Cell, Delta, Dot, Scope};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::exchange::Hashes;
+use wire::peer::quorum::Quorum;
 use wire::peer::{Found, Message, Report, Ticket, Verdict};
 
 /// Nothing was done.
@@ -27,19 +28,19 @@ pub(crate) fn apply(
     turn: &mut Turn<'_>,
     from: NodeId,
     partition: PartitionId,
-    ticket: Ticket,
+    about: (Ticket, Quorum),
     deltas: Vec<Delta>,
     asker: Option<Hashes>,
 ) {
     let bytes = deltas.iter().map(Delta::bytes_about).sum();
     if !node.room.takes(&deltas) || !handoff::admits(node, turn.now.monotonic_ms, partition, bytes) {
-        return acknowledge(node, turn, from, partition, ticket, Ok(Some(REFUSED)));
+        return acknowledge(node, turn, from, partition, about, Ok(Some(REFUSED)));
     }
     let edit = deltas.first().and_then(|delta| delta.edits.first());
     let cell = edit.filter(|_| asker.is_some()).map(|edit| edit.cell.clone());
     let done = apply_all(node, turn, partition, deltas);
     let done = done.and_then(|done| with_report(node, turn, from, (partition, cell.as_ref()), asker, done));
-    acknowledge(node, turn, from, partition, ticket, done);
+    acknowledge(node, turn, from, partition, about, done);
 }
 
 /// Passes operations on to the other owners in this datacenter: they came from another one, once for all of them.
@@ -50,7 +51,8 @@ pub(crate) fn pass_on(node: &mut Node, turn: &mut Turn<'_>, partition: Partition
     for owner in others {
         // Nobody waits for the answer.
         let (ticket, deltas) = (node.pending.ticket(), deltas.to_vec());
-        let message = Message::Apply { ticket, deltas, asker: None, passes_on: false };
+        let message =
+            Message::Apply { ticket, deltas, asker: None, passes_on: false, quorum: Quorum::default() };
         turn.send(node, owner, partition, message);
     }
 }
@@ -61,12 +63,12 @@ pub(crate) fn mend(
     turn: &mut Turn<'_>,
     from: NodeId,
     partition: PartitionId,
-    ticket: Ticket,
+    about: (Ticket, Quorum),
     (cell, found): (&Cell, &Found),
     (deltas, asker): (Vec<Delta>, Option<Hashes>),
 ) {
     if node.room == Room::Gone {
-        return acknowledge(node, turn, from, partition, ticket, Ok(Some(REFUSED)));
+        return acknowledge(node, turn, from, partition, about, Ok(Some(REFUSED)));
     }
     let done = take(node, turn, partition, cell, found).and_then(|taken| {
         let Some((before, Verdict::Held { .. })) = taken else { return Ok(taken) };
@@ -74,7 +76,7 @@ pub(crate) fn mend(
         let done = done.map(|(after, verdict)| (after.max(before), verdict));
         with_report(node, turn, from, (partition, Some(cell)), asker, done)
     });
-    acknowledge(node, turn, from, partition, ticket, done);
+    acknowledge(node, turn, from, partition, about, done);
 }
 
 /// Adds to what is held what the asker wants to know of the cell, if it is not as it is there.
@@ -102,12 +104,12 @@ fn acknowledge(
     turn: &mut Turn<'_>,
     from: NodeId,
     partition: PartitionId,
-    ticket: Ticket,
+    (ticket, quorum): (Ticket, Quorum),
     done: Done,
 ) {
-    let is_learning = node.replicas.get(&partition).is_some_and(Replica::is_learning);
+    let counts = task::counts(node, partition, node.identity.node).is_for(quorum);
     let (after, verdict) = match done {
-        Ok(Some((after, Verdict::Held { .. }))) if is_learning => (after, Verdict::Learning),
+        Ok(Some((after, Verdict::Held { .. }))) if !counts => (after, Verdict::Learning),
         Ok(Some(done)) => done,
         Ok(None) => return,
         Err(error) => {
@@ -158,13 +160,13 @@ pub(crate) fn fetch(
     turn: &mut Turn<'_>,
     from: NodeId,
     partition: PartitionId,
-    ticket: Ticket,
+    (ticket, quorum): (Ticket, Quorum),
     (cell, ranks): (Option<&Cell>, Option<Dot>),
     asker: Hashes,
 ) {
     let replica = node.replicas.entry(partition).or_default();
     let shown = ranks.map(|dot| replica.shown(dot)).unwrap_or_default();
-    if replica.is_learning() {
+    if !replica.counts().is_for(quorum) {
         // What is not here is not known to be nowhere.
         return turn.send(node, from, partition, Message::Unreadable { ticket });
     }

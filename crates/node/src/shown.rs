@@ -12,7 +12,8 @@
 use causal::{Dot, Entries};
 use placement::NodeId;
 use std::collections::{BTreeMap, VecDeque};
-use wire::peer::{Quorums, Shown};
+use wire::peer::Shown;
+use wire::peer::quorum::Quorums;
 
 /// Now, and how long before it the makers of writes may have begun that still wait. Milliseconds.
 #[derive(Clone, Copy, Debug)]

@@ -12,6 +12,7 @@ use causal::map::Knowledge;
 use causal::{Cell, Context, Entries};
 use std::collections::BTreeMap;
 use wire::peer::Ticket;
+use wire::peer::quorum::Counts;
 
 /// What one snapshot may cost, in bytes.
 const SNAPSHOT_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -23,8 +24,8 @@ pub(crate) struct Snapshot {
     pub(crate) name: Ticket,
     /// What was known.
     pub(crate) knowledge: Knowledge,
-    /// Whether the replica had lost something, and was not whole again.
-    pub(crate) is_learning: bool,
+    /// For which quorums the replica counted.
+    pub(crate) counts: Counts,
     /// What its taker had applied.
     pub(crate) taker: Context,
     /// When it was asked for last, in milliseconds.
@@ -37,14 +38,14 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     pub(crate) fn new(
         name: Ticket,
-        (knowledge, is_learning): (Knowledge, bool),
+        (knowledge, counts): (Knowledge, Counts),
         taker: Context,
         used_at: u64,
     ) -> Self {
         Self {
             name,
             knowledge,
-            is_learning,
+            counts,
             taker,
             used_at,
             sums: BTreeMap::new(),

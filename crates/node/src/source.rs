@@ -119,8 +119,8 @@ fn opened(
         chunks.push(snapshot.sums(chunk, now).iter().fold(0u64, |total, sum| total.wrapping_add(*sum)));
     }
     let Some(snapshot) = replica.snapshot(by, now_ms) else { return Ok(Step::Gone) };
-    let (knowledge, is_learning) = (Box::new(snapshot.knowledge.clone()), snapshot.is_learning);
-    Ok(Step::Opened { snapshot: snapshot.name, knowledge, chunks, is_learning })
+    let (knowledge, counts) = (Box::new(snapshot.knowledge.clone()), snapshot.counts);
+    Ok(Step::Opened { snapshot: snapshot.name, knowledge, chunks, counts })
 }
 
 fn descend(

@@ -9,6 +9,7 @@ use placement::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use wire::peer::Ticket;
 use wire::peer::exchange::{Hashes, Step};
+use wire::peer::quorum::Counts;
 
 /// A partition in which something is missing is compared again after this time, in milliseconds.
 pub(crate) const AGAIN_MS: u64 = 500;
@@ -22,8 +23,8 @@ pub(crate) struct View {
     pub(crate) missing: Context,
     /// Whether it held the same.
     pub(crate) is_same: bool,
-    /// Whether it had lost something, and counted for no quorum.
-    pub(crate) is_learning: bool,
+    /// For which quorums it counted, once it has said so.
+    pub(crate) counts: Option<Counts>,
     /// What it was compared with last, and under which ticket.
     pub(crate) asked: Option<(Ticket, Hashes)>,
 }
@@ -37,8 +38,10 @@ pub struct SyncFigures {
     pub partitions: u64,
     /// Those of which some co-owner did not hold the same when it was compared last, or was never compared.
     pub unequal: u64,
-    /// Those that have lost something and count for no quorum yet.
+    /// Those that have lost something, or have come anew, and do not count for every quorum yet.
     pub learning: u64,
+    /// Those of them that count in their datacenter already.
+    pub counting_locally: u64,
     /// Exchanges under way.
     pub open: u64,
     /// Exchanges that were finished.
@@ -72,8 +75,8 @@ pub struct Lag {
     pub behind: u64,
     /// Whether some other owner did not hold the same when it was compared last, or was never compared.
     pub is_unequal: bool,
-    /// Whether it has lost something, and counts for no quorum yet.
-    pub is_learning: bool,
+    /// For which quorums it counts here.
+    pub counts: Counts,
 }
 
 /// An exchange under way.
@@ -85,13 +88,15 @@ pub(crate) struct Take {
     pub(crate) ticket: Ticket,
     /// What the snapshot knows; nothing until it is open.
     pub(crate) knowledge: Option<Box<Knowledge>>,
-    pub(crate) is_learning: bool,
+    /// For which quorums the source counted.
+    pub(crate) counts: Counts,
     /// Whether the source stands in, and gives what it was told and no more.
     pub(crate) is_lent: bool,
     pub(crate) question: Option<Step>,
     /// When the question is asked, for the first time or again.
     pub(crate) ask_at: u64,
     pub(crate) heard_at: u64,
+    pub(crate) began_at: u64,
 }
 
 /// How far a node is with reading everything.

@@ -31,6 +31,7 @@ use causal::{Cell, Entries};
 use placement::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wire::peer::exchange::{ChunkSums, GROUPS, LeafCells, Step, TAKEN_LEAVES_MAX};
+use wire::peer::quorum::Counts;
 use wire::peer::{Message, Ticket};
 
 /// How many chunks one question is about.
@@ -67,11 +68,12 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId
         ticket,
         snapshot: None,
         knowledge: None,
-        is_learning: false,
+        counts: Counts::default(),
         is_lent: false,
         question: Some(Step::Open(context)),
         ask_at: now,
         heard_at: now,
+        began_at: now,
     };
     node.sync.takes.insert(partition, take);
     ask(node, turn, partition);
@@ -137,8 +139,8 @@ pub(crate) fn answered(
         return abandon(node, turn, partition);
     }
     let went = match (step, take.question.take()) {
-        (Step::Opened { snapshot, knowledge, chunks, is_learning }, Some(Step::Open(_))) => {
-            (take.snapshot, take.is_learning) = (Some(snapshot), is_learning);
+        (Step::Opened { snapshot, knowledge, chunks, counts }, Some(Step::Open(_))) => {
+            (take.snapshot, take.counts) = (Some(snapshot), counts);
             opened(node, turn, partition, knowledge, &chunks)
         }
         (Step::Lent { snapshot, knowledge, leaves }, Some(Step::Open(_))) => {
@@ -394,7 +396,7 @@ fn finish(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
             node.sync.finished += 1;
             node.debts.took(partition, take.source);
             if teaches {
-                replica.note_lesson(take.source, !take.is_learning);
+                replica.note_lesson(take.source, take.counts, take.began_at);
             }
             if let Err(error) = standing::settle(node, turn.store, partition, false) {
                 node.note_damage(partition, &error);

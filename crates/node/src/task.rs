@@ -8,6 +8,7 @@ use crate::work::{Kind, Origin, Task};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::Message;
+use wire::peer::quorum::Counts;
 use wire::{Fault, Reply};
 
 /// Whether a peer can be reached as far as this node knows; it always reaches itself.
@@ -39,7 +40,7 @@ pub(crate) fn no_quorum(node: &Node, task: &Task, kind: Kind) -> Fault {
     if write.len() == 0 {
         return Fault::NoCopies;
     }
-    let counts = |owner: &NodeId| is_live(node, *owner) && !is_learning(node, task.partition, *owner);
+    let counts = |owner: &NodeId| is_live(node, *owner) && knows_enough(node, task, *owner);
     let reachable = write.owners().filter(counts).count();
     let needed = match kind {
         Kind::Read => read.need(),
@@ -50,13 +51,19 @@ pub(crate) fn no_quorum(node: &Node, task: &Task, kind: Kind) -> Fault {
     Fault::NoQuorum { needed: number(needed), reachable: number(reachable.min(needed.saturating_sub(1))) }
 }
 
-/// Whether an owner has lost something of a partition, as far as this node knows.
-pub(crate) fn is_learning(node: &Node, partition: PartitionId, owner: NodeId) -> bool {
+/// Whether an owner knows enough to count for a task, as far as this node knows.
+pub(crate) fn knows_enough(node: &Node, task: &Task, owner: NodeId) -> bool {
+    counts(node, task.partition, owner).is_for(scope::quorum(task.level))
+}
+
+/// For which quorums an owner counts, as far as this node knows.
+pub(crate) fn counts(node: &Node, partition: PartitionId, owner: NodeId) -> Counts {
     if owner == node.identity.node {
-        return node.replicas.get(&partition).is_some_and(Replica::is_learning);
+        return node.replicas.get(&partition).map_or(Counts::Everywhere, Replica::counts);
     }
-    let view = node.sync.views.get(&(partition, owner));
-    view.map_or_else(|| node.layout.is_new(partition, owner), |view| view.is_learning)
+    let said = node.sync.views.get(&(partition, owner)).and_then(|view| view.counts);
+    let unsaid = if node.layout.is_new(partition, owner) { Counts::Nowhere } else { Counts::Everywhere };
+    said.unwrap_or(unsaid)
 }
 
 /// A count of owners, for a fault.

@@ -93,6 +93,8 @@ pub(crate) struct Voting {
     pub(crate) rests_until: u64,
     /// The newest layout that is known to be committed; it may be on its way to the node still.
     pub(crate) committed: Arc<Layout>,
+    /// The ballot of the last attempt here that came to an end: of what was accepted below it nothing comes any more.
+    pub(crate) ended: Ballot,
 }
 
 impl Voting {
@@ -125,8 +127,9 @@ impl Voting {
         let (disk, acceptor) =
             kept.unwrap_or_else(|| (fresh_disk(layout, identity, is_whole), Acceptor::default()));
         let (wishes, attempt, seen) = (VecDeque::new(), None, acceptor.promised());
+        let (accepted_at, rests_until, ended) = (0, 0, Ballot::default());
         let voting =
-            Self { disk, acceptor, accepted_at: 0, wishes, attempt, seen, rests_until: 0, committed };
+            Self { disk, acceptor, accepted_at, wishes, attempt, seen, rests_until, committed, ended };
         if is_new {
             voting.keep(store);
         }
@@ -141,9 +144,10 @@ impl Voting {
 
     /// Whether something was accepted here a while ago of which nobody has said since that it is committed: who proposed it may be gone.
     pub(crate) fn is_unfinished(&self, now: u64) -> bool {
-        let accepted =
-            self.acceptor.accepted().is_some_and(|(_, layout)| layout.epoch() > self.committed.epoch());
-        accepted && now >= self.accepted_at + UNFINISHED_MS
+        let is_open = |(ballot, layout): &(Ballot, Arc<Layout>)| {
+            layout.epoch() > self.committed.epoch() && *ballot > self.ended
+        };
+        self.acceptor.accepted().is_some_and(is_open) && now >= self.accepted_at + UNFINISHED_MS
     }
 
     /// When there is something to do next.

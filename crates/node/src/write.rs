@@ -24,13 +24,12 @@
 
 use crate::handoff;
 use crate::preference;
-use crate::replica::Replica;
 use crate::report::{self, View};
 use crate::rows::{RowError, Shelf, everything};
 use crate::scope;
 use crate::state::{Node, Turn};
 use crate::tally::{Standing, Tally};
-use crate::task::{finish, is_learning, is_live, no_quorum, number, refuse};
+use crate::task::{finish, is_live, knows_enough, no_quorum, number, refuse};
 use crate::work::{Kind, Plan, Task, Work, Write};
 use causal::{Cell, Change, Clock, Delta, Dot, Edit, Entries, Stamp, string};
 use placement::{NodeId, PartitionId};
@@ -89,11 +88,11 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
     // Who has come anew counts soon; who has lost something does not for long.
     let counts = |owner: &NodeId| {
         is_live(node, *owner)
-            && (node.layout.is_new(task.partition, *owner) || !is_learning(node, task.partition, *owner))
+            && (node.layout.is_new(task.partition, *owner) || knows_enough(node, &task, *owner))
     };
     let is_short = sloppy.is_none() && !quota.is_met(|owner| counts(&owner));
     let joined = std::mem::take(&mut plan.joined);
-    if sloppy.is_none() && node.replicas.get(&task.partition).is_some_and(Replica::is_learning) {
+    if sloppy.is_none() && !knows_enough(node, &task, node.identity.node) {
         return refuse_all(node, turn, task, joined, &Fault::Storage);
     }
     if is_short {
@@ -101,7 +100,9 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
         return refuse_all(node, turn, task, joined, &fault);
     }
     if sloppy.is_some() && !handoff::admits(node, turn.now.monotonic_ms, task.partition, plan.bytes_about()) {
-        return refuse_all(node, turn, task, joined, &Fault::HandoffFull);
+        let is_full = preference::may_hold(node);
+        let fault = if is_full { Fault::HandoffFull } else { no_quorum(node, &task, Kind::Write) };
+        return refuse_all(node, turn, task, joined, &fault);
     }
     let plain = plan.plain;
     let Ok((delta, after)) = operate(node, turn, task.partition, plan) else {
@@ -220,7 +221,7 @@ pub(crate) fn count_by_owners(node: &mut Node, turn: &mut Turn<'_>, mut write: B
         Some(healthy) => sloppy_tally(quota.len(), healthy),
         None => quota.tally(),
     };
-    if write.sloppy.is_none() && node.replicas.get(&partition).is_some_and(Replica::is_learning) {
+    if write.sloppy.is_none() && !knows_enough(node, &write.task, node.identity.node) {
         write.tally.fail(node.identity.node);
     }
     send(node, turn, write);
@@ -239,6 +240,11 @@ pub(crate) fn applied(
 ) -> Option<Box<Write>> {
     if let Verdict::Held { .. } = verdict {
         node.sync.acknowledged(write.task.partition, from, write.delta.dot);
+    }
+    if turn.now.monotonic_ms >= write.task.deadline {
+        // Who acknowledged it long ago may have lost it since, and learned without it (`lessons`).
+        give_up(node, turn, *write);
+        return None;
     }
     let standing = match verdict {
         // It has come anew, and counts soon: it is asked again.
@@ -318,9 +324,9 @@ fn bring_along(node: &Node, turn: &mut Turn<'_>, ticket: Ticket, write: &Write, 
     };
     let mut shelf = Shelf::new(turn.store, node.layout.keyspace(), write.task.partition);
     let Ok((found, _)) = replica.found(&edit.cell, &mut shelf) else { return };
-    let deltas = vec![write.delta.clone()];
-    let message =
-        Message::Mend { ticket, cell: edit.cell.clone(), found: Box::new(found), deltas, asker: None };
+    let (cell, found, deltas) = (edit.cell.clone(), Box::new(found), vec![write.delta.clone()]);
+    let quorum = scope::quorum(write.task.level);
+    let message = Message::Mend { ticket, cell, found, deltas, asker: None, quorum };
     turn.send_after(everything(turn.store), node, owner, write.task.partition, message);
 }
 

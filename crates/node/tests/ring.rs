@@ -3,7 +3,8 @@
 //!
 //! That nothing is lost by it is played by the simulator, and by the model in `placement`.
 
-use causal::{Actor, Context, Dot};
+use bytes::Bytes;
+use causal::{Actor, Cell, Context, Delta, Dot, Edit, Key, Payload, Stamp};
 use node::{
     Action, ChangeError, Event, Identity, Node, Now, Options, Outbox, RequestId, Speaker, Storage, Trust,
 };
@@ -11,9 +12,10 @@ use placement::layout::{Advance, Move, Step as Move_};
 use placement::{Change, Copies, Duty, Layout, LayoutError, Member, NodeId, PartitionId, Seat};
 use std::sync::Arc;
 use store::{Commit, Engine, Memory, StoreOptions};
-use wire::peer::exchange::{State, Step};
+use wire::peer::exchange::{Hashes, State, Step};
+use wire::peer::quorum::{Counts, Quorum};
 use wire::peer::vote::{Ballot, Vote, Word};
-use wire::peer::{Envelope, Message, Ticket};
+use wire::peer::{Envelope, Message, Ticket, Verdict};
 
 /// The one partition.
 const PARTITION: PartitionId = PartitionId(0);
@@ -131,11 +133,11 @@ impl One {
 
     /// The peer is asked whether it holds the same, and does; and gives all that it has, which is nothing.
     fn learns_from(&mut self, peer: &str) {
-        self.takes_from(peer, true);
+        self.takes_from(peer, Counts::Everywhere);
     }
 
-    /// The same of one that has lost something itself, or has not.
-    fn takes_from(&mut self, peer: &str, is_whole: bool) {
+    /// The same of one that counts for so much.
+    fn takes_from(&mut self, peer: &str, counts: Counts) {
         let asked = self.says_to(peer).into_iter().find(|(_, step)| matches!(step, Step::Compare(_)));
         let (ticket, _) = asked.unwrap_or_else(|| panic!("{peer} is not asked"));
         let actions = self.hear(peer, ticket, Step::Same);
@@ -147,11 +149,21 @@ impl One {
         });
         let ticket = opens.unwrap_or_else(|| panic!("nothing is taken from {peer}"));
         let (knowledge, chunks) = (Box::default(), vec![0; CHUNKS]);
-        self.hear(
-            peer,
-            ticket,
-            Step::Opened { snapshot: Ticket(3), knowledge, chunks, is_learning: !is_whole },
-        );
+        self.hear(peer, ticket, Step::Opened { snapshot: Ticket(3), knowledge, chunks, counts });
+    }
+
+    /// Whether it says what it holds to one that needs such a quorum.
+    fn answers(&mut self, quorum: Quorum) -> bool {
+        let epoch = self.node.layout().epoch();
+        let cell = Some(Cell::string(Key::new(0, "key")));
+        let asker = Hashes { held: 0, applied: 0 };
+        let message = Message::Fetch { ticket: Ticket(7), cell, asker, ranks: None, quorum };
+        let envelope = Envelope { epoch, partition: PARTITION, message };
+        let said = self.take(Event::Message { from: id("a"), envelope });
+        let is_answer = |action: &Action| {
+            matches!(action, Action::Send { envelope: Envelope { message: Message::Fetched { .. }, .. }, .. })
+        };
+        said.iter().any(is_answer)
     }
 
     fn is_learning(&self) -> bool {
@@ -178,7 +190,7 @@ fn an_exchange_of_before_the_fence_teaches_nothing() {
     newcomer.link(&["a", "b"]);
     let asked = newcomer.says_to("a").into_iter().find(|(_, step)| matches!(step, Step::Compare(_)));
     let context: Context = [Dot::new(Actor(9), 1)].into_iter().collect();
-    let state = State { context, digest: 1, is_ahead: false, is_learning: false };
+    let state = State { context, digest: 1, is_ahead: false, counts: Counts::Everywhere };
     newcomer.hear("a", asked.expect("it compares").0, Step::Differs(Box::new(state)));
     assert_eq!(newcomer.node.sync().open, 1, "it takes what it lacks");
     newcomer.take(Event::Layout(Arc::new(settling(&before))));
@@ -204,14 +216,68 @@ fn of_its_own_datacenter_enough_are_learned_from_too() {
     assert!(!newcomer.is_learning());
 }
 
+/// Two datacenters, of which the other cannot be reached, and one in this that learns: `d` instead of `c`.
+fn cut_off() -> One {
+    let two =
+        [("a", "near/1"), ("b", "near/2"), ("c", "near/3"), ("e", "far/1"), ("f", "far/2"), ("d", "near/3")];
+    let copies: Copies = "near=3,far=2".parse().expect("copies");
+    let mut newcomer = One::open("d", &settling(&copying(copies, &two, "c")), Trust::Whole);
+    newcomer.link(&["a", "b", "c"]);
+    newcomer
+}
+
+#[test]
+fn what_its_own_datacenter_needs_is_learned_there() {
+    let mut newcomer = cut_off();
+    newcomer.learns_from("a");
+    assert!(!newcomer.answers(Quorum::Local), "one of three may have missed what a majority of them holds");
+    newcomer.learns_from("b");
+    assert!(newcomer.answers(Quorum::Local), "it needs nobody who is cut off");
+    assert!(!newcomer.answers(Quorum::Global) && newcomer.is_learning());
+    newcomer.link(&["e"]);
+    newcomer.learns_from("e");
+    assert!(newcomer.answers(Quorum::Global) && !newcomer.is_learning());
+}
+
+/// For that long a coordinator elsewhere may count what it has acknowledged before.
+#[test]
+fn who_has_lost_something_counts_in_its_datacenter_when_nobody_waits_any_more() {
+    let first =
+        Layout::found(1, 1, 1, "near=3,far=2".parse::<Copies>().expect("copies"), member("a", "near/1"), 1);
+    let others = [("b", "near/2"), ("c", "near/3"), ("e", "far/1"), ("f", "far/2")];
+    let layout = first.expect("a layout").with_members(others.map(|(name, zone)| member(name, zone)));
+    let mut loser = One::open("c", &layout.expect("valid members"), Trust::Lost);
+    loser.link(&["a", "b"]);
+    for (counts, why) in
+        [(false, "one of them may be told still"), (true, "what is acknowledged by now they hold")]
+    {
+        loser.learns_from("a");
+        loser.learns_from("b");
+        assert_eq!(loser.answers(Quorum::Local), counts, "{why}");
+    }
+    assert!(!loser.answers(Quorum::Global));
+}
+
+#[test]
+fn who_counts_in_its_own_datacenter_teaches_there() {
+    let mut newcomer = cut_off();
+    for (peer, counts) in [("a", Counts::Everywhere), ("b", Counts::Nowhere), ("c", Counts::Nowhere)] {
+        newcomer.takes_from(peer, counts);
+    }
+    assert!(!newcomer.answers(Quorum::Local), "others may have what those have lost");
+    newcomer.takes_from("c", Counts::Locally);
+    assert!(newcomer.answers(Quorum::Local));
+    assert!(!newcomer.answers(Quorum::Global));
+}
+
 #[test]
 fn who_has_gone_and_lost_its_disk_does_not_teach_as_if_it_had_not() {
     let flat = [("a", "x/1"), ("b", "x/1"), ("c", "x/1"), ("d", "x/1")];
     let layout = settling(&copying(3.into(), &flat, "c"));
-    for (trust, is_learning) in [(Trust::Whole, false), (Trust::Lost, true)] {
+    for (trust, counts) in [(Trust::Whole, Counts::Everywhere), (Trust::Lost, Counts::Nowhere)] {
         let mut former = One::open("c", &layout, trust);
         former.link(&["d"]);
-        let compare = Step::Compare(wire::peer::exchange::Hashes { held: 1, applied: 1 });
+        let compare = Step::Compare(Hashes { held: 1, applied: 1 });
         let said = former.hear("d", Ticket(5), compare);
         let told = said.into_iter().find_map(|action| match action {
             Action::Send { envelope: Envelope { message: Message::Exchange { step, .. }, .. }, .. } => {
@@ -220,7 +286,7 @@ fn who_has_gone_and_lost_its_disk_does_not_teach_as_if_it_had_not() {
             _ => None,
         });
         let Some(Step::Differs(state)) = told else { panic!("{trust:?}: {told:?}") };
-        assert_eq!(state.is_learning, is_learning, "{trust:?}");
+        assert_eq!(state.counts, counts, "{trust:?}");
     }
 }
 
@@ -231,9 +297,9 @@ fn who_has_lost_something_teaches_only_where_there_is_nobody_else() {
     let mut newcomer = One::open("d", &layout, Trust::Whole);
     newcomer.link(&["a", "b", "c"]);
     newcomer.learns_from("a");
-    newcomer.takes_from("b", false);
+    newcomer.takes_from("b", Counts::Nowhere);
     assert!(newcomer.is_learning(), "b may have lost what only it and c held");
-    newcomer.takes_from("c", false);
+    newcomer.takes_from("c", Counts::Nowhere);
     assert!(!newcomer.is_learning(), "what is gone is gone, and to wait for ever brings none of it back");
 }
 
@@ -262,7 +328,7 @@ fn who_is_gone_for_good_is_not_heard() {
     let other = layout.owners(PARTITION)[1];
     let name = |of: NodeId| layout.member(of).expect("a member").name.clone();
     let lost = layout.changed(&Change::Lose { member: other, accepts_loss: false }).expect("two are left");
-    let compare = || Step::Compare(wire::peer::exchange::Hashes { held: 1, applied: 1 });
+    let compare = || Step::Compare(Hashes { held: 1, applied: 1 });
     for (layout, is_heard) in [(&layout, true), (&lost, false)] {
         let mut one = One::open(&name(owner), layout, Trust::Whole);
         one.link(&[&name(other)]);
@@ -272,6 +338,40 @@ fn who_is_gone_for_good_is_not_heard() {
             _ => false,
         };
         assert_eq!(said.iter().any(is_answer), is_heard);
+    }
+}
+
+#[test]
+fn who_leaves_keeps_nothing_more_for_others() {
+    let layout = Layout::found(1, 1, 1, 3, member("a", "x/1"), DISK).expect("a layout");
+    let layout = layout.with_members(["b", "c", "d"].map(|name| member(name, "x/1"))).expect("valid members");
+    let owners = layout.owners(PARTITION);
+    let spare = layout.members().iter().find(|member| !owners.contains(&member.id)).expect("three own it");
+    let owner = layout.member(owners[0]).expect("a member").name.clone();
+    let leaving = layout.changed(&Change::Leave(spare.id)).expect("three are left");
+    for (layout, keeps) in [(&layout, true), (&leaving, false)] {
+        let mut one = One::open(&spare.name, layout, Trust::Whole);
+        one.link(&[&owner]);
+        let (actor, epoch) = (Actor(9), layout.epoch());
+        let stamp = Stamp { physical_ms: one.now_ms, logical: 0, actor };
+        let add = Some(Payload::Plain(Bytes::from_static(b"value")));
+        let edit = Edit { cell: Cell::string(Key::new(0, "key")), add, removes: Vec::new() };
+        let delta = Delta { dot: Dot::new(actor, 1), stamp, edits: vec![edit], sweep: None };
+        let (ticket, quorum) = (Ticket(5), Quorum::Global);
+        let message = Message::Apply { ticket, deltas: vec![delta], asker: None, passes_on: false, quorum };
+        let envelope = Envelope { epoch, partition: PARTITION, message };
+        let said = one.take(Event::Message { from: id(&owner), envelope });
+        let is_held = |action: &Action| match action {
+            Action::Send { envelope: Envelope { message: Message::Applied { verdict, .. }, .. }, .. } => {
+                matches!(verdict, Verdict::Held { .. })
+            }
+            _ => false,
+        };
+        assert_eq!(
+            said.iter().any(is_held),
+            keeps,
+            "it has said that it keeps nothing, and is forgotten soon"
+        );
     }
 }
 
@@ -368,4 +468,51 @@ fn what_the_old_voters_still_say_after_a_recovery_comes_to_nothing() {
     };
     assert!(!is_answered(&mut alone, &one_voter()), "it was given up");
     assert!(is_answered(&mut alone, &recovered), "and this was not");
+}
+
+/// What was proposed was given up by those who vote, and who was to vote with them has accepted it: it finds that out, and goes on.
+#[test]
+fn what_was_given_up_is_asked_about_once() {
+    let mut other = One::open("b", &one_voter(), Trust::Whole);
+    other.link(&["a", "c"]);
+    let disk =
+        other.votes(|vote| matches!(vote, Message::Progress(_))).into_iter().find_map(|said| match said {
+            Message::Progress(progress) => progress.disk,
+            _ => None,
+        });
+    let seats = [Seat { node: id("a"), disk: DISK }, Seat { node: id("b"), disk: disk.expect("it has one") }];
+    let given_up = one_voter().changed(&Change::Seat(seats.into())).expect("others may vote");
+    let accept = Word::Accept(given_up.encode().into());
+    let ballot = Ballot { round: 1, proposer: 9 };
+    other.is_told(Vote { ballot, disk: seats[1].disk, word: accept });
+    let questions = other.votes(|message| matches!(message, Message::Vote(Vote { word: Word::Prepare, .. })));
+    let Some(Message::Vote(Vote { ballot, .. })) = questions.first() else { panic!("it asks nobody") };
+    for word in [Word::Promised(None), Word::Accepted] {
+        other.is_told(Vote { ballot: *ballot, disk: DISK, word });
+    }
+    assert_eq!(other.votes(|message| matches!(message, Message::Vote(_))), []);
+}
+
+impl One {
+    /// What it says to the voter while time passes.
+    fn votes(&mut self, is_meant: impl Fn(&Message) -> bool) -> Vec<Message> {
+        let (until, mut said) = (self.now_ms + WHILE_MS, Vec::new());
+        while self.now_ms < until {
+            self.now_ms += 10;
+            said.extend(self.take(Event::Tick).into_iter().filter_map(|action| match action {
+                Action::Send { to, envelope } if to == id("a") && is_meant(&envelope.message) => {
+                    Some(envelope.message)
+                }
+                _ => None,
+            }));
+        }
+        said
+    }
+
+    /// The voter says something about the register.
+    fn is_told(&mut self, vote: Vote) {
+        let epoch = self.node.layout().epoch();
+        let envelope = Envelope { epoch, partition: PARTITION, message: Message::Vote(vote) };
+        self.take(Event::Message { from: id("a"), envelope });
+    }
 }

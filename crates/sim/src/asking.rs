@@ -135,9 +135,11 @@ impl World {
         }
     }
 
-    /// The operations that a client of this machine waits for.
+    /// The operations that a client of this machine waits for, but for those that are being answered.
     pub(crate) fn waiting_at(&self, machine: usize) -> Vec<usize> {
-        self.open.values().filter(|(_, _, at)| *at == machine).map(|(operation, _, _)| *operation).collect()
+        let waits = |id: &RequestId, at: usize| at == machine && !self.telling.contains(id);
+        let waiting = self.open.iter().filter(|(id, (_, _, at))| waits(id, *at));
+        waiting.map(|(_, (operation, _, _))| *operation).collect()
     }
 
     /// The operations that a node still owes an answer for.

@@ -103,6 +103,10 @@ impl World {
     /// Reads a key, and checks what comes of it. What was written at the level sloppy is read when all have it.
     fn read_after(&mut self, key: &str, is_sloppy: bool, rng: &mut Rng) {
         if is_sloppy {
+            // Who is about to own a partition may be the one that has it.
+            if !self.become_settled() {
+                return;
+            }
             become_whole(self);
         }
         let ask = client::look(key);

@@ -117,8 +117,10 @@ fn unequal(world: &World) -> Option<String> {
     if learning.into_iter().any(|running| running.node.sync().learning > 0) {
         return Some("somebody is learning what it has lost".into());
     }
-    let keeps =
-        |machine: &&Machine| machine.running.as_ref().is_some_and(|running| running.node.handoff().bytes > 0);
+    let keeps = |machine: &&Machine| {
+        let handoff = machine.running.as_ref().map(|running| running.node.handoff());
+        handoff.is_some_and(|handoff| handoff.bytes > 0 || !handoff.targets.is_empty())
+    };
     if let Some(machine) = world.machines.iter().find(keeps) {
         return Some(format!("{} still keeps something for others", machine.id));
     }

@@ -69,10 +69,11 @@ pub enum Rare {
     StaleAsked,
     CutOff,
     CrossedOnce,
+    CountsLocally,
 }
 
 /// Every such state, and what it is.
-pub const LIST: [(Rare, &str); 55] = [
+pub const LIST: [(Rare, &str); 56] = [
     (Rare::Unknown, "a client was told UNKNOWN"),
     (Rare::NoQuorum, "... NOQUORUM"),
     (Rare::ClockAhead, "... CLOCKAHEAD"),
@@ -128,6 +129,7 @@ pub const LIST: [(Rare, &str); 55] = [
     (Rare::StaleAsked, "somebody wrote at a node that went by a layout of before"),
     (Rare::CutOff, "a datacenter was cut off"),
     (Rare::CrossedOnce, "a write crossed to another datacenter once"),
+    (Rare::CountsLocally, "an owner knew enough for its datacenter, and not for the other"),
 ];
 
 /// How often each was reached.

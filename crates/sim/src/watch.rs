@@ -11,6 +11,7 @@ use placement::PartitionId;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::peer::exchange::Step;
 use wire::peer::gossip::{Gossip, Health, Word};
+use wire::peer::quorum::Counts;
 use wire::peer::{Envelope, Message, Shown, Ticket, Verdict};
 use wire::{Fault, Reply};
 
@@ -63,7 +64,7 @@ impl Watch {
     /// A node sends another something.
     pub(crate) fn sent(&mut self, now: u64, (from, to): (usize, usize), envelope: &Envelope) {
         match &envelope.message {
-            Message::Apply { ticket, deltas, asker, passes_on } => {
+            Message::Apply { ticket, deltas, asker, passes_on, .. } => {
                 self.see_if(*passes_on, Rare::CrossedOnce);
                 self.see_if(deltas.len() > 1 && asker.is_none(), Rare::Outranked);
                 self.see_if(deltas.len() > 1 && asker.is_some(), Rare::RepairedByOperations);
@@ -143,7 +144,11 @@ impl Watch {
                     _ => {}
                 }
             }
-            Step::Opened { knowledge, .. } => self.known(knowledge),
+            Step::Opened { knowledge, counts, .. } => {
+                self.known(knowledge);
+                self.see_if(*counts == Counts::Locally, Rare::CountsLocally);
+            }
+            Step::Differs(state) => self.see_if(state.counts == Counts::Locally, Rare::CountsLocally),
             Step::Forgotten(_) => self.seen.see(Rare::Forgotten),
             Step::Gone => self.seen.see(Rare::SnapshotGone),
             Step::Later => self.seen.see(Rare::SumsNotReady),

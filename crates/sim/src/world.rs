@@ -142,6 +142,8 @@ pub(crate) struct World {
     pub(crate) planned: u64,
     /// The operation that a request stands for, the client that waits for it, and the machine that it was sent to.
     pub(crate) open: BTreeMap<RequestId, (usize, Option<usize>, usize)>,
+    /// The requests that are being answered in this event.
+    pub(crate) telling: BTreeSet<RequestId>,
     pub(crate) dots: Dots,
     pub(crate) tokens: Tokens,
 }
@@ -217,6 +219,7 @@ impl World {
             agenda: BTreeMap::new(),
             planned: 0,
             open: BTreeMap::new(),
+            telling: BTreeSet::new(),
             dots: Dots::default(),
             tokens: Tokens::default(),
         }
@@ -296,6 +299,12 @@ impl World {
                 // Whoever is told something by the same event is told before the store is put aside.
                 let (last, first): (Vec<_>, Vec<_>) =
                     actions.into_iter().partition(|action| matches!(action, Action::Renew));
+                let told = first.iter().filter_map(|action| match action {
+                    Action::Answer { id, .. } => Some(*id),
+                    _ => None,
+                });
+                // One of them may be followed by another event, in which the disk fails.
+                self.telling.extend(told);
                 first.into_iter().chain(last).for_each(|action| self.act(machine, action));
             }
             Err(error) => return self.disk_failed(machine, &error),
@@ -317,7 +326,10 @@ impl World {
 
     pub(crate) fn act(&mut self, machine: usize, action: Action) {
         match action {
-            Action::Answer { id, reply } => self.answered(id, &reply),
+            Action::Answer { id, reply } => {
+                self.telling.remove(&id);
+                self.answered(id, &reply);
+            }
             Action::Send { to, envelope } => self.send(machine, to, &envelope),
             Action::Renew => self.renew(machine),
             Action::Adopt(layout) => self.adopt(machine, layout),

@@ -13,8 +13,9 @@ use placement::{NodeId, PartitionId, Position};
 use wire::peer::exchange::{ChunkSums, GROUPS, Hashes, LEAVES_MAX, LeafCells, State, Step, TAKEN_LEAVES_MAX};
 use wire::peer::frame::{self, FRAME_BYTES_MAX, GREETING_BYTES, Greeting};
 use wire::peer::gossip::{Gossip, Health, Load, NEWS_MAX, News, Word};
+use wire::peer::quorum::{Counts, Quorum, Quorums};
 use wire::peer::vote::{self, Ballot, Progress, Vote};
-use wire::peer::{Envelope, Found, Message, Quorums, Report, Shown, Ticket, Verdict};
+use wire::peer::{Envelope, Found, Message, Report, Shown, Ticket, Verdict};
 use wire::request::{Job, Request};
 use wire::{Fault, Level, Reply};
 
@@ -75,7 +76,13 @@ fn writes() -> Vec<(&'static str, Message)> {
     let plain = || delta(1, Some(Payload::Plain(Bytes::from_static(b"value"))));
     let sweep = Sweep { scope: Scope::Database(3), seen: context() };
     let flush = Delta { dot: dot(5, 9), stamp: stamp(5), edits: Vec::new(), sweep: Some(sweep) };
-    let apply = |deltas, asker| Message::Apply { ticket: TICKET, deltas, asker, passes_on: false };
+    let apply = |deltas, asker| Message::Apply {
+        ticket: TICKET,
+        deltas,
+        asker,
+        passes_on: false,
+        quorum: Quorum::Global,
+    };
     let applied = |verdict| Message::Applied { ticket: TICKET, verdict };
     vec![
         ("apply-nothing", apply(Vec::new(), None)),
@@ -84,7 +91,13 @@ fn writes() -> Vec<(&'static str, Message)> {
         ("apply-flush", apply(vec![flush], None)),
         (
             "apply-passed-on",
-            Message::Apply { ticket: TICKET, deltas: vec![plain()], asker: None, passes_on: true },
+            Message::Apply {
+                ticket: TICKET,
+                deltas: vec![plain()],
+                asker: None,
+                passes_on: true,
+                quorum: Quorum::Local,
+            },
         ),
         (
             "apply-several",
@@ -98,6 +111,7 @@ fn writes() -> Vec<(&'static str, Message)> {
                 found: Box::new(found()),
                 deltas: vec![plain(), delta(2, None)],
                 asker: Some(HASHES),
+                quorum: Quorum::Local,
             },
         ),
         ("applied-held", applied(Verdict::Held { report: None })),
@@ -111,9 +125,18 @@ fn reads() -> Vec<(&'static str, Message)> {
     vec![
         (
             "fetch",
-            Message::Fetch { ticket: TICKET, cell: Some(cell()), asker: HASHES, ranks: Some(dot(5, 9)) },
+            Message::Fetch {
+                ticket: TICKET,
+                cell: Some(cell()),
+                asker: HASHES,
+                ranks: Some(dot(5, 9)),
+                quorum: Quorum::Local,
+            },
         ),
-        ("fetch-applied", Message::Fetch { ticket: TICKET, cell: None, asker: HASHES, ranks: None }),
+        (
+            "fetch-applied",
+            Message::Fetch { ticket: TICKET, cell: None, asker: HASHES, ranks: None, quorum: Quorum::Global },
+        ),
         ("fetched-same", Message::Fetched { ticket: TICKET, report: None, shown: Shown::Forgotten }),
         (
             "fetched-shown",
@@ -232,7 +255,7 @@ fn votes() -> Vec<(&'static str, Message)> {
 fn exchanges() -> Vec<(&'static str, Message)> {
     let said = |step| Message::Exchange { ticket: TICKET, step };
     let Found { entries, knowledge } = found();
-    let state = State { context: context(), digest: u64::MAX, is_ahead: true, is_learning: true };
+    let state = State { context: context(), digest: u64::MAX, is_ahead: true, counts: Counts::Nowhere };
     let knowledge = || Box::new(knowledge.clone());
     let sums = || (0..LEAVES_MAX as u64).collect::<Vec<u64>>();
     let chunk = |chunk, groups, sums| ChunkSums { chunk, asked: u64::MAX, groups, sums };
@@ -252,7 +275,7 @@ fn exchanges() -> Vec<(&'static str, Message)> {
                 snapshot: Ticket(7),
                 knowledge: knowledge(),
                 chunks: sums(),
-                is_learning: true,
+                counts: Counts::Locally,
             }),
         ),
         (
@@ -392,7 +415,13 @@ fn a_frame_that_would_be_refused_is_not_written() {
     let value = Bytes::from(vec![b'v'; VALUE_BYTES_MAX]);
     let apply = |count: u64| {
         let deltas = (1..=count).map(|n| delta(n, Some(Payload::Plain(value.clone())))).collect();
-        envelope(Message::Apply { ticket: TICKET, deltas, asker: None, passes_on: false })
+        envelope(Message::Apply {
+            ticket: TICKET,
+            deltas,
+            asker: None,
+            passes_on: false,
+            quorum: Quorum::Global,
+        })
     };
     let mut link = BytesMut::from(&b"before"[..]);
     let refused = frame::encode(&apply(3), &mut link).expect_err("it is too long");

@@ -83,7 +83,7 @@ impl Replica {
     /// Keeps a snapshot for a taker, in the place of an earlier one of the same.
     pub(crate) fn open(&mut self, by: (NodeId, Ticket), name: Ticket, taker: Context, now_ms: u64) {
         self.snapshots.retain(|(node, _), _| *node != by.0);
-        let held = (self.map.knowledge().clone(), self.is_learning());
+        let held = (self.map.knowledge().clone(), self.counts());
         self.snapshots.insert(by, Snapshot::new(name, held, taker, now_ms));
     }
 

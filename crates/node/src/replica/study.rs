@@ -13,6 +13,7 @@ use crate::rows::Shelf;
 use crate::step_names::place_row;
 use causal::Actor;
 use placement::NodeId;
+use wire::peer::quorum::Counts;
 
 impl Replica {
     /// The same, with the step of its move in which it has learned enough last.
@@ -31,20 +32,24 @@ impl Replica {
         self.lessons.as_ref()
     }
 
-    /// Whether it lacks something, and counts for no quorum until it has learned what.
+    /// For which quorums it counts.
+    pub(crate) fn counts(&self) -> Counts {
+        self.lessons.as_ref().map_or(Counts::Everywhere, Lessons::counts)
+    }
+
+    /// Whether it lacks something, and does not count for every quorum until it has learned what.
     pub(crate) fn is_learning(&self) -> bool {
-        self.learning().is_some()
+        self.counts() != Counts::Everywhere
     }
 
-    /// Why it counts for no quorum, if it does not.
+    /// Why it does not count for every quorum, if it does not.
     pub(super) fn learning(&self) -> Option<Pupil> {
-        self.lessons.as_ref().filter(|lessons| lessons.is_silent()).map(|lessons| lessons.pupil)
+        self.lessons.as_ref().filter(|lessons| lessons.lacks()).map(|lessons| lessons.pupil)
     }
 
-    /// Whether another owner, as it is now, has nothing more to teach this one.
-    pub(crate) fn has_learned_from(&self, owner: NodeId, is_whole: bool) -> bool {
-        let lame = |lessons: &Lessons| !is_whole && lessons.lame.contains(&owner);
-        self.lessons.as_ref().is_none_or(|lessons| lessons.whole.contains(&owner) || lame(lessons))
+    /// Whether another owner, that counts for so much now, has nothing more to teach this one.
+    pub(crate) fn has_learned_from(&self, owner: NodeId, counts: Counts, now: u64) -> bool {
+        self.lessons.as_ref().is_none_or(|lessons| lessons.has_heard(owner, counts, now))
     }
 
     /// Has it learn from now on, what it has learned before notwithstanding: a step of its move has begun.
@@ -65,9 +70,14 @@ impl Replica {
         self.store_sums(own_actor, self.map.digest(), shelf);
     }
 
-    /// A step has ended: who was learning itself, and taught what it had, may know more now.
-    pub(crate) fn ask_the_lame_again(&mut self) {
-        self.lessons.iter_mut().for_each(|lessons| lessons.lame.clear());
+    /// Its place has changed: who was learning itself, and taught what it had, may know more now.
+    pub(crate) fn ask_the_lame_again(&mut self, is_fenced: bool) {
+        self.lessons.iter_mut().for_each(|lessons| lessons.doubt(is_fenced));
+    }
+
+    /// It asks others what it lacks, from now on at the latest.
+    pub(crate) fn begin_learning(&mut self, now: u64, rest_ms: u64) {
+        self.lessons.iter_mut().for_each(|lessons| lessons.begin(now, rest_ms));
     }
 
     /// There is nobody to learn from: what is left is all there is.
@@ -76,12 +86,13 @@ impl Replica {
         self.store_sums(own_actor, self.map.digest(), shelf);
     }
 
-    /// Notes that it has learned all that another knew.
-    pub(crate) fn note_lesson(&mut self, from: NodeId, is_whole: bool) {
-        self.lessons.iter_mut().for_each(|lessons| lessons.note(from, is_whole));
+    /// Notes that it has learned all that another knew when it was asked, who counted for so much.
+    pub(crate) fn note_lesson(&mut self, from: NodeId, counts: Counts, asked_at: u64) {
+        self.lessons.iter_mut().for_each(|lessons| lessons.note(from, counts, asked_at));
     }
 
-    /// Ends its learning where it has learned enough, in this step of its move if there is one.
+    /// Ends its learning where it has learned enough, in this step of its move if there is one; or sees whether it is enough for its
+    /// datacenter.
     pub(crate) fn learned(
         &mut self,
         wanted: &Wanted,
@@ -89,7 +100,9 @@ impl Replica {
         own_actor: Actor,
         shelf: &mut Shelf<'_>,
     ) {
-        if !self.lessons.as_ref().is_some_and(|lessons| lessons.is_done(wanted)) {
+        let Some(lessons) = &mut self.lessons else { return };
+        lessons.look(wanted);
+        if !lessons.is_done(wanted) {
             return;
         }
         if let Some(step) = step {

@@ -4,6 +4,7 @@
 //! crosses to each other one once, and is passed on there.
 
 use crate::preference;
+use crate::scope;
 use crate::state::{Node, Turn};
 use crate::task::{is_live, is_reachable};
 use crate::work::Write;
@@ -80,5 +81,6 @@ fn send_operation(
 ) {
     // An owner that has refused the write must not be left without what it was put above.
     let deltas = write.rests_on.iter().chain([&write.delta]).cloned().collect();
-    turn.send(node, to, write.task.partition, Message::Apply { ticket, deltas, asker, passes_on });
+    let quorum = scope::quorum(write.task.level);
+    turn.send(node, to, write.task.partition, Message::Apply { ticket, deltas, asker, passes_on, quorum });
 }

@@ -7,6 +7,7 @@ use causal::{Actor, Amount, Cell, Context, Delta, Dot, Entries, Entry, Payload};
 use placement::Layout;
 use wire::Reply;
 use wire::peer::exchange::Step;
+use wire::peer::quorum::Counts;
 use wire::peer::{Found, Message, Report, Verdict};
 use wire::request::{Job, Request};
 
@@ -44,7 +45,11 @@ fn step(step: &Step) -> String {
         Step::Same => "we hold the same".into(),
         Step::Differs(state) => {
             let ahead = if state.is_ahead { ", and cells may say more" } else { "" };
-            let learning = if state.is_learning { ", and am learning" } else { "" };
+            let learning = match state.counts {
+                Counts::Everywhere => "",
+                Counts::Locally => ", and am learning what others know elsewhere",
+                Counts::Nowhere => ", and am learning",
+            };
             format!("we differ: I have applied {}{ahead}{learning}", context(&state.context))
         }
         Step::Forgotten(seen) => format!("you had applied {}", context(seen)),

@@ -46,7 +46,8 @@ impl Layout {
             lives.chain(silent.copied()).filter(|seat| storing.contains(&seat.node)).collect();
         let wanted = odd(storing.len()).min(VOTERS_MAX);
         let can_stay = self.voters.now.iter().all(|seat| storing.contains(&seat.node));
-        let (heard, now) = (odd(candidates.len()), self.voters.now.len());
+        let now = self.voters.now.iter().filter(|seat| !self.is_lost(seat.node)).count();
+        let heard = odd(candidates.len());
         if heard < wanted && (heard < now || (can_stay && heard == now)) {
             // Those that are to vote with them have not been heard yet.
             return None;

@@ -5,8 +5,9 @@
 
 use super::exchange::{Hashes, Step};
 use super::gossip::Gossip;
+use super::quorum::{Quorum, Quorums};
 use super::vote::{Progress, Vote};
-use super::{Envelope, Found, Message, Quorums, Report, Shown, Ticket, Verdict};
+use super::{Envelope, Found, Message, Report, Shown, Ticket, Verdict};
 use crate::request::{Job, Request};
 use crate::resp::{self, Protocol, ReplyDecoder};
 use crate::{Level, Reply};
@@ -49,14 +50,16 @@ impl Envelope {
 impl Message {
     fn encode(&self, out: &mut BytesMut) {
         match self {
-            Self::Apply { ticket, deltas, asker, passes_on } => {
+            Self::Apply { ticket, deltas, asker, passes_on, quorum } => {
                 head(out, 1, *ticket);
+                quorum.encode(out);
                 encode_asker(asker.as_ref(), out);
                 out.put_u8(u8::from(*passes_on));
                 encode_deltas(deltas, out);
             }
-            Self::Mend { ticket, cell, found, deltas, asker } => {
+            Self::Mend { ticket, cell, found, deltas, asker, quorum } => {
                 head(out, 2, *ticket);
+                quorum.encode(out);
                 encode_asker(asker.as_ref(), out);
                 cell.encode(out);
                 found.encode(out);
@@ -66,8 +69,9 @@ impl Message {
                 head(out, 3, *ticket);
                 verdict.encode(out);
             }
-            Self::Fetch { ticket, cell, asker, ranks } => {
+            Self::Fetch { ticket, cell, asker, ranks, quorum } => {
                 head(out, 4, *ticket);
+                quorum.encode(out);
                 asker.encode(out);
                 out.put_u8(u8::from(ranks.is_some()));
                 ranks.iter().for_each(|dot| dot.encode(out));
@@ -142,21 +146,23 @@ impl Message {
         let ticket = Ticket(reader.u64()?);
         Ok(match tag {
             1 => {
-                let (asker, passes_on) = (decode_asker(reader)?, reader.u8()? != 0);
-                Self::Apply { ticket, deltas: decode_deltas(reader)?, asker, passes_on }
+                let (quorum, asker) = (Quorum::decode(reader)?, decode_asker(reader)?);
+                let passes_on = reader.u8()? != 0;
+                Self::Apply { ticket, deltas: decode_deltas(reader)?, asker, passes_on, quorum }
             }
             2 => {
-                let asker = decode_asker(reader)?;
+                let (quorum, asker) = (Quorum::decode(reader)?, decode_asker(reader)?);
                 let (cell, found) = (Cell::decode(reader)?, Box::new(Found::decode(reader)?));
-                Self::Mend { ticket, cell, found, deltas: decode_deltas(reader)?, asker }
+                Self::Mend { ticket, cell, found, deltas: decode_deltas(reader)?, asker, quorum }
             }
             3 => Self::Applied { ticket, verdict: Verdict::decode(reader)? },
             4 => {
+                let quorum = Quorum::decode(reader)?;
                 let (asker, is_ranking) = (Hashes::decode(reader)?, reader.u8()? != 0);
                 let ranks = if is_ranking { Some(Dot::decode(reader)?) } else { None };
                 let has_cell = reader.u8()? != 0;
                 let cell = if has_cell { Some(Cell::decode(reader)?) } else { None };
-                Self::Fetch { ticket, cell, asker, ranks }
+                Self::Fetch { ticket, cell, asker, ranks, quorum }
             }
             5 => Self::Fetched { ticket, shown: Shown::decode(reader)?, report: None },
             6 => {

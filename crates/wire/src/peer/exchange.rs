@@ -28,6 +28,7 @@
 //! told of one must not be heard as said of the next.
 
 use super::Ticket;
+use super::quorum::Counts;
 use bytes::{BufMut, BytesMut};
 use causal::codec::{Malformed, Reader, put_varint};
 use causal::map::Knowledge;
@@ -58,8 +59,8 @@ pub struct State {
     pub digest: u64,
     /// Whether some cell may say more than the context does.
     pub is_ahead: bool,
-    /// Whether it has lost something and counts for no quorum yet.
-    pub is_learning: bool,
+    /// For which quorums it counts.
+    pub counts: Counts,
 }
 
 /// One leaf of a snapshot, for a taker that holds something else there.
@@ -94,8 +95,8 @@ pub enum Step {
         knowledge: Box<Knowledge>,
         /// The sum of each chunk.
         chunks: Vec<u64>,
-        /// Whether the source has lost something itself.
-        is_learning: bool,
+        /// For which quorums the source counts.
+        counts: Counts,
     },
     /// The sums of leaves?
     Descend {
@@ -171,12 +172,13 @@ impl State {
     fn encode(&self, out: &mut BytesMut) {
         self.context.encode(out);
         out.put_u64(self.digest);
-        out.put_slice(&[u8::from(self.is_ahead), u8::from(self.is_learning)]);
+        out.put_u8(u8::from(self.is_ahead));
+        self.counts.encode(out);
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
         let (context, digest) = (Context::decode(reader)?, reader.u64()?);
-        Ok(Self { context, digest, is_ahead: reader.u8()? != 0, is_learning: reader.u8()? != 0 })
+        Ok(Self { context, digest, is_ahead: reader.u8()? != 0, counts: Counts::decode(reader)? })
     }
 }
 
@@ -230,8 +232,9 @@ impl Step {
             }
             Self::Forgotten(context) => put_context(4, context, out),
             Self::Open(context) => put_context(5, context, out),
-            Self::Opened { snapshot, knowledge, chunks, is_learning } => {
-                out.put_slice(&[6, u8::from(*is_learning)]);
+            Self::Opened { snapshot, knowledge, chunks, counts } => {
+                out.put_u8(6);
+                counts.encode(out);
                 out.put_u64(snapshot.0);
                 put_knowledge(knowledge, out);
                 put_sparse(chunks, out);
@@ -278,9 +281,9 @@ impl Step {
             4 => Self::Forgotten(Context::decode(reader)?),
             5 => Self::Open(Context::decode(reader)?),
             6 => {
-                let (is_learning, snapshot) = (reader.u8()? != 0, Ticket(reader.u64()?));
+                let (counts, snapshot) = (Counts::decode(reader)?, Ticket(reader.u64()?));
                 let knowledge = knowledge(reader)?;
-                Self::Opened { snapshot, knowledge, chunks: sparse(reader, LEAVES_MAX)?, is_learning }
+                Self::Opened { snapshot, knowledge, chunks: sparse(reader, LEAVES_MAX)?, counts }
             }
             7 => {
                 let snapshot = Ticket(reader.u64()?);

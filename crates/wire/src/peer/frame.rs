@@ -27,7 +27,7 @@ pub const STRANGER: u8 = b'?';
 pub const FORGOTTEN: u8 = b'-';
 
 const MAGIC: &[u8; 4] = b"ARML";
-const LINK_VERSION: u8 = 4;
+const LINK_VERSION: u8 = 5;
 const LENGTH_BYTES: usize = 4;
 /// Frames up to this long are copied out of the read buffer, in bytes.
 const COPIED_BYTES_MAX: usize = 16 * 1024;

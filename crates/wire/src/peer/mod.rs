@@ -21,6 +21,7 @@
 pub mod exchange;
 pub mod frame;
 pub mod gossip;
+pub mod quorum;
 pub mod vote;
 
 mod codec;
@@ -33,6 +34,7 @@ use causal::{Cell, Context, Delta, Dot, Entries};
 use exchange::Hashes;
 use gossip::Gossip;
 use placement::{NodeId, PartitionId};
+use quorum::{Quorum, Quorums};
 use vote::{Progress, Vote};
 
 /// The number by which an answer finds its question. Numbers of one process start at a random place, so that
@@ -64,6 +66,8 @@ pub enum Message {
         asker: Option<Hashes>,
         /// Whether they are for the other owners in the datacenter of who gets them, too: they cross to it once.
         passes_on: bool,
+        /// Which quorum it is for.
+        quorum: Quorum,
     },
     /// Take this cell as it is after a merge, and then apply these operations.
     Mend {
@@ -77,6 +81,8 @@ pub enum Message {
         deltas: Vec<Delta>,
         /// Where the asker wants a report of the cell unless it is then as it is there.
         asker: Option<Hashes>,
+        /// Which quorum it is for.
+        quorum: Quorum,
     },
     /// An `Apply` or a `Mend` was done, and is durable, or was not.
     Applied {
@@ -95,6 +101,8 @@ pub enum Message {
         asker: Hashes,
         /// The plain write that the asker is about to rank, if it asks for that.
         ranks: Option<Dot>,
+        /// Which quorum it is for.
+        quorum: Quorum,
     },
     /// This is what I hold.
     Fetched {
@@ -169,15 +177,6 @@ pub enum Shown {
     Forgotten,
     /// It was, when these agreed on it.
     Yes(Quorums),
-}
-
-/// Which quorums of owners agreed on what a reader was shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Quorums {
-    /// One of all owners.
-    pub all: bool,
-    /// One of those in the datacenter of who has shown it.
-    pub local: bool,
 }
 
 impl Default for Shown {

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use node::{HandoffFigures, Lag, SyncFigures};
 use placement::{Member, NodeId};
 use wire::peer::gossip::Health;
+use wire::peer::quorum::Counts;
 use wire::{Fault, Reply};
 
 use super::{chaos, cluster, info, text};
@@ -151,6 +152,7 @@ fn sync(figures: &[ShardFigures]) -> Reply {
         (text("partitions"), sum(|sync| sync.partitions)),
         (text("partitions_unequal"), sum(|sync| sync.unequal)),
         (text("partitions_learning"), sum(|sync| sync.learning)),
+        (text("partitions_counting_locally"), sum(|sync| sync.counting_locally)),
         (text("exchanges_open"), sum(|sync| sync.open)),
         (text("exchanges_finished"), sum(|sync| sync.finished)),
         (text("exchanges_given_up"), sum(|sync| sync.abandoned)),
@@ -173,13 +175,13 @@ fn scrubbed_percent(figures: &[ShardFigures]) -> u64 {
 /// The partitions that do not hold what their other owners hold, those that lack most first.
 fn lagging(figures: &[ShardFigures]) -> Reply {
     let mut all: Vec<&Lag> = figures.iter().flat_map(|shard| &shard.sync.lagging).collect();
-    all.sort_by_key(|lag| (Reverse(lag.is_learning), Reverse(lag.behind), lag.partition));
+    all.sort_by_key(|lag| (lag.counts, Reverse(lag.behind), lag.partition));
     let row = |lag: &&Lag| {
         Reply::Map(vec![
             (text("partition"), number(lag.partition.0.into())),
             (text("operations_behind"), number(lag.behind)),
             (text("unequal"), Reply::Boolean(lag.is_unequal)),
-            (text("learning"), Reply::Boolean(lag.is_learning)),
+            (text("learning"), Reply::Boolean(lag.counts != Counts::Everywhere)),
         ])
     };
     Reply::Array(all.iter().take(LAGGING_TOLD_MAX).map(row).collect())
