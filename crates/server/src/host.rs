@@ -250,6 +250,11 @@ impl Host {
         self.stored_bytes.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum()
     }
 
+    /// Bytes that there is room for besides, above the reserve; nothing where the file system does not say.
+    pub(crate) fn room_bytes(&self) -> Option<u64> {
+        Some(self.disk.free_bytes()?.saturating_sub(self.config.disk_reserve_bytes))
+    }
+
     pub(crate) fn clients_max(&self) -> usize {
         self.clients_max.load(Ordering::Relaxed)
     }

@@ -111,6 +111,7 @@ fn absent(layout: &Layout, absence: &Absence) -> Reply {
         Some(Hindrance::Moving) => "another was removed, and its copies are not made yet",
         Some(Hindrance::Learning) => "another has lost something, and is learning it anew",
         Some(Hindrance::Full) => "a disk of another is full",
+        Some(Hindrance::NoRoom) => "the disks of the others have no room for its copies",
     };
     let name = layout.member(absence.member).map_or_else(String::new, |member| member.name.clone());
     Reply::Map(vec![

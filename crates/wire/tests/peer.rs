@@ -207,6 +207,7 @@ fn news() -> News {
         latency_us: 350,
         cpu_permille: 1_750,
         stored_bytes: 1 << 40,
+        room_bytes: Some(0),
         operations_behind: u64::MAX,
         is_learning: true,
         is_full: false,

@@ -172,6 +172,7 @@ impl Shard {
                     stored_bytes: self.host.stored_bytes(),
                     operations_behind: figures.iter().map(|shard| shard.sync.behind).sum(),
                     is_learning: figures.iter().any(|shard| shard.sync.learning > 0),
+                    room_bytes: self.host.room_bytes(),
                     is_full: self.host.disk.room() != Room::Enough,
                     says_error,
                     ..spent.load_since(&before)

@@ -22,7 +22,7 @@ use placement::NodeId;
 pub const NEWS_MAX: usize = 16;
 
 /// Bytes that one piece of news has at least: a member, a health and eight numbers.
-const NEWS_BYTES_MIN: usize = 8 + 1 + 8;
+const NEWS_BYTES_MIN: usize = 8 + 1 + 9;
 
 /// A probe or an answer, with news.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +99,8 @@ pub struct Load {
     pub cpu_permille: u64,
     /// Bytes that it stores.
     pub stored_bytes: u64,
+    /// Bytes that it has room for besides, if it knows.
+    pub room_bytes: Option<u64>,
     /// Operations that it knows to have missed.
     pub operations_behind: u64,
     /// Whether some partition is being made whole, and does not count until then.
@@ -161,9 +163,10 @@ impl News {
         out.put_u8(self.health as u8);
         let Load { beat, operations_per_s, latency_us, cpu_permille, .. } = self.load;
         let Load { stored_bytes, operations_behind, .. } = self.load;
-        for number in [beat, operations_per_s, latency_us, cpu_permille, stored_bytes, operations_behind] {
-            put_varint(out, number);
-        }
+        // One more than it is, and 0 where it is not known.
+        let room_bytes = self.load.room_bytes.map_or(0, |bytes| bytes.saturating_add(1));
+        let numbers = [beat, operations_per_s, latency_us, cpu_permille, stored_bytes, operations_behind];
+        numbers.into_iter().chain([room_bytes]).for_each(|number| put_varint(out, number));
         let Load { is_learning, is_full, says_error, .. } = self.load;
         let flags = [(is_learning, LEARNING), (is_full, FULL), (says_error, ERROR)];
         out.put_u8(flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum());
@@ -181,6 +184,7 @@ impl News {
         let (beat, operations_per_s) = (number()?, number()?);
         let (latency_us, cpu_permille) = (number()?, number()?);
         let (stored_bytes, operations_behind) = (number()?, number()?);
+        let room_bytes = number()?.checked_sub(1);
         let flags = reader.u8()?;
         if flags > LEARNING | FULL | ERROR {
             return Err(reader.malformed());
@@ -191,6 +195,7 @@ impl News {
             latency_us,
             cpu_permille,
             stored_bytes,
+            room_bytes,
             operations_behind,
             is_learning: flags & LEARNING != 0,
             is_full: flags & FULL != 0,

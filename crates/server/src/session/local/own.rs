@@ -107,6 +107,7 @@ fn member_row(host: &Host, member: &Member, here: SocketAddr, share: f64, figure
         (text("latency_us"), number(load.latency_us)),
         (text("cpu_permille"), number(load.cpu_permille)),
         (text("stored_bytes"), number(load.stored_bytes)),
+        (text("room_bytes"), load.room_bytes.map_or(Reply::Nil, number)),
         (text("operations_behind"), number(load.operations_behind)),
         (text("learning"), Reply::Boolean(load.is_learning)),
         (text("disk_full"), Reply::Boolean(load.is_full)),
