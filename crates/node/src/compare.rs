@@ -112,14 +112,16 @@ fn ask_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
         let teachers = standing::wanted(node, partition, lessons).teachers();
         others.extend(teachers.into_iter().filter(|teacher| !place.owners().contains(teacher)));
     }
-    for owner in others {
-        if node.links.contains(&owner) {
-            let hashes = hashes_of(node.replicas.entry(partition).or_default());
-            let step = Step::Compare(hashes);
-            let ticket = node.pending.ticket();
-            node.sync.views.entry((partition, owner)).or_default().asked = Some((ticket, hashes));
-            turn.send(node, owner, partition, Message::Exchange { ticket, step });
-        }
+    others.into_iter().for_each(|owner| ask(node, turn, partition, owner));
+}
+
+fn ask(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId, owner: NodeId) {
+    if node.links.contains(&owner) {
+        let hashes = hashes_of(node.replicas.entry(partition).or_default());
+        let step = Step::Compare(hashes);
+        let ticket = node.pending.ticket();
+        node.sync.views.entry((partition, owner)).or_default().asked = Some((ticket, hashes));
+        turn.send(node, owner, partition, Message::Exchange { ticket, step });
     }
 }
 
@@ -137,20 +139,23 @@ pub(crate) fn asked(
     ticket: Ticket,
     theirs: Hashes,
 ) {
+    let view = node.sync.views.get(&(partition, from));
+    let they_learn = view.and_then(|view| view.counts).is_some_and(|counts| counts < Counts::Everywhere);
     let replica = node.replicas.entry(partition).or_default();
+    let is_whole = !replica.is_learning();
     let is_same = hashes_of(replica) == theirs;
     let step = if is_same && !replica.is_learning() && !replica.map().is_ahead() {
         Step::Same
     } else {
         Step::Differs(Box::new(replica.state()))
     };
-    if node.sync.views.get(&(partition, from)).is_some_and(|view| view.counts == Some(Counts::Nowhere)) {
-        // Who learns counts soon, and requests may be waiting for that.
-        node.sync.look_again(turn.now.monotonic_ms + AGAIN_MS, partition);
-    }
     // What is said to have been applied must be there after a crash.
     let after = everything(turn.store);
     turn.send_after(after, node, from, partition, Message::Exchange { ticket, step });
+    if they_learn && is_whole && node.layout.place(partition).keeps(node.identity.node) {
+        // It counts soon, and requests may be waiting for that. Two that learn ask each other often enough.
+        ask(node, turn, partition, from);
+    }
 }
 
 /// It holds the same.

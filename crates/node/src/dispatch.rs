@@ -13,6 +13,7 @@ use placement::{Layout, NodeId, PartitionId};
 use std::sync::Arc;
 use store::Commit;
 use wire::peer::exchange::Step;
+use wire::peer::quorum::Quorum;
 use wire::peer::{Envelope, Message, Ticket, Verdict};
 
 impl Node {
@@ -50,19 +51,22 @@ impl Node {
         steering::heard(self, turn, from, &envelope.message);
         let Hearing::Now(envelope) = epochs::hearing(self, turn, from, envelope) else { return };
         let Envelope { epoch, partition, message } = envelope;
+        // Of another datacenter's owners this one is none.
+        let meant = |quorum| if self.nearby.has(from) { quorum } else { Quorum::Global };
         match message {
             Message::Apply { ticket, deltas, asker, passes_on, quorum } => {
+                let about = (ticket, meant(quorum));
                 if passes_on {
                     serve::pass_on(self, turn, partition, &deltas);
                 }
-                serve::apply(self, turn, from, partition, (ticket, quorum), deltas, asker);
+                serve::apply(self, turn, from, partition, about, deltas, asker);
             }
             Message::Mend { ticket, cell, found, deltas, asker, quorum } => {
-                let about = (ticket, quorum);
+                let about = (ticket, meant(quorum));
                 serve::mend(self, turn, from, partition, about, (&cell, &found), (deltas, asker));
             }
             Message::Fetch { ticket, cell, asker, ranks, quorum } => {
-                let about = (ticket, quorum);
+                let about = (ticket, meant(quorum));
                 serve::fetch(self, turn, from, partition, about, (cell.as_ref(), ranks), asker);
             }
             Message::Applied { ticket, verdict } => self.applied(turn, from, ticket, &verdict),

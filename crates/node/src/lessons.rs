@@ -16,6 +16,8 @@ pub(crate) struct Lessons {
     rested_at: Option<u64>,
     /// Whether that is enough to count in its datacenter.
     is_local: bool,
+    /// Whether it may have acknowledged something.
+    has_counted: bool,
 }
 
 /// What one has taught.
@@ -34,7 +36,7 @@ pub(crate) enum Pupil {
     /// Who has lost something: it does not count until it has learned.
     #[default]
     Lost,
-    /// Who has come anew: nor does it. It has acknowledged nothing; when it starts again it may have, and is like one that has lost it.
+    /// Who has come anew: nor does it, and what it holds it has not lost.
     New,
     /// Who stays: it counts all along.
     Stays,
@@ -82,9 +84,9 @@ impl Wanted {
             }
         };
         place.teachers().iter().for_each(|teachers| want(teachers, enough));
-        if pupil == Pupil::Lost || place.teachers().is_empty() {
-            // A coordinator may still count what was acknowledged here before: of more than four owners that matters.
-            want(place.owners(), |owners| if owners > 4 { owners - 1 } else { enough(owners) });
+        if place.teachers().is_empty() || pupil == Pupil::Lost && place.owners().contains(&me) {
+            // A coordinator may still count what was acknowledged here before, and is one of them, mostly.
+            want(place.owners(), |owners| owners.saturating_sub(1));
         }
         Self { sets }
     }
@@ -98,6 +100,21 @@ impl Wanted {
 impl Lessons {
     pub(crate) fn of(pupil: Pupil) -> Self {
         Self { pupil, ..Self::default() }
+    }
+
+    /// The same, of one that may have acknowledged something.
+    pub(crate) fn having_counted(self, has_counted: bool) -> Self {
+        Self { has_counted, ..self }
+    }
+
+    /// Whether it may have acknowledged something.
+    pub(crate) fn has_counted(&self) -> bool {
+        self.has_counted
+    }
+
+    /// What it is when it starts again. Who has come anew and has acknowledged something may have lost that by then, and nobody tells it.
+    pub(crate) fn later(&self) -> Pupil {
+        if self.pupil == Pupil::New && self.has_counted { Pupil::Lost } else { self.pupil }
     }
 
     /// Whether it lacks something: who does not counts no further than it has learned.
@@ -155,6 +172,7 @@ impl Lessons {
     pub(crate) fn look(&mut self, wanted: &Wanted) {
         let mut near = wanted.sets.iter().filter(|set| set.quorum == Quorum::Local).peekable();
         self.is_local = near.peek().is_some() && near.all(|set| self.taught_by(set) >= set.need.max(1));
+        self.has_counted |= self.is_local;
     }
 
     /// Whether nothing more is to be learned. What a majority has acknowledged, beside this replica, is known to one of

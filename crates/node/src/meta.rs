@@ -2,6 +2,7 @@
 //!
 //! Every one opens with its version. What no version of this program wrote is an error, never "nothing there".
 
+use crate::lessons::Pupil;
 use bytes::{BufMut, Bytes, BytesMut};
 use causal::codec::{Malformed, Reader, put_varint};
 use causal::context::Intervals;
@@ -50,26 +51,29 @@ pub(crate) fn decode_context(value: Bytes) -> Result<(Intervals, Share), Malform
 const FLAG_AHEAD: u8 = 1;
 /// The replica has lost something, or come anew, and is learning what it lacks.
 const FLAG_LEARNING: u8 = 2;
+/// It has come anew, and has lost nothing.
+const FLAG_NEW: u8 = 4;
 
 /// How a replica stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Condition {
     /// Whether any cell may run ahead of the context.
     pub(crate) is_ahead: bool,
-    /// Whether it is learning what it lacks.
-    pub(crate) is_learning: bool,
+    /// Why it is learning what it lacks, if it is.
+    pub(crate) learning: Option<Pupil>,
 }
 
 /// The sweeps that wait for operations, and how the replica stands; nothing where there is nothing to say.
-pub(crate) fn encode_sweeps(map: &Map, is_learning: bool) -> Bytes {
+pub(crate) fn encode_sweeps(map: &Map, learning: Option<Pupil>) -> Bytes {
     let sweeps = map.knowledge().early.swept_alone();
-    if sweeps.is_empty() && !map.is_ahead() && !is_learning {
+    if sweeps.is_empty() && !map.is_ahead() && learning.is_none() {
         return Bytes::new();
     }
     let mut out = BytesMut::new();
     out.put_u8(META_VERSION);
     let flag = |is_set, flag| if is_set { flag } else { 0 };
-    out.put_u8(flag(map.is_ahead(), FLAG_AHEAD) | flag(is_learning, FLAG_LEARNING));
+    let learns = flag(learning.is_some(), FLAG_LEARNING) | flag(learning == Some(Pupil::New), FLAG_NEW);
+    out.put_u8(flag(map.is_ahead(), FLAG_AHEAD) | learns);
     sweeps.encode(&mut out);
     out.freeze()
 }
@@ -82,7 +86,9 @@ pub(crate) fn decode_sweeps(value: Bytes) -> Result<(Early, Condition), Malforme
     reader.version(META_VERSION)?;
     let flags = reader.u8()?;
     let is_set = |flag| flags & flag != 0;
-    let condition = Condition { is_ahead: is_set(FLAG_AHEAD), is_learning: is_set(FLAG_LEARNING) };
+    let pupil = if is_set(FLAG_NEW) { Pupil::New } else { Pupil::Lost };
+    let learning = is_set(FLAG_LEARNING).then_some(pupil);
+    let condition = Condition { is_ahead: is_set(FLAG_AHEAD), learning };
     let early = Early::decode(&mut reader)?;
     reader.end()?;
     Ok((early, condition))

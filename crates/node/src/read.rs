@@ -413,6 +413,12 @@ fn show(node: &mut Node, turn: &Turn<'_>, read: &Read) {
 
 /// All R hold the same: answer, or go on with what the read was for.
 fn conclude(node: &mut Node, turn: &mut Turn<'_>, read: Read) {
+    let ends_late = read.sloppy.is_some() || matches!(read.purpose, Purpose::Explain(_));
+    if turn.now.monotonic_ms >= read.task.deadline && !ends_late {
+        // Who said so long ago may have lost it since, and learned without it (`lessons`).
+        let fault = read.in_vain();
+        return fail(node, turn, read.task, read.purpose, fault);
+    }
     show(node, turn, &read);
     let Read { task, purpose, held, after, reports, same, cell, shown, .. } = read;
     let reply = match purpose {

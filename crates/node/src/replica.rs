@@ -77,9 +77,8 @@ impl Replica {
         }
         let digest = shares.values().fold(0u64, |sum, share| sum.wrapping_add(share.digest));
         let map = Map::restore(Knowledge { context, early }, digest, condition.is_ahead);
-        let stored_sweeps = encode_sweeps(&map, condition.is_learning);
-        // Also where it had come anew: since then it may have acknowledged something, and lost that.
-        let lessons = condition.is_learning.then(|| Lessons::of(Pupil::Lost));
+        let stored_sweeps = encode_sweeps(&map, condition.learning);
+        let lessons = condition.learning.map(Lessons::of);
         Self { map, shares, leaves: Leaves::stored(), lessons, stored_sweeps, ..Self::default() }
     }
 
@@ -397,7 +396,8 @@ impl Replica {
     }
 
     fn store_condition(&mut self, shelf: &mut Shelf<'_>) {
-        let sweeps = encode_sweeps(&self.map, self.is_learning());
+        let learning = self.lessons.as_ref().filter(|lessons| lessons.lacks()).map(Lessons::later);
+        let sweeps = encode_sweeps(&self.map, learning);
         if sweeps != self.stored_sweeps {
             shelf.store.put(sweeps_row(shelf.partition), sweeps.clone());
             self.stored_sweeps = sweeps;

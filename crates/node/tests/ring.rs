@@ -11,7 +11,7 @@ use node::{
 use placement::layout::{Advance, Move, Step as Move_};
 use placement::{Change, Copies, Duty, Layout, LayoutError, Member, NodeId, PartitionId, Seat};
 use std::sync::Arc;
-use store::{Commit, Engine, Memory, StoreOptions};
+use store::{Commit, Engine, Memory, StoreOptions, commit_group};
 use wire::peer::exchange::{Hashes, State, Step};
 use wire::peer::quorum::{Counts, Quorum};
 use wire::peer::vote::{Ballot, Vote, Word};
@@ -68,13 +68,18 @@ fn settling(layout: &Layout) -> Layout {
 struct One {
     node: Node,
     store: Storage,
+    disk: Arc<Memory>,
     now_ms: u64,
 }
 
 impl One {
     fn open(name: &str, layout: &Layout, trust: Trust) -> Self {
+        Self::over(Arc::new(Memory::new()), name, layout, trust)
+    }
+
+    fn over(disk: Arc<Memory>, name: &str, layout: &Layout, trust: Trust) -> Self {
         let options = StoreOptions { cache_bytes: 1 << 20, hash_seed: 7, packed_changes_max: 8 };
-        let mut store = Storage::new(Arc::new(Memory::new()) as Arc<dyn Engine>, options);
+        let mut store = Storage::new(Arc::clone(&disk) as Arc<dyn Engine>, options);
         let identity = Identity { node: id(name), actor: Actor(7) };
         let speaker = Speaker { incarnation: 1, seed: 1, probe_every_ms: 500, suspicion_ms: 5_000 };
         let options = Options {
@@ -85,7 +90,14 @@ impl One {
         };
         let layout = Arc::new(layout.clone());
         let node = Node::open(identity, options, layout, &mut store, trust).expect("an empty store");
-        Self { node, store, now_ms: 1_000 }
+        Self { node, store, disk, now_ms: 1_000 }
+    }
+
+    /// The same after an orderly end.
+    fn again(mut self, name: &str) -> Self {
+        let batches: Vec<_> = std::iter::from_fn(|| self.store.seal()).map(|(_, batch)| batch).collect();
+        commit_group(&*self.disk, &batches, true).expect("the disk works");
+        Self::over(self.disk, name, &Layout::clone(self.node.layout()), Trust::Whole)
     }
 
     fn take(&mut self, event: Event) -> Vec<Action> {
@@ -256,6 +268,21 @@ fn who_has_lost_something_counts_in_its_datacenter_when_nobody_waits_any_more() 
         assert_eq!(loser.answers(Quorum::Local), counts, "{why}");
     }
     assert!(!loser.answers(Quorum::Global));
+}
+
+#[test]
+fn who_has_come_and_acknowledged_something_may_have_lost_it_when_it_starts_again() {
+    for (taught_by, counts_at_once) in [(["a"].as_slice(), true), (&["a", "b"], false)] {
+        let mut newcomer = cut_off();
+        taught_by.iter().for_each(|peer| newcomer.learns_from(peer));
+        assert_ne!(newcomer.answers(Quorum::Local), counts_at_once);
+        let mut newcomer = newcomer.again("d");
+        newcomer.link(&["a", "b", "c"]);
+        for peer in ["a", "b"] {
+            newcomer.learns_from(peer);
+        }
+        assert_eq!(newcomer.answers(Quorum::Local), counts_at_once, "taught by {taught_by:?} before");
+    }
 }
 
 #[test]

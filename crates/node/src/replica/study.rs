@@ -55,7 +55,9 @@ impl Replica {
     /// Has it learn from now on, what it has learned before notwithstanding: a step of its move has begun.
     pub(crate) fn study(&mut self, pupil: Pupil, own_actor: Actor, shelf: &mut Shelf<'_>) {
         let has_lost = self.learning() == Some(Pupil::Lost);
-        self.lessons = Some(Lessons::of(if has_lost { Pupil::Lost } else { pupil }));
+        let has_counted = self.lessons.as_ref().map_or(!self.map.context().is_empty(), Lessons::has_counted);
+        let lessons = Lessons::of(if has_lost { Pupil::Lost } else { pupil });
+        self.lessons = Some(lessons.having_counted(has_counted));
         self.store_sums(own_actor, self.map.digest(), shelf);
     }
 
@@ -101,8 +103,14 @@ impl Replica {
         shelf: &mut Shelf<'_>,
     ) {
         let Some(lessons) = &mut self.lessons else { return };
-        lessons.look(wanted);
-        if !lessons.is_done(wanted) {
+        let (had_counted, _) = (lessons.has_counted(), lessons.look(wanted));
+        let (has_counted, is_done) = (lessons.has_counted(), lessons.is_done(wanted));
+        if has_counted && !had_counted {
+            // On the disk before it acknowledges anything.
+            self.store_condition(shelf);
+            shelf.store.urge();
+        }
+        if !is_done {
             return;
         }
         if let Some(step) = step {

@@ -47,6 +47,8 @@ impl Layout {
         let wanted = odd(storing.len()).min(VOTERS_MAX);
         let can_stay = self.voters.now.iter().all(|seat| storing.contains(&seat.node));
         let now = self.voters.now.iter().filter(|seat| !self.is_lost(seat.node)).count();
+        // Of two that are left neither is to vote alone.
+        let now = if now > 2 { odd(now) } else { now };
         let heard = odd(candidates.len());
         if heard < wanted && (heard < now || (can_stay && heard == now)) {
             // Those that are to vote with them have not been heard yet.
