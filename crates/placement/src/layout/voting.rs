@@ -12,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The most voters: two of them may be down.
 const VOTERS_MAX: usize = 5;
 
+/// The fewest of which one may be down, or lose its disk.
+const VOTERS_SAFE: usize = 3;
+
 /// How many of so many vote.
 fn odd(count: usize) -> usize {
     count.saturating_sub(1 - count % 2)
@@ -50,7 +53,8 @@ impl Layout {
         // Of two that are left neither is to vote alone.
         let now = if now > 2 { odd(now) } else { now };
         let heard = odd(candidates.len());
-        if heard < wanted && (heard < now || (can_stay && heard == now)) {
+        let least = now.max(wanted.min(VOTERS_SAFE));
+        if heard < wanted && (heard < least || (can_stay && heard == now)) {
             // Those that are to vote with them have not been heard yet.
             return None;
         }

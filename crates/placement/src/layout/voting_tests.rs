@@ -109,6 +109,12 @@ fn voters_become_no_fewer_because_others_are_silent() {
     let first = *nodes(&layout).first().unwrap();
     let heard = all(&left).into_iter().filter(|(id, _)| *id == first).collect();
     assert_eq!(left.voters_wanted(&heard), None, "a steward that has heard itself alone");
+    let founder = Seat { node: first, disk: 9 };
+    let founded = flat(4).changed(&Change::Seat([founder].into())).unwrap().changed(&Change::Seated).unwrap();
+    let left = founded.changed(&Change::Leave(first)).unwrap();
+    let second = *nodes(&layout).iter().find(|id| **id != first).unwrap();
+    let heard = all(&left).into_iter().filter(|(id, _)| *id == second).collect();
+    assert_eq!(left.voters_wanted(&heard), None, "one that votes alone is not replaced by another");
     let two = voting(&flat(3), &all(&flat(3)));
     let two = two.changed(&Change::Replicate(2.into())).unwrap();
     let leaver = *nodes(&two).last().unwrap();
