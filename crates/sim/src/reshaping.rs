@@ -76,7 +76,7 @@ impl Reshaping {
         // Of another stream, so that seeds that were kept are as they were.
         let mut patience = Rng::new(seed ^ 0x0061_6273_656e_6365);
         let mut mercy = Rng::new(seed ^ 0x006d_6572_6379);
-        let spares = seed >= SPARES_FROM && mercy.chance(500);
+        let spares = is_due && seed >= SPARES_FROM && mercy.chance(500);
         let loser = usize::try_from(mercy.below(MACHINES)).ok().filter(|_| spares && mercy.chance(600));
         let first = if loser.is_some() { first.max(MEMBERS_MIN) } else { first };
         let lends = spares && mercy.chance(600);
