@@ -103,10 +103,8 @@ fn settle(node: &mut Node, turn: &mut Turn<'_>) {
 fn ask_all(node: &mut Node, turn: &mut Turn<'_>, partition: PartitionId) {
     let (me, place) = (node.identity.node, node.layout.place(partition));
     let mut others: Vec<NodeId> = place.owners().iter().copied().filter(|owner| *owner != me).collect();
-    // Twice as long as a request may take: clocks do not run alike.
-    let rest_ms = 2 * node.options.request_timeout_ms;
     if let Some(replica) = node.replicas.get_mut(&partition) {
-        replica.begin_learning(turn.now.monotonic_ms, rest_ms);
+        replica.begin_learning(turn.now.monotonic_ms, node.options.waited_for_ms());
     }
     if let Some(lessons) = node.replicas.get(&partition).and_then(Replica::lessons) {
         let teachers = standing::wanted(node, partition, lessons).teachers();
@@ -144,7 +142,7 @@ pub(crate) fn asked(
     let replica = node.replicas.entry(partition).or_default();
     let is_whole = !replica.is_learning();
     let is_same = hashes_of(replica) == theirs;
-    let step = if is_same && !replica.is_learning() && !replica.map().is_ahead() {
+    let step = if is_same && is_whole && !replica.map().is_ahead() {
         Step::Same
     } else {
         Step::Differs(Box::new(replica.state()))

@@ -20,14 +20,32 @@ pub(crate) struct Lessons {
     has_counted: bool,
 }
 
-/// What one has taught.
+/// When one was asked last, of those times that it counted for so much: who counts for less may have lost something itself.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lesson {
-    /// For which quorums it counted, at most: who counts for few may have lost something itself.
-    counts: Counts,
-    /// When it was asked last, and when it was last while it counted in its datacenter.
-    asked_at: u64,
-    local_at: Option<u64>,
+    anyhow: u64,
+    locally: Option<u64>,
+    everywhere: Option<u64>,
+}
+
+impl Lesson {
+    fn note(&mut self, counts: Counts, asked_at: u64) {
+        self.anyhow = asked_at;
+        if counts >= Counts::Locally {
+            self.locally = Some(asked_at);
+        }
+        if counts >= Counts::Everywhere {
+            self.everywhere = Some(asked_at);
+        }
+    }
+
+    fn at(&self, counts: Counts) -> Option<u64> {
+        match counts {
+            Counts::Nowhere => Some(self.anyhow),
+            Counts::Locally => self.locally,
+            Counts::Everywhere => self.everywhere,
+        }
+    }
 }
 
 /// What learns.
@@ -122,8 +140,8 @@ impl Lessons {
         self.pupil != Pupil::Stays
     }
 
-    /// It asks others from now on, in milliseconds. For so long a coordinator in another datacenter may still count what was
-    /// acknowledged here before, and not have it by itself; then those that it is told by have it.
+    /// It asks others from now on, in milliseconds. For so long a coordinator may still count what was acknowledged here before. It
+    /// need not have it by itself, in another datacenter or where it is an owner no more; then those that it is told by have it.
     pub(crate) fn begin(&mut self, now: u64, rest_ms: u64) {
         self.rested_at.get_or_insert(now + rest_ms);
     }
@@ -134,27 +152,19 @@ impl Lessons {
 
     /// Notes that it has taken over what another knew when it was asked, and for which quorums that one counted.
     pub(crate) fn note(&mut self, from: NodeId, counts: Counts, asked_at: u64) {
-        let lesson = self.taught.entry(from).or_default();
-        lesson.counts = counts.max(lesson.counts);
-        lesson.asked_at = asked_at;
-        if counts.is_for(Quorum::Local) {
-            lesson.local_at = Some(asked_at);
-        }
+        self.taught.entry(from).or_default().note(counts, asked_at);
     }
 
     /// Whether one that counts for so much now has nothing more to teach.
     pub(crate) fn has_heard(&self, owner: NodeId, counts: Counts, now: u64) -> bool {
-        let Some(lesson) = self.taught.get(&owner).filter(|lesson| lesson.counts >= counts) else {
-            return false;
-        };
-        let at = if counts.is_for(Quorum::Local) { lesson.local_at } else { Some(lesson.asked_at) };
-        !self.is_rested(now) || at.is_some_and(|at| self.is_rested(at))
+        let at = self.taught.get(&owner).and_then(|lesson| lesson.at(counts));
+        at.is_some_and(|at| !self.is_rested(now) || self.is_rested(at))
     }
 
     /// The layout has changed: who did not count may count by now. Behind a fence, who counted in its datacenter alone as well.
     pub(crate) fn doubt(&mut self, is_fenced: bool) {
         let least = if is_fenced { Counts::Everywhere } else { Counts::Locally };
-        self.taught.retain(|_, lesson| lesson.counts >= least);
+        self.taught.retain(|_, lesson| lesson.at(least).is_some());
     }
 
     /// For which quorums the pupil counts meanwhile.
@@ -180,20 +190,23 @@ impl Lessons {
     /// too, there is no more: what is gone is gone, and to refuse for ever brings none of it back.
     pub(crate) fn is_done(&self, wanted: &Wanted) -> bool {
         wanted.sets.iter().all(|set| {
-            let is_asked = |other: &NodeId| {
-                let lesson = self.taught.get(other);
-                lesson.is_some_and(|it| set.quorum == Quorum::Global || self.is_rested(it.asked_at))
-            };
+            let is_asked = |other: &NodeId| self.has_taught(*other, Counts::Nowhere);
             self.taught_by(set) >= set.need || set.askable.iter().all(is_asked)
         })
     }
 
     /// How many of a set have taught enough for it.
     fn taught_by(&self, set: &Set) -> usize {
-        let is_enough = |lesson: &Lesson| match set.quorum {
-            Quorum::Global => lesson.counts.is_for(Quorum::Global),
-            Quorum::Local => lesson.local_at.is_some_and(|at| self.is_rested(at)),
+        let least = match set.quorum {
+            Quorum::Local => Counts::Locally,
+            Quorum::Global => Counts::Everywhere,
         };
-        set.others.iter().filter(|other| self.taught.get(other).is_some_and(is_enough)).count()
+        set.others.iter().filter(|other| self.has_taught(**other, least)).count()
+    }
+
+    /// Whether one was asked when nobody waited any more, and counted for so much.
+    fn has_taught(&self, other: NodeId, least: Counts) -> bool {
+        let at = self.taught.get(&other).and_then(|lesson| lesson.at(least));
+        at.is_some_and(|at| self.is_rested(at))
     }
 }

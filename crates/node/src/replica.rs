@@ -395,12 +395,15 @@ impl Replica {
         self.store_condition(shelf);
     }
 
-    fn store_condition(&mut self, shelf: &mut Shelf<'_>) {
+    /// Stores how it stands; tells whether that has changed.
+    fn store_condition(&mut self, shelf: &mut Shelf<'_>) -> bool {
         let learning = self.lessons.as_ref().filter(|lessons| lessons.lacks()).map(Lessons::later);
         let sweeps = encode_sweeps(&self.map, learning);
-        if sweeps != self.stored_sweeps {
+        let is_new = sweeps != self.stored_sweeps;
+        if is_new {
             shelf.store.put(sweeps_row(shelf.partition), sweeps.clone());
             self.stored_sweeps = sweeps;
         }
+        is_new
     }
 }

@@ -90,7 +90,7 @@ pub(crate) fn place(node: &mut Node, turn: &mut Turn<'_>, placing: Placing) {
 
 /// Whether a write was passed on to this node before: it is being carried out, or was.
 fn is_repeated(node: &mut Node, turn: &Turn<'_>, origin: Origin) -> bool {
-    let memory_ms = 2 * node.options.request_timeout_ms;
+    let memory_ms = node.options.waited_for_ms();
     match origin {
         Origin::Client(_) => false,
         Origin::Peer(from, ticket) => !node.heard.is_new(turn.now.monotonic_ms, memory_ms, from, ticket),

@@ -155,10 +155,18 @@ pub(crate) struct Turn<'a> {
     pub(crate) out: &'a mut Outbox,
 }
 
+impl Options {
+    /// How long somebody may be waiting for something, here or at another node: twice as long as a request may take, for clocks do
+    /// not run alike. In milliseconds.
+    pub(crate) fn waited_for_ms(&self) -> u64 {
+        2 * self.request_timeout_ms
+    }
+}
+
 impl Turn<'_> {
     /// Since when makers of writes may still wait.
     pub(crate) fn lately(&self, options: &Options) -> While {
-        While { now_ms: self.now.monotonic_ms, memory_ms: 2 * options.request_timeout_ms }
+        While { now_ms: self.now.monotonic_ms, memory_ms: options.waited_for_ms() }
     }
 
     pub(crate) fn send(&mut self, node: &Node, to: NodeId, partition: PartitionId, message: Message) {

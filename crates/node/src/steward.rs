@@ -24,7 +24,7 @@ use crate::steering::SPOKEN_OF;
 use crate::task::{is_live, is_reachable};
 use crate::tidings::ACT_MS;
 use placement::layout::{Advance, Move, Step};
-use placement::{Change, Duty, Layout, NodeId, PartitionId};
+use placement::{Change, Duty, Layout, NodeId, PartitionId, Seat};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::peer::Message;
@@ -47,6 +47,11 @@ impl Node {
     /// Whether this node is the one that brings the layout on, as far as it can tell; there may be two for a while.
     pub fn is_steward(&self) -> bool {
         self.voting.is_some() && steward(self) == Some(self.identity.node)
+    }
+
+    /// As whom it votes where it is chosen: with the disk that it has now. Nothing of a shard that does not vote for its process.
+    pub fn seat(&self) -> Option<Seat> {
+        self.voting.as_ref().map(|voting| Seat { node: self.identity.node, disk: voting.disk })
     }
 }
 

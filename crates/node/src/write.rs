@@ -100,8 +100,8 @@ pub(crate) fn begin(node: &mut Node, turn: &mut Turn<'_>, task: Task, mut plan: 
         return refuse_all(node, turn, task, joined, &fault);
     }
     if sloppy.is_some() && !handoff::admits(node, turn.now.monotonic_ms, task.partition, plan.bytes_about()) {
-        let is_full = preference::may_hold(node);
-        let fault = if is_full { Fault::HandoffFull } else { no_quorum(node, &task, Kind::Write) };
+        let may_hold = preference::may_hold(node);
+        let fault = if may_hold { Fault::HandoffFull } else { no_quorum(node, &task, Kind::Write) };
         return refuse_all(node, turn, task, joined, &fault);
     }
     let plain = plan.plain;

@@ -62,8 +62,8 @@ impl World {
         self.history.push(Operation {
             key: wish.key.clone(),
             ask: wish.ask.clone(),
-            read: wish.level.read(owners),
-            write: wish.level.write(owners),
+            read: self.reshaping.met(owners, wish.level, Level::read),
+            write: self.reshaping.met(owners, wish.level, Level::write),
             asked_at: self.now,
             told: None,
         });

@@ -5,7 +5,7 @@
 use crate::client::{self, Wish};
 use crate::datacenters::MACHINES_NEAR;
 use crate::machine::Machine;
-use crate::reshaping::MACHINES;
+use crate::reshaping::{MACHINES, OWNERS_MAX};
 use crate::sometimes::Rare;
 use crate::unrest::Fate;
 use crate::world::{Happening, World};
@@ -24,7 +24,8 @@ const LOOK_US: u64 = 200_000;
 const STORING_MIN: usize = 4;
 
 impl World {
-    /// What such a seed has nothing of: disks that lose something, a quorum that is healed alone, clients that need no owner.
+    /// What such a seed has nothing of: a quorum that is healed alone, and, but for some, disks that lose something and clients that need no
+    /// owner.
     pub(crate) fn calm_others(&mut self) {
         if self.datacenters.is_due {
             // In the second one there may be a single machine.
@@ -140,7 +141,9 @@ impl World {
             65..75 => Some(Change::Stay(one)),
             75..83 => Some(Change::Weigh(one, u32::try_from(rng.between(1, 3)).unwrap_or(1))),
             83..90 if self.datacenters.is_due => Some(Change::Replicate(self.datacenters.some_copies(2))),
-            83..90 => Some(Change::Replicate(u8::try_from(rng.between(3, 5)).unwrap_or(3).into())),
+            83..90 => {
+                Some(Change::Replicate(u8::try_from(rng.between(3, OWNERS_MAX.into())).unwrap_or(3).into()))
+            }
             90..94 => {
                 let rack = format!("{}/rack{}", layout.datacenter(one), rng.between(1, 3));
                 Some(Change::Locate(one, rack.parse().ok()?))
@@ -333,10 +336,9 @@ impl World {
 
     /// Whether enough of those who vote are there, with what they have voted for.
     fn can_vote(&self) -> bool {
-        let forgets = |at: usize| self.faults.disks_lost > 0 && self.reshaping.loser == Some(at);
         let votes = |seat: &&Seat| {
-            let at = self.at(seat.node);
-            self.machines[at].running.is_some() && !forgets(at)
+            let running = self.machines[self.at(seat.node)].running.as_ref();
+            running.is_some_and(|running| running.node.seat() == Some(**seat))
         };
         let most = |set: &BTreeSet<Seat>| set.iter().filter(votes).count() > set.len() / 2;
         let voters = self.layout.voters();

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Not which of them: chance picks, as many as can be spared. Where disks have lost something nothing is asked: an owner
-//! that learns counts for no quorum, and may need the others for that.
+//! that learns does not count, and may need the others for that.
 
 use crate::client::Wish;
 use crate::history::{Ask, Told};

@@ -9,8 +9,8 @@
 //!
 //! Drawn from a stream of its own. Seeds below [`SEEDS_FROM`] have none of it: they were kept from before there was any.
 //!
-//! Clients ask at a quorum alone there, for which read and write overlap whatever the number of owners is by then; in some seeds some
-//! ask at the level `sloppy` beside it.
+//! Clients ask at a quorum there, for which read and write overlap whatever the number of owners is by then; in some seeds some ask
+//! at other levels beside it, for which that is so where they have a majority. What fewer hold may come late to who owns it next.
 //!
 //! 1. Where a disk loses something it is always the same one, and nobody is removed: two copies of three would be gone.
 
@@ -19,6 +19,7 @@ use crate::weather::Weather;
 use node::{Options, RequestId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use wire::Level;
 
 /// The first seed that may have any of it.
 const SEEDS_FROM: u64 = 400_000_000;
@@ -32,6 +33,8 @@ const PER_MILLE: u64 = 200;
 const ALL_SEEDS: Range<u64> = 3_000_000_000..4_000_000_000;
 /// The machines of such a seed, spare ones with them.
 pub(crate) const MACHINES: u64 = 6;
+/// How many owners a partition may have by then.
+pub(crate) const OWNERS_MAX: u8 = 5;
 /// How many members there are at first at least, where a disk may lose something.
 const MEMBERS_MIN: u64 = 3;
 
@@ -102,12 +105,29 @@ impl Reshaping {
         Self { is_due: self.is_due, is_short: self.is_short || !self.removed.is_empty(), ..Self::default() }
     }
 
+    /// Of how many of so many owners an operation is known to have met: where their number changes, of a majority or of none.
+    pub(crate) fn met(&self, owners: usize, level: Level, asked: fn(Level, usize) -> usize) -> usize {
+        let asked = asked(level, owners);
+        let is_majority = match level {
+            Level::One => false,
+            Level::Exact { .. } => asked > usize::from(OWNERS_MAX) / 2,
+            _ => true,
+        };
+        match (self.is_due, is_majority) {
+            (false, _) => asked,
+            (true, true) => asked.min(owners / 2 + 1),
+            (true, false) => 0,
+        }
+    }
+
     /// The weather of a seed that has it.
     pub(crate) fn weather(&self, storm: Weather) -> Weather {
         if !self.is_due {
             return storm;
         }
-        Weather { nodes: self.first, replicas: 3, levels: false, ..storm }
+        // One copy may be gone with whoever is removed, or with a disk.
+        let levels = storm.levels && self.spares && self.loser.is_none();
+        Weather { nodes: self.first, replicas: 3, levels, ..storm }
     }
 
     /// The options of its nodes.

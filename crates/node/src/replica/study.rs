@@ -42,11 +42,6 @@ impl Replica {
         self.counts() != Counts::Everywhere
     }
 
-    /// Why it does not count for every quorum, if it does not.
-    pub(super) fn learning(&self) -> Option<Pupil> {
-        self.lessons.as_ref().filter(|lessons| lessons.lacks()).map(|lessons| lessons.pupil)
-    }
-
     /// Whether another owner, that counts for so much now, has nothing more to teach this one.
     pub(crate) fn has_learned_from(&self, owner: NodeId, counts: Counts, now: u64) -> bool {
         self.lessons.as_ref().is_none_or(|lessons| lessons.has_heard(owner, counts, now))
@@ -54,7 +49,7 @@ impl Replica {
 
     /// Has it learn from now on, what it has learned before notwithstanding: a step of its move has begun.
     pub(crate) fn study(&mut self, pupil: Pupil, own_actor: Actor, shelf: &mut Shelf<'_>) {
-        let has_lost = self.learning() == Some(Pupil::Lost);
+        let has_lost = self.lessons.as_ref().is_some_and(|lessons| lessons.pupil == Pupil::Lost);
         let has_counted = self.lessons.as_ref().map_or(!self.map.context().is_empty(), Lessons::has_counted);
         let lessons = Lessons::of(if has_lost { Pupil::Lost } else { pupil });
         self.lessons = Some(lessons.having_counted(has_counted));
@@ -103,14 +98,12 @@ impl Replica {
         shelf: &mut Shelf<'_>,
     ) {
         let Some(lessons) = &mut self.lessons else { return };
-        let (had_counted, _) = (lessons.has_counted(), lessons.look(wanted));
-        let (has_counted, is_done) = (lessons.has_counted(), lessons.is_done(wanted));
-        if has_counted && !had_counted {
-            // On the disk before it acknowledges anything.
-            self.store_condition(shelf);
-            shelf.store.urge();
-        }
-        if !is_done {
+        lessons.look(wanted);
+        if !lessons.is_done(wanted) {
+            if self.store_condition(shelf) {
+                // What it is when it starts again is on the disk before it acknowledges anything.
+                shelf.store.urge();
+            }
             return;
         }
         if let Some(step) = step {

@@ -49,9 +49,7 @@ impl Layout {
             lives.chain(silent.copied()).filter(|seat| storing.contains(&seat.node)).collect();
         let wanted = odd(storing.len()).min(VOTERS_MAX);
         let can_stay = self.voters.now.iter().all(|seat| storing.contains(&seat.node));
-        let now = self.voters.now.iter().filter(|seat| !self.is_lost(seat.node)).count();
-        // Of two that are left neither is to vote alone.
-        let now = if now > 2 { odd(now) } else { now };
+        let now = odd(self.voters.now.iter().filter(|seat| !self.is_lost(seat.node)).count());
         let heard = odd(candidates.len());
         let least = now.max(wanted.min(VOTERS_SAFE));
         if heard < wanted && (heard < least || (can_stay && heard == now)) {

@@ -2,7 +2,7 @@
 //! ends.
 //!
 //! ```text
-//! learning   partitions have lost something and count for no quorum until they are whole
+//! learning   partitions have lost something and do not count for every quorum until they are whole
 //! scrubbed   everything stored was read and checked
 //! behind     exchanges with other owners bring what was missed
 //! keeps      what is written for nodes that are down is kept for them, as far as there is room
@@ -64,7 +64,7 @@ impl Recovery {
             match news {
                 News::Learns(partitions) => tracing::warn!(
                     partitions,
-                    "partitions have lost something and learn it from other owners: they count for no quorum until they are whole"
+                    "partitions have lost something and learn it from other owners: they do not count for every quorum until they are whole"
                 ),
                 News::Whole(took_ms) => {
                     tracing::warn!(took_ms, "no partition is learning any more: all count again");

@@ -51,7 +51,11 @@ impl Quorum {
     }
 
     pub(super) fn decode(reader: &mut Reader) -> Result<Self, Malformed> {
-        Ok(if reader.u8()? == 0 { Self::Global } else { Self::Local })
+        match reader.u8()? {
+            0 => Ok(Self::Global),
+            1 => Ok(Self::Local),
+            _ => Err(reader.malformed()),
+        }
     }
 }
 
