@@ -169,6 +169,11 @@ class Node:
             raise AssertionError(f"{self.name} did not end by signal {how}{tail(self.log)}") from None
 
 
+def armilla(node, *words):
+    """What a command of the CLI comes to that asks this node."""
+    return run([BINARY, *words, "-s", node.address], seconds_max=3 * WAIT_SECONDS_MAX)
+
+
 class Cluster:
     """Three nodes that know each other."""
 
@@ -199,6 +204,20 @@ class Cluster:
     @property
     def ports(self):
         return [node.port for node in self.nodes]
+
+    def join(self, name):
+        """One more node, that asks the first for its share."""
+        node = Node(name, free_ports(1), self.folder)
+        node.start("--join", self.nodes[0].address)
+        self.nodes.append(node)
+        node.wait_until_it_answers()
+        return node
+
+    def wait_until_gone(self, node):
+        """Waits until one that has left, or was removed, says so and ends."""
+        code, node.process = node.process.wait(WAIT_SECONDS_MAX), None
+        assert code == 2 and "was removed from its cluster" in node.log.read_text(), f"{code}{tail(node.log)}"
+        self.nodes.remove(node)
 
     def wait_until_settled(self):
         """Waits until each partition is where it is wanted, as every node sees it."""

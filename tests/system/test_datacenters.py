@@ -2,7 +2,6 @@
 when they are linked again. No request of a local level waits for the other one."""
 
 import collections
-import shutil
 import time
 import unittest
 
@@ -44,9 +43,12 @@ class Datacenters(unittest.TestCase):
         with connect(node.address) as client:
             return as_map(client.execute_command("ARMILLA.STATUS"))
 
+    def sync(self, node):
+        return as_map(self.status(node)["sync"])
+
     def until_equal(self):
         def is_equal():
-            syncs = [as_map(self.status(node)["sync"]) for node in self.machines.nodes]
+            syncs = [self.sync(node) for node in self.machines.nodes]
             return all(sync["operations_behind"] + sync["partitions_unequal"] == 0 for sync in syncs)
 
         began = time.monotonic()
@@ -122,8 +124,7 @@ class Datacenters(unittest.TestCase):
         for node in self.far:
             node.kill()
         lost, second, third, _ = self.near
-        lost.kill()
-        shutil.rmtree(lost.folder)
+        lost.wipe()
         lost.start("--join", second.address)
         lost.wait_until_it_answers()
 
@@ -131,20 +132,18 @@ class Datacenters(unittest.TestCase):
             with connect(node.address) as client:
                 return sum(self.is_refused(client, key) for key in keys)
 
+        def has_learned_there():
+            sync = self.sync(lost)
+            return sync["partitions_learning"] == sync["partitions_counting_locally"] > 0
+
         began = time.monotonic()
-        until("it to have learned there", lambda: self.learning(lost) == self.learning_elsewhere(lost) > 0)
+        until("it to have learned there", has_learned_there)
         took = time.monotonic() - began
         second.kill()
         # Two of three owners are left of most keys, and of many it is one of those two.
         until("the others to see that it counts, and that the other is down", lambda: refused(third) == 0)
         self.assertEqual(refused(lost), 0)
         print(f"    it counted at local_quorum {took:.1f} s after it answered, and learned nothing from elsewhere")
-
-    def learning(self, node):
-        return as_map(self.status(node)["sync"])["partitions_learning"]
-
-    def learning_elsewhere(self, node):
-        return as_map(self.status(node)["sync"])["partitions_counting_locally"]
 
     def is_refused(self, client, key):
         try:

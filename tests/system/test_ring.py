@@ -5,7 +5,7 @@ import collections
 import time
 import unittest
 
-from cluster import BINARY, WAIT_SECONDS_MAX, Cluster, Node, ask, free_ports, run, until
+from cluster import WAIT_SECONDS_MAX, Cluster, armilla, ask, until
 from history import OK, check
 from load import Load, connect, read_back
 
@@ -17,10 +17,6 @@ NOT_DONE_PARTS = 200
 SHOWN_MAX = 10
 
 
-def armilla(node, *words):
-    return run([BINARY, *words, "-s", node.address], seconds_max=3 * WAIT_SECONDS_MAX)
-
-
 class Ring(unittest.TestCase):
     def setUp(self):
         self.cluster = self.enterContext(Cluster("ring"))
@@ -28,25 +24,11 @@ class Ring(unittest.TestCase):
             for first in range(0, KEYS, 500):
                 self.assertTrue(client.mset({f"before:{number}": number for number in range(first, first + 500)}))
 
-    def newcomer(self, name):
-        node = Node(name, free_ports(1), self.cluster.folder)
-        node.start("--join", self.cluster.nodes[0].address)
-        self.cluster.nodes.append(node)
-        node.wait_until_it_answers()
-        return node
-
     def done(self, node, *words):
         began = time.monotonic()
         code, out, err = armilla(node, *words)
         self.assertEqual(code, 0, out + err)
         return time.monotonic() - began
-
-    def gone(self, node):
-        """A member that was removed or has left says so, and ends."""
-        self.assertEqual(node.process.wait(WAIT_SECONDS_MAX), 2)
-        node.process = None
-        self.assertIn("was removed from its cluster", node.log.read_text())
-        self.cluster.nodes.remove(node)
 
     def has_all(self, ports):
         for port in ports:
@@ -73,21 +55,21 @@ class Ring(unittest.TestCase):
         load = Load(self.cluster.ports, "ring")
         load.start()
         time.sleep(LOAD_SECONDS)
-        fourth, fifth = self.newcomer("server4"), self.newcomer("server5")
+        fourth, fifth = self.cluster.join("server4"), self.cluster.join("server5")
         joined = self.done(first, "watch", "--timeout", str(2 * WAIT_SECONDS_MAX))
         drained = [self.done(first, "drain", "server4"), self.done(first, "drain", "server5")]
         time.sleep(LOAD_SECONDS)
         for node in (fourth, fifth):
-            self.gone(node)
+            self.cluster.wait_until_gone(node)
         said = self.judge(load, self.cluster.ports)
         print(f"    two joined in {joined:.1f} s, and left in {drained[0]:.1f} and {drained[1]:.1f} s; {said}")
-        code, out, _ = run([BINARY, "status", "-s", first.address])
+        code, out, _ = armilla(first, "status")
         self.assertEqual(code, 0, out)
         self.assertIn("3 of 3 up", out)
 
     def test_a_dead_member_is_removed_and_comes_back_as_a_new_one(self):
         first, second, third = self.cluster.nodes
-        self.newcomer("server4")
+        self.cluster.join("server4")
         self.done(first, "watch", "--timeout", str(2 * WAIT_SECONDS_MAX))
         ports = [node.port for node in self.cluster.nodes if node is not third]
         load = Load(ports, "dead")
@@ -99,7 +81,7 @@ class Ring(unittest.TestCase):
         said = self.judge(load, ports)
         print(f"    removed, and its copies made anew, in {removed:.1f} s; {said}")
         third.start()
-        self.gone(third)
+        self.cluster.wait_until_gone(third)
         third.start("--join", first.address)
         self.cluster.nodes.append(third)
         third.wait_until_it_answers()
@@ -132,7 +114,7 @@ class Ring(unittest.TestCase):
         self.done(first, "remove", third.name)
         code, _, err = armilla(first, "remove", second.name)
         self.assertEqual(code, 0, err)
-        self.gone(second)
+        self.cluster.wait_until_gone(second)
         self.has_all([first.port])
 
 
