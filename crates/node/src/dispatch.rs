@@ -163,7 +163,7 @@ impl Node {
             return;
         }
         self.links.remove(&peer);
-        taker::link_down(self, turn, peer);
+        taker::leave(self, turn, peer);
         for ticket in self.pending.tickets() {
             match self.pending.take(ticket) {
                 Some(Work::Read(read)) => read::link_down(self, turn, ticket, read, peer),

@@ -103,7 +103,7 @@ impl Wanted {
         };
         place.teachers().iter().for_each(|teachers| want(teachers, enough));
         if place.teachers().is_empty() || pupil == Pupil::Lost && place.owners().contains(&me) {
-            // A coordinator may still count what was acknowledged here before, and is one of them, mostly.
+            // Of all others: what fewer than a majority have acknowledged is read where R and W are chosen for that.
             want(place.owners(), |owners| owners.saturating_sub(1));
         }
         Self { sets }
@@ -125,9 +125,13 @@ impl Lessons {
         Self { has_counted, ..self }
     }
 
-    /// Whether it may have acknowledged something.
-    pub(crate) fn has_counted(&self) -> bool {
-        self.has_counted
+    /// All is to be learned anew, for a step of the move has begun. Who has lost something has lost no more by that, and rests no longer.
+    pub(crate) fn anew(&self, pupil: Pupil) -> Self {
+        let (has_counted, rested_at) = (self.has_counted, self.rested_at);
+        match self.pupil {
+            Pupil::Lost => Self { has_counted, rested_at, ..Self::of(Pupil::Lost) },
+            Pupil::New | Pupil::Stays => Self { has_counted, ..Self::of(pupil) },
+        }
     }
 
     /// What it is when it starts again. Who has come anew and has acknowledged something may have lost that by then, and nobody tells it.

@@ -9,6 +9,7 @@ use crate::leaf::CHUNKS;
 use crate::learning;
 use crate::rows::{RowError, Shelf};
 use crate::state::{Node, Turn};
+use wire::peer::quorum::Counts;
 
 /// Reads the next chunk, if it is time.
 pub(crate) fn step(node: &mut Node, turn: &mut Turn<'_>) {
@@ -39,7 +40,7 @@ pub(crate) fn step(node: &mut Node, turn: &mut Turn<'_>) {
         Ok(replica.leaves().verify(chunk, &mut shelf)? && (!is_last || replica.totals(&mut shelf).is_ok()))
     };
     let is_sound: Result<bool, RowError> = is_sound();
-    if !matches!(is_sound, Ok(true)) && !replica.is_learning() {
+    if !matches!(is_sound, Ok(true)) && replica.counts() > Counts::Nowhere {
         node.scrub.damaged += 1;
         learning::quarantine(node, turn, partition);
     }

@@ -48,7 +48,9 @@ pub(crate) fn settle(
         Some(step) if replica.arrived() == Some(step) => {}
         Some(_) if is_anew || replica.lessons().is_none() => {
             let is_new = place.newcomer() == Some(me) || node.layout.is_new(partition, me);
-            replica.study(if is_new { Pupil::New } else { Pupil::Stays }, actor, &mut shelf);
+            let pupil = if is_new { Pupil::New } else { Pupil::Stays };
+            let has_owned = place.teachers().iter().any(|owners| owners.contains(&me));
+            replica.study(pupil, has_owned, actor, &mut shelf);
         }
         Some(_) => {}
         None => replica.study_no_more(actor, &mut shelf),

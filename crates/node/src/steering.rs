@@ -16,7 +16,7 @@ use crate::event::Action;
 use crate::membership::Deed;
 use crate::state::{Node, Turn};
 use crate::work::Work;
-use crate::{forward, read, request};
+use crate::{forward, read, request, taker};
 use placement::{NodeId, PartitionId};
 use store::Commit;
 use wire::peer::Message;
@@ -67,6 +67,7 @@ pub(crate) fn trust(node: &mut Node, turn: &mut Turn<'_>, peer: NodeId, is_trust
     if !node.suspected.insert(peer) {
         return;
     }
+    taker::leave(node, turn, peer);
     for ticket in node.pending.tickets() {
         match node.pending.take(ticket) {
             Some(Work::Read(read)) => read::suspected(node, turn, ticket, read, peer),

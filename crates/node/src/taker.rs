@@ -102,8 +102,8 @@ pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
     begin_wanted(node, turn);
 }
 
-/// A source is gone: operations that wait for what it would have brought need not wait for nothing.
-pub(crate) fn link_down(node: &mut Node, turn: &mut Turn<'_>, source: NodeId) {
+/// A source is gone, or does not answer: another may know as much, and operations need not wait for what it would have brought.
+pub(crate) fn leave(node: &mut Node, turn: &mut Turn<'_>, source: NodeId) {
     let takes = node.sync.takes.iter().filter(|(_, take)| take.source == source);
     for partition in takes.map(|(partition, _)| *partition).collect::<Vec<_>>() {
         abandon(node, turn, partition);

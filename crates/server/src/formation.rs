@@ -128,26 +128,34 @@ impl Register {
     }
 
     /// `ARMILLA.JOIN`: makes `member` one; the answer is the layout that it goes by from now on.
+    ///
+    /// Who is one already has lost its directory, and the layout with it. It must hear of all that it had heard of, or it believes
+    /// that it has come anew to what it owned. So the register is asked; and where too few voters can be reached, this node, which has
+    /// heard what all that it can reach have heard.
     pub(crate) async fn join(&self, member: Member) -> Result<Reply, String> {
-        let layout = self.host.layout();
-        if layout.member(member.id).is_some() {
+        let id = member.id;
+        let was_known = self.host.layout().member(id).is_some();
+        if was_known {
             self.await_silence(&member).await?;
         }
-        let next = match layout.changed(&Change::Join(member.clone())) {
-            Ok(next) => next,
-            // Its directory is empty now, and what it held, others may hold. One that was registered and has never run owns
-            // nothing, so it has nothing to learn.
-            Err(LayoutError::Same) => {
-                return Ok(Reply::Array(vec![Reply::bulk(layout.encode()), Reply::Integer(1)]));
+        let layout = match self.host.layout().changed(&Change::Join(member.clone())) {
+            Ok(next) => {
+                check_where(&next).map_err(|error| format!("ERR {error}"))?;
+                self.change(Change::Join(member), None).await?
             }
+            Err(LayoutError::Same) => match self.change(Change::Join(member), None).await {
+                Ok(layout) => layout,
+                Err(error) => {
+                    tracing::warn!(%error, "a member without a directory is told the layout that is known here");
+                    self.host.layout()
+                }
+            },
             Err(error) => return Err(format!("ERR {error}")),
         };
-        check_where(&next).map_err(|error| format!("ERR {error}"))?;
-        let id = member.id;
-        let next = self.change(Change::Join(member), None).await?;
-        // Where it was a member already, and this node did not know: it owns something that it has not any more.
-        let has_lost = next.keyspace().partitions().any(|at| next.place(at).keeps(id));
-        let layout = Reply::bulk(next.encode());
+        // It may have been one, and this node did not know. One that has never run, and was registered, owns nothing to lose.
+        let is_named = |at| layout.place(at).keeps(id) || layout.place(at).teaches(id);
+        let has_lost = was_known || layout.keyspace().partitions().any(is_named);
+        let layout = Reply::bulk(layout.encode());
         Ok(if has_lost { Reply::Array(vec![layout, Reply::Integer(1)]) } else { layout })
     }
 

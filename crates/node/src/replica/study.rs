@@ -47,12 +47,11 @@ impl Replica {
         self.lessons.as_ref().is_none_or(|lessons| lessons.has_heard(owner, counts, now))
     }
 
-    /// Has it learn from now on, what it has learned before notwithstanding: a step of its move has begun.
-    pub(crate) fn study(&mut self, pupil: Pupil, own_actor: Actor, shelf: &mut Shelf<'_>) {
-        let has_lost = self.lessons.as_ref().is_some_and(|lessons| lessons.pupil == Pupil::Lost);
-        let has_counted = self.lessons.as_ref().map_or(!self.map.context().is_empty(), Lessons::has_counted);
-        let lessons = Lessons::of(if has_lost { Pupil::Lost } else { pupil });
-        self.lessons = Some(lessons.having_counted(has_counted));
+    /// Has it learn from now on, what it has learned before notwithstanding: a step of its move has begun, before which it may have
+    /// been one of the owners.
+    pub(crate) fn study(&mut self, pupil: Pupil, has_owned: bool, own_actor: Actor, shelf: &mut Shelf<'_>) {
+        let whole = || Lessons::of(pupil).having_counted(has_owned);
+        self.lessons = Some(self.lessons.as_ref().map_or_else(whole, |lessons| lessons.anew(pupil)));
         self.store_sums(own_actor, self.map.digest(), shelf);
     }
 
@@ -61,7 +60,7 @@ impl Replica {
         let Some(lessons) = &mut self.lessons else { return };
         match lessons.pupil {
             Pupil::Stays => self.lessons = None,
-            Pupil::New => lessons.pupil = Pupil::Lost,
+            Pupil::New => *lessons = lessons.anew(Pupil::Lost),
             Pupil::Lost => return,
         }
         self.store_sums(own_actor, self.map.digest(), shelf);

@@ -12,6 +12,9 @@ use wire::peer::exchange::{Hashes, State, Step};
 use wire::peer::quorum::{Counts, Quorum};
 use wire::peer::{Envelope, Message, Ticket, Verdict};
 
+/// Four members, three of which own the partition first.
+const FLAT: [(&str, &str); 4] = [("a", "x/1"), ("b", "x/1"), ("c", "x/1"), ("d", "x/1")];
+
 /// A cluster of one partition in which the last of these copies it, to come for another, which goes for good.
 fn copying(copies: Copies, members: &[(&str, &str)], going: &str) -> Layout {
     let (last, others) = members.split_last().expect("there are members");
@@ -34,8 +37,7 @@ fn settling(layout: &Layout) -> Layout {
 
 #[test]
 fn who_has_come_counts_when_it_has_learned_from_enough() {
-    let flat = [("a", "x/1"), ("b", "x/1"), ("c", "x/1"), ("d", "x/1")];
-    let mut newcomer = One::open("d", &settling(&copying(3.into(), &flat, "c")), Trust::Whole);
+    let mut newcomer = One::open("d", &settling(&copying(3.into(), &FLAT, "c")), Trust::Whole);
     newcomer.link(&["a", "b", "c"]);
     newcomer.learns_from("a");
     assert!(newcomer.is_learning(), "one of three may have missed what a majority holds");
@@ -45,8 +47,7 @@ fn who_has_come_counts_when_it_has_learned_from_enough() {
 
 #[test]
 fn an_exchange_of_before_the_fence_teaches_nothing() {
-    let flat = [("a", "x/1"), ("b", "x/1"), ("c", "x/1"), ("d", "x/1")];
-    let before = copying(3.into(), &flat, "c");
+    let before = copying(3.into(), &FLAT, "c");
     let mut newcomer = One::open("d", &before, Trust::Whole);
     newcomer.link(&["a", "b"]);
     let ticket = newcomer.compares_with("a").expect("it compares");
@@ -143,6 +144,48 @@ fn who_has_come_and_acknowledged_something_may_have_lost_it_when_it_starts_again
 }
 
 #[test]
+fn who_copies_has_nothing_to_lose_when_it_starts_again() {
+    let before = copying(3.into(), &FLAT, "c");
+    let mut newcomer = One::open("d", &before, Trust::Whole);
+    newcomer.link(&["a", "b", "c"]);
+    newcomer.learns_from("a");
+    newcomer.learns_from("b");
+    assert!(!newcomer.is_learning());
+    newcomer.take(Event::Layout(Arc::new(settling(&before))));
+    let mut newcomer = newcomer.again("d");
+    newcomer.link(&["b", "c"]);
+    newcomer.learns_from("b");
+    newcomer.learns_from("c");
+    assert!(!newcomer.is_learning(), "it needs neither a nor a rest");
+}
+
+#[test]
+fn who_rests_does_not_begin_again_where_owners_change() {
+    let before = copying(3.into(), &FLAT, "c");
+    let mut loser = One::open("a", &before, Trust::Lost);
+    loser.link(&["b", "c", "d"]);
+    loser.learns_from("b");
+    loser.now_ms += WHILE_MS;
+    loser.take(Event::Layout(Arc::new(settling(&before))));
+    for peer in ["b", "c", "d"] {
+        loser.learns_from(peer);
+    }
+    assert!(!loser.is_learning(), "nobody waits any more for what it had acknowledged");
+}
+
+#[test]
+fn who_does_not_answer_is_not_waited_for() {
+    let mut loser = One::open("c", &cluster(3, &FLAT[..3]), Trust::Lost);
+    loser.link(&["a", "b"]);
+    let ticket = loser.compares_with("a").expect("it compares");
+    loser.hear("a", ticket, Step::Same);
+    assert_eq!(loser.node.sync().open, 1);
+    loser.take(Event::Health { peer: id("a"), is_trusted: false });
+    assert_eq!(loser.node.sync().open, 0);
+    loser.learns_from("b");
+}
+
+#[test]
 fn who_counts_in_its_own_datacenter_teaches_there() {
     let mut newcomer = cut_off();
     for (peer, counts) in [("a", Counts::Everywhere), ("b", Counts::Nowhere), ("c", Counts::Nowhere)] {
@@ -157,7 +200,7 @@ fn who_counts_in_its_own_datacenter_teaches_there() {
 #[test]
 fn who_learns_is_asked_at_once_whether_it_has() {
     for (counts, is_asked) in [(Counts::Nowhere, true), (Counts::Everywhere, false)] {
-        let mut owner = One::open("a", &cluster(3, &["a", "b", "c"].map(|name| (name, "x/1"))), Trust::Whole);
+        let mut owner = One::open("a", &cluster(3, &FLAT[..3]), Trust::Whole);
         owner.link(&["b"]);
         let ticket = owner.compares_with("b").expect("it compares");
         let state = State { context: Context::default(), digest: 0, is_ahead: false, counts };
@@ -175,8 +218,7 @@ fn who_learns_is_asked_at_once_whether_it_has() {
 
 #[test]
 fn who_has_gone_and_lost_its_disk_does_not_teach_as_if_it_had_not() {
-    let flat = [("a", "x/1"), ("b", "x/1"), ("c", "x/1"), ("d", "x/1")];
-    let layout = settling(&copying(3.into(), &flat, "c"));
+    let layout = settling(&copying(3.into(), &FLAT, "c"));
     for (trust, counts) in [(Trust::Whole, Counts::Everywhere), (Trust::Lost, Counts::Nowhere)] {
         let mut former = One::open("c", &layout, trust);
         former.link(&["d"]);
@@ -195,8 +237,7 @@ fn who_has_gone_and_lost_its_disk_does_not_teach_as_if_it_had_not() {
 
 #[test]
 fn who_has_lost_something_teaches_only_where_there_is_nobody_else() {
-    let flat = [("a", "x/1"), ("b", "x/1"), ("c", "x/1"), ("d", "x/1")];
-    let layout = settling(&copying(3.into(), &flat, "c"));
+    let layout = settling(&copying(3.into(), &FLAT, "c"));
     let mut newcomer = One::open("d", &layout, Trust::Whole);
     newcomer.link(&["a", "b", "c"]);
     newcomer.learns_from("a");
@@ -208,8 +249,7 @@ fn who_has_lost_something_teaches_only_where_there_is_nobody_else() {
 
 #[test]
 fn that_it_has_learned_is_told_when_it_is_on_the_disk() {
-    let flat = [("a", "x/1"), ("b", "x/1"), ("c", "x/1"), ("d", "x/1")];
-    let mut newcomer = One::open("d", &settling(&copying(3.into(), &flat, "c")), Trust::Whole);
+    let mut newcomer = One::open("d", &settling(&copying(3.into(), &FLAT, "c")), Trust::Whole);
     newcomer.link(&["a", "b", "c"]);
     newcomer.learns_from("a");
     newcomer.learns_from("b");
@@ -225,7 +265,7 @@ fn that_it_has_learned_is_told_when_it_is_on_the_disk() {
 
 #[test]
 fn who_is_gone_for_good_is_not_heard() {
-    let layout = cluster(3, &["a", "b", "c", "d"].map(|name| (name, "x/1")));
+    let layout = cluster(3, &FLAT);
     let owner = layout.owners(PARTITION)[0];
     let other = layout.owners(PARTITION)[1];
     let name = |of: NodeId| layout.member(of).expect("a member").name.clone();
@@ -245,7 +285,7 @@ fn who_is_gone_for_good_is_not_heard() {
 
 #[test]
 fn who_leaves_keeps_nothing_more_for_others() {
-    let layout = cluster(3, &["a", "b", "c", "d"].map(|name| (name, "x/1")));
+    let layout = cluster(3, &FLAT);
     let owners = layout.owners(PARTITION);
     let spare = layout.members().iter().find(|member| !owners.contains(&member.id)).expect("three own it");
     let owner = layout.member(owners[0]).expect("a member").name.clone();

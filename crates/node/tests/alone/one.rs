@@ -1,6 +1,7 @@
 //! One node, and peers that are words alone.
 
-use causal::{Actor, Cell, Key};
+use causal::map::Knowledge;
+use causal::{Actor, Cell, Dot, Key};
 use node::{Action, Event, Identity, Node, Now, Options, Outbox, Speaker, Storage, Trust};
 use placement::{Copies, Duty, Layout, Member, NodeId, PartitionId};
 use std::sync::Arc;
@@ -128,7 +129,8 @@ impl One {
         self.told(from, Message::Exchange { ticket, step })
     }
 
-    /// The peer is asked whether it holds the same, and does; and gives all that it has, which is nothing.
+    /// The peer is asked whether it holds the same, and does; and gives all that it has: it knows an
+    /// operation of which nothing is left.
     pub(crate) fn learns_from(&mut self, peer: &str) {
         self.takes_from(peer, Counts::Everywhere);
     }
@@ -144,7 +146,9 @@ impl One {
             _ => None,
         });
         let ticket = opens.unwrap_or_else(|| panic!("nothing is taken from {peer}"));
-        let (knowledge, chunks) = (Box::default(), vec![0; CHUNKS]);
+        let context = [Dot::new(Actor(9), 1)].into_iter().collect();
+        let knowledge = Box::new(Knowledge { context, ..Knowledge::default() });
+        let chunks = vec![0; CHUNKS];
         self.hear(peer, ticket, Step::Opened { snapshot: Ticket(3), knowledge, chunks, counts });
     }
 

@@ -42,9 +42,12 @@ impl Shard {
     /// Runs one turn; gives who has come.
     pub(crate) fn turn(&self) -> Vec<Arrival> {
         self.rung.set(false);
+        let mut letters = self.letters.take();
+        self.host.mailboxes[self.index].take(&mut letters);
+        // After that: what comes later than this says is not believed to have come in time.
         let now = self.host.clock.now();
         self.asks.borrow_mut().begin_turn(self.host.clock.monotonic_us());
-        let arrivals = self.open_letters(now);
+        let arrivals = self.open_letters(now, letters);
         self.handle(now);
         self.route();
         self.seal();
@@ -53,10 +56,8 @@ impl Shard {
         arrivals
     }
 
-    fn open_letters(&self, now: Now) -> Vec<Arrival> {
+    fn open_letters(&self, now: Now, mut letters: Vec<Letter>) -> Vec<Arrival> {
         let mut arrivals = Vec::new();
-        let mut letters = self.letters.take();
-        self.host.mailboxes[self.index].take(&mut letters);
         for letter in letters.drain(..) {
             match letter {
                 Letter::Request { id, partition, request } => {
