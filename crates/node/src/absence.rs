@@ -10,6 +10,7 @@
 //! That more than a quarter, or all of a rack, is rather an outage than so many losses is as in Ceph (`mon_osd_min_in_ratio`,
 //! `mon_osd_down_out_subtree_limit`).
 
+use crate::heirs::have_room;
 use crate::membership::Sighting;
 use crate::state::Node;
 use crate::task::is_reachable;
@@ -19,8 +20,6 @@ use wire::peer::gossip::Health;
 
 /// Where more than one of so many members are down, it is taken for an outage.
 const OUTAGE_PART: usize = 4;
-/// How many times what comes there must be room for: a store writes what it holds anew, now and then.
-const ROOM_TIMES: u128 = 2;
 
 /// A member that is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,33 +108,13 @@ fn hindrance(node: &Node, layout: &Layout, member: NodeId) -> Option<Hindrance> 
         Some(Hindrance::Moving)
     } else if others().any(|seen| seen.load.is_full) {
         Some(Hindrance::Full)
-    } else if !have_room(node, layout, member) {
+    } else if !have_room(layout, node.sightings(), member) {
         Some(Hindrance::NoRoom)
     } else if others().any(|seen| seen.load.is_learning) {
         Some(Hindrance::Learning)
     } else {
         None
     }
-}
-
-/// Whether those that would hold a member's copies have room for them, as far as they have said. What it stored is what it has
-/// said last, and where this node has not heard that, what one of the others stores.
-fn have_room(node: &Node, layout: &Layout, member: NodeId) -> bool {
-    let heirs: Vec<Sighting> =
-        others(node, layout, member).filter(|seen| layout.count_together(member, seen.member)).collect();
-    let said = node.sightings().find(|seen| seen.member == member).map_or(0, |seen| seen.load.stored_bytes);
-    let most = heirs.iter().map(|seen| seen.load.stored_bytes).max().unwrap_or(0);
-    let bytes = if said > 0 { said } else { most };
-    let weight = |id: NodeId| layout.member(id).map_or(0, |member| member.weight);
-    let heirs: Vec<_> = heirs.iter().map(|seen| (weight(seen.member), seen.load.room_bytes)).collect();
-    fit(bytes, &heirs)
-}
-
-/// Whether so many bytes fit where each has its part of them, by its weight, and room for them besides what it rewrites.
-fn fit(bytes: u64, heirs: &[(u32, Option<u64>)]) -> bool {
-    let weights: u128 = heirs.iter().map(|(weight, _)| u128::from(*weight)).sum();
-    let needed = |weight: u32| u128::from(bytes) * u128::from(weight) * ROOM_TIMES / weights.max(1);
-    heirs.iter().all(|(weight, room)| room.is_none_or(|room| u128::from(room) >= needed(*weight)))
 }
 
 /// Whether so many are down with a member that they will be back together.
@@ -172,7 +151,7 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
-    use super::{fit, is_outage};
+    use super::is_outage;
     use placement::{Duty, Layout, Member, NodeId};
     use std::collections::BTreeMap;
 
@@ -199,17 +178,6 @@ mod tests {
         let others: BTreeMap<NodeId, bool> =
             (1..members).map(|at| (all[at].id, !down.contains(&at))).collect();
         is_outage(&layout, all[0].id, &others)
-    }
-
-    #[test]
-    fn copies_go_where_there_is_room() {
-        let (half, little) = (Some(100), Some(99));
-        assert!(fit(100, &[(1, half), (1, half)]), "each takes a half, twice");
-        assert!(!fit(100, &[(1, half), (1, little)]));
-        assert!(fit(100, &[(3, Some(150)), (1, Some(50))]), "by weight");
-        assert!(!fit(100, &[(1, Some(150)), (3, Some(50))]));
-        assert!(fit(100, &[(1, None), (1, None)]), "who knows not is not asked");
-        assert!(fit(u64::MAX, &[]) && fit(0, &[(1, Some(0))]));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use wire::Reply;
 use crate::autoscale::{Autoscaler, Deed, Mode, Provisioner, Sample, Seen};
 use crate::formation::Register;
 use crate::host::Host;
+use crate::ring::NO_ROOM;
 
 /// How often the loads are looked at; they are told once a second.
 const LOOK: Duration = Duration::from_millis(500);
@@ -25,10 +26,7 @@ pub(crate) async fn follow(host: Arc<Host>, register: Arc<Register>) {
     loop {
         sleep(LOOK).await;
         let layout = host.layout();
-        let may_leave = |name: &str| {
-            let left = layout.changed(&Change::Leave(NodeId::of_name(name)));
-            left.map(drop).map_err(|error| error.to_string())
-        };
+        let may_leave = |name: &str| may_leave(&host, &layout, NodeId::of_name(name));
         let (now_ms, acts) = (host.clock.monotonic_ms(), host.is_steward());
         let deed = locked(autoscaler).look(now_ms, &sample(&host, &layout), acts, &may_leave);
         write_down(autoscaler);
@@ -37,6 +35,13 @@ pub(crate) async fn follow(host: Arc<Host>, register: Arc<Register>) {
         locked(autoscaler).answered(host.clock.monotonic_ms(), answer);
         write_down(autoscaler);
     }
+}
+
+/// Why the layout would not let a member go, or the others could not take what it has.
+fn may_leave(host: &Host, layout: &Layout, member: NodeId) -> Result<(), String> {
+    layout.changed(&Change::Leave(member)).map_err(|error| error.to_string())?;
+    let seen = layout.members().iter().filter_map(|member| host.sighting(member.id));
+    if node::have_room(layout, seen, member) { Ok(()) } else { Err(NO_ROOM.to_owned()) }
 }
 
 fn locked(autoscaler: &Mutex<Autoscaler>) -> MutexGuard<'_, Autoscaler> {

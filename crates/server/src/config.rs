@@ -128,7 +128,7 @@ pub struct Config {
     pub weight: u32,
     /// What it fails together with.
     pub zone: Zone,
-    /// How long a request may take before its client is told.
+    /// How long a request may take before its client is told; the same for all members.
     pub request_timeout: Duration,
     /// How long a peer may take before it is asked again.
     pub retry: Duration,

@@ -13,6 +13,9 @@ use wire::command::local::Ring;
 use crate::formation::Register;
 use crate::host::Host;
 
+/// Why nobody takes a member's place.
+pub(crate) const NO_ROOM: &str = "the disks of the others have no room for its copies";
+
 /// Makes a change, or tells what it would move.
 ///
 /// # Errors
@@ -111,7 +114,7 @@ fn absent(layout: &Layout, absence: &Absence) -> Reply {
         Some(Hindrance::Moving) => "another was removed, and its copies are not made yet",
         Some(Hindrance::Learning) => "another has lost something, and is learning it anew",
         Some(Hindrance::Full) => "a disk of another is full",
-        Some(Hindrance::NoRoom) => "the disks of the others have no room for its copies",
+        Some(Hindrance::NoRoom) => NO_ROOM,
     };
     let name = layout.member(absence.member).map_or_else(String::new, |member| member.name.clone());
     Reply::Map(vec![

@@ -117,7 +117,8 @@ pub(crate) struct Settings {
     /// What this node fails together with; copies of a key are spread over zones. [default: dc1/rack1]
     #[arg(long, value_name = "DATACENTER/RACK")]
     zone: Option<Zone>,
-    /// How long a request may take, in milliseconds, before its client is told that it failed. [default: 2000]
+    /// How long a request may take, in milliseconds, before its client is told that it failed. Give all nodes the same: who has
+    /// lost something counts again when none can wait for it any more. [default: 2000]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     request_timeout_ms: Option<u64>,
     /// How long another node may take, in milliseconds, before it is asked again. [default: 250]

@@ -121,7 +121,12 @@ fn rows_without_the_layout_that_says_whose_they_are_are_not_served() {
 
 /// A node that runs, a member of one shard only that has joined it and runs too, and a key on both.
 fn with_a_member(place: &Place) -> (Running, Running, Config) {
-    let first = Running::start(config("one", &place.join("one"))).unwrap();
+    with_another(place, &config("one", &place.join("one")))
+}
+
+/// The same where the first is told this.
+fn with_another(place: &Place, one: &Config) -> (Running, Running, Config) {
+    let first = Running::start(one.clone()).unwrap();
     let addr = first.addr.to_string();
     let two = Config { join: Some(addr), shards: Some(1), ..config("two", &place.join("two")) };
     let second = Running::start(two.clone()).unwrap();
@@ -184,6 +189,18 @@ fn a_member_with_an_empty_directory_is_not_taken_for_whole() {
     second.stop();
     fs::remove_dir_all(place.join("two")).unwrap();
     Running::start(two).unwrap().client().until(&["GET", "k"], "\"v\"");
+}
+
+/// Nobody can be asked what the layout is by now, for it voted alone.
+#[test]
+fn who_voted_alone_and_has_an_empty_directory_is_told_what_the_others_know() {
+    let place = Place::new();
+    let one = config("one", &place.join("one"));
+    let (first, second, _) = with_another(&place, &one);
+    first.stop();
+    fs::remove_dir_all(place.join("one")).unwrap();
+    let told = Config { join: Some(second.addr.to_string()), ..one };
+    Running::start(told).unwrap().client().until(&["GET", "k"], "\"v\"");
 }
 
 #[test]
