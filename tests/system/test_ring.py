@@ -5,7 +5,7 @@ import collections
 import time
 import unittest
 
-from cluster import WAIT_SECONDS_MAX, Cluster, armilla, ask, until
+from cluster import WAIT_SECONDS_MAX, Cluster, armilla, ask, spawn, until
 from history import OK, check
 from load import Load, connect, read_back
 
@@ -15,6 +15,12 @@ OPERATIONS_MIN = 200
 # While owners change some must be asked again, and a node that ends breaks its connections.
 NOT_DONE_PARTS = 200
 SHOWN_MAX = 10
+
+
+def told(operations):
+    took = sorted(operation.end - operation.begin for operation in operations)
+    not_done = sum(operation.outcome != OK for operation in operations)
+    return f"{len(took)} operations, {not_done} not done, p99 {took[len(took) * 99 // 100] * 1000:.0f} ms"
 
 
 class Ring(unittest.TestCase):
@@ -47,25 +53,42 @@ class Ring(unittest.TestCase):
         outcomes = collections.Counter(operation.outcome for operation in load.operations)
         not_done = len(load.operations) - outcomes[OK]
         self.assertLess(not_done * NOT_DONE_PARTS, len(load.operations), f"{outcomes} {load.errors[:SHOWN_MAX]}")
-        took = sorted(operation.end - operation.begin for operation in load.operations)
-        return f"{len(took)} operations, {not_done} not done, p99 {took[len(took) * 99 // 100] * 1000:.0f} ms"
+        return told(load.operations)
 
     def test_three_to_five_to_four_to_three(self):
-        first, *_ = self.cluster.nodes
+        first, second, _ = self.cluster.nodes
         load = Load(self.cluster.ports, "ring")
         load.start()
-        time.sleep(LOAD_SECONDS)
-        fourth, fifth = self.cluster.join("server4"), self.cluster.join("server5")
-        joined = self.done(first, "watch", "--timeout", str(2 * WAIT_SECONDS_MAX))
-        drained = [self.done(first, "drain", "server4"), self.done(first, "drain", "server5")]
-        time.sleep(LOAD_SECONDS)
+        # One more stock client, which ends at once when a request fails, and never by itself.
+        flags = ["-q", "-l", "-t", "set,get", "-r", str(KEYS), "-n", "5000", "-c", "4", "-p", second.port]
+        with open(self.cluster.folder / "benchmark", "w+b") as log:
+            benchmark = spawn(["redis-benchmark", *flags], stdout=log, stderr=log)
+            phases = {}
+            phases["before"] = self.timed(lambda: time.sleep(LOAD_SECONDS))
+            fourth, fifth = self.cluster.join("server4"), self.cluster.join("server5")
+            phases["3 to 5"] = self.timed(lambda: self.done(first, "watch", "--timeout", str(2 * WAIT_SECONDS_MAX)))
+            phases["5 to 4"] = self.timed(lambda: self.done(first, "drain", "server4"))
+            phases["4 to 3"] = self.timed(lambda: self.done(first, "drain", "server5"))
+            phases["after"] = self.timed(lambda: time.sleep(LOAD_SECONDS))
+            self.assertIsNone(benchmark.poll(), "redis-benchmark has broken off")
+            benchmark.kill()
+            benchmark.wait()
+            log.seek(0)
+            self.assertIn(b"requests per second", log.read())
         for node in (fourth, fifth):
             self.cluster.wait_until_gone(node)
-        said = self.judge(load, self.cluster.ports)
-        print(f"    two joined in {joined:.1f} s, and left in {drained[0]:.1f} and {drained[1]:.1f} s; {said}")
+        print(f"    {self.judge(load, self.cluster.ports)}")
+        for name, (begin, end) in phases.items():
+            some = [operation for operation in load.operations if begin <= operation.begin < end]
+            print(f"    {name}: {end - begin:.1f} s, {told(some)}")
         code, out, _ = armilla(first, "status")
         self.assertEqual(code, 0, out)
         self.assertIn("3 of 3 up", out)
+
+    def timed(self, act):
+        begin = time.monotonic()
+        act()
+        return begin, time.monotonic()
 
     def test_a_dead_member_is_removed_and_comes_back_as_a_new_one(self):
         first, second, third = self.cluster.nodes
