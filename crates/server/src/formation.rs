@@ -143,12 +143,16 @@ impl Register {
                 check_where(&next).map_err(|error| format!("ERR {error}"))?;
                 self.change(Change::Join(member), None).await?
             }
-            Err(LayoutError::Same) => match self.change(Change::Join(member), None).await {
-                Ok(layout) => layout,
-                Err(error) => {
+            Err(LayoutError::Same) => match self.made(Change::Join(member), None).await {
+                Ok(layout) => {
+                    self.adopt(Arc::clone(&layout)).await?;
+                    layout
+                }
+                Err(error @ (ChangeError::NoQuorum | ChangeError::Unknown)) => {
                     tracing::warn!(%error, "a member without a directory is told the layout that is known here");
                     self.host.layout()
                 }
+                Err(error) => return Err(format!("ERR {error}")),
             },
             Err(error) => return Err(format!("ERR {error}")),
         };

@@ -161,15 +161,20 @@ fn who_copies_has_nothing_to_lose_when_it_starts_again() {
 
 #[test]
 fn who_rests_does_not_begin_again_where_owners_change() {
-    let before = copying(3.into(), &FLAT, "c");
-    let mut loser = One::open("a", &before, Trust::Lost);
-    loser.link(&["b", "c", "d"]);
-    loser.learns_from("b");
+    let before = cluster(3, &FLAT[..3]);
+    let fewer = before.changed(&Change::Replicate(2.into())).expect("two are enough");
+    let after = moved(&fewer, Advance::Begin);
+    let name = |id: NodeId| before.member(id).expect("a member").name.clone();
+    let [loser, stays] = [0, 1].map(|at| name(after.owners(PARTITION)[at]));
+    let goes = before.owners(PARTITION).iter().find(|id| !after.owners(PARTITION).contains(id));
+    let goes = name(*goes.expect("one of three goes"));
+    let mut loser = One::open(&loser, &before, Trust::Lost);
+    loser.link(&[&stays, &goes]);
+    loser.learns_from(&stays);
     loser.now_ms += WHILE_MS;
-    loser.take(Event::Layout(Arc::new(settling(&before))));
-    for peer in ["b", "c", "d"] {
-        loser.learns_from(peer);
-    }
+    loser.take(Event::Layout(Arc::new(after)));
+    loser.learns_from(&stays);
+    loser.learns_from(&goes);
     assert!(!loser.is_learning(), "nobody waits any more for what it had acknowledged");
 }
 
