@@ -62,7 +62,7 @@ fn recover(node: &mut Node, turn: &mut Turn<'_>, of: Option<u64>) -> Result<Arc<
     // Who is there with another disk than it voted with does not vote.
     let has_disk = |seat: &Seat| {
         let disk = told.get(&seat.node).and_then(|told| told.disk);
-        disk.is_none_or(|disk| disk == seat.disk)
+        disk.is_none_or(|(disk, _)| disk == seat.disk)
     };
     let is_there = |seat: &Seat| match seat.node == me {
         true => seat.disk == voting.disk,

@@ -73,8 +73,9 @@ pub(crate) fn tick(node: &mut Node, turn: &mut Turn<'_>) {
 }
 
 fn tell(node: &mut Node, turn: &mut Turn<'_>) {
+    let Some(me) = node.layout.member(node.identity.node) else { return };
     let disk = node.voting.as_ref().map(|voting| voting.disk);
-    let is_leaving = node.layout.member(node.identity.node).is_some_and(|me| me.duty == Duty::Leave);
+    let is_leaving = me.duty == Duty::Leave;
     let (moves, kept) = (standing::moves(node), standing::kept(node));
     if disk.is_none() && moves.is_empty() && !is_leaving {
         return;
@@ -94,11 +95,14 @@ pub(crate) fn hear(node: &mut Node, turn: &mut Turn<'_>, (from, epoch): (NodeId,
     if node.voting.is_none() {
         return;
     }
+    // It may have been sent by one of the same name that was a member before.
+    let disk = progress.disk.map(|disk| (disk, epoch)).filter(|_| epoch >= node.layout.left_at());
     let now = turn.now.monotonic_ms;
     let told = node.tidings.told.entry(from).or_default();
     told.heard_at = now;
-    let is_new_disk = progress.disk.is_some() && progress.disk != told.disk;
-    told.disk = progress.disk.or(told.disk);
+    let name = |disk: Option<(u64, u64)>| disk.map(|(disk, _)| disk);
+    let is_new_disk = disk.is_some() && name(disk) != name(told.disk);
+    told.disk = disk.or(told.disk);
     told.shards = progress.shard.1;
     told.kept.insert(progress.shard.0, (progress.kept, epoch));
     let is_news = !progress.moves.is_empty() || is_new_disk;
@@ -141,7 +145,7 @@ fn next_change(node: &mut Node, layout: &Layout, now: u64) -> Option<Change> {
     }
     let told = node.tidings.told.iter().filter(|(_, told)| now < told.heard_at + SILENT_MS);
     let can_vote: BTreeMap<NodeId, u64> =
-        told.filter_map(|(member, told)| Some((*member, told.disk?))).collect();
+        told.filter_map(|(member, told)| Some((*member, told.disk?.0))).collect();
     if let Some(seats) = layout.voters_wanted(&can_vote) {
         return Some(Change::Seat(seats));
     }

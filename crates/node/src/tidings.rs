@@ -23,7 +23,8 @@ pub(crate) struct Tidings {
 /// What a member has told.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    pub(crate) disk: Option<u64>,
+    /// The name of the disk with which it votes, and by which epoch it has said so.
+    pub(crate) disk: Option<(u64, u64)>,
     pub(crate) heard_at: u64,
     /// Of each of its shards, of how many partitions something is left, by which epoch.
     pub(crate) kept: BTreeMap<u16, (u64, u64)>,
@@ -37,9 +38,12 @@ impl Tidings {
         self.look_at = self.look_at.min(now + ACT_MS);
     }
 
-    /// What those have told is forgotten who are members no more, and what has been done already.
+    /// What those have told is forgotten who are members no more, and what has been done already. Who is one again has another disk.
     pub(crate) fn forget(&mut self, layout: &Layout) {
         self.told.retain(|member, _| layout.member(*member).is_some());
+        for told in self.told.values_mut() {
+            told.disk = told.disk.filter(|(_, epoch)| *epoch >= layout.left_at());
+        }
         self.moves.retain(|of| layout.takes(of));
     }
 

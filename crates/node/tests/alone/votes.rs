@@ -1,11 +1,12 @@
 //! How it votes on the layout, and goes on alone.
 
-use crate::one::{DISK, One, PARTITION, cluster, id};
+use crate::one::{DISK, One, PARTITION, WHILE_MS, cluster, id};
 use node::{Action, ChangeError, Event, RequestId, Trust};
 use placement::{Change, Layout, LayoutError, NodeId, Seat};
 use std::sync::Arc;
 use store::Commit;
-use wire::peer::vote::{Ballot, Vote, Word};
+
+use wire::peer::vote::{Ballot, Progress, Vote, Word};
 use wire::peer::{Envelope, Message};
 
 /// Three members of which the first alone votes.
@@ -123,4 +124,57 @@ fn what_was_given_up_is_asked_about_once() {
         other.told("a", Message::Vote(Vote { ballot, disk: DISK, word }));
     }
     assert!(!other.says_to("a").iter().any(|said| matches!(said, Message::Vote(_))));
+}
+
+/// The only voter hears of a member, which then leaves and joins again; tells which disks of that member it has vote.
+fn seats_of_one_that_was_told_of_before(comes_again: bool) -> Vec<u64> {
+    let members = ["a", "b", "c", "d"].map(|name| (name, "x/1"));
+    let layout = cluster(1, &members);
+    let goes = members.map(|(name, _)| name).into_iter().filter(|name| *name != "a");
+    let goes = goes.rev().find(|name| !layout.owners(PARTITION).contains(&id(name))).expect("one owns it");
+    let mut voter = One::open("a", &layout, Trust::Whole);
+    voter.link(&["b", "c", "d"]);
+    let tells = |voter: &mut One, name: &str, disk: u64| {
+        let progress = Progress { shard: (0, 1), disk: Some(disk), kept: 0, moves: Vec::new() };
+        voter.told(name, Message::Progress(progress));
+    };
+    tells(&mut voter, goes, 77);
+    if comes_again {
+        let change = |layout: &Layout, change: Change| layout.changed(&change).expect("it can be made");
+        let left = change(&change(&layout, Change::Leave(id(goes))), Change::Forget(id(goes)));
+        let again = change(&left, Change::Join(layout.member(id(goes)).expect("a member").clone()));
+        voter.take(Event::Layout(Arc::new(again)));
+    }
+    for name in ["b", "c", "d"].into_iter().filter(|name| *name != goes) {
+        tells(&mut voter, name, 5);
+    }
+    let seated = voter.proposes();
+    seated.into_iter().filter(|seat| seat.node == id(goes)).map(|seat| seat.disk).collect()
+}
+
+#[test]
+fn who_comes_again_votes_with_another_disk() {
+    assert_eq!(seats_of_one_that_was_told_of_before(false), [77]);
+    assert_eq!(seats_of_one_that_was_told_of_before(true), [0; 0], "nobody answers for that one any more");
+}
+
+impl One {
+    /// Time passes, and it hears itself; whom it would have vote.
+    fn proposes(&mut self) -> Vec<Seat> {
+        for _ in 0..WHILE_MS / 10 {
+            self.now_ms += 10;
+            let mut actions = self.take(Event::Tick);
+            while let Some(action) = actions.pop() {
+                let Action::Send { to, envelope } = action else { continue };
+                if let Message::Vote(Vote { word: Word::Accept(layout), .. }) = &envelope.message {
+                    let layout = Layout::decode(layout).expect("a layout");
+                    return layout.voters().next.iter().copied().collect();
+                }
+                if to == id("a") {
+                    actions.extend(self.take(Event::Message { from: to, envelope }));
+                }
+            }
+        }
+        Vec::new()
+    }
 }

@@ -339,6 +339,7 @@ impl Layout {
     }
 
     fn drop_member(&mut self, id: NodeId) {
+        self.left_at = self.epoch;
         self.members.retain(|member| member.id != id);
         self.kept.remove(&id);
         self.ring = stand_in_ring(&self.members);

@@ -3,7 +3,7 @@
 //! Numbers are little-endian. A text is a length byte and that many bytes of UTF-8.
 //!
 //! ```text
-//! version 3 | cluster 8 | seed 8 | partitions 4 | copies | epoch 8 | members 2
+//! version 4 | cluster 8 | seed 8 | partitions 4 | copies | epoch 8 | left at 8 | members 2
 //! copies:        0 and a number 1, or how many datacenters 1, and of each its name and a number 1
 //! per member:    id 8 | weight 4 | duty 1 | name | client address | peer address | datacenter | rack
 //! voters:        twice a set: how many 1, and of each the number of a member 2 and a disk 8
@@ -33,7 +33,7 @@ use crate::ring::{Ring, xxh3};
 use crate::voters::{Seat, Voters};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) const VERSION: u8 = 3;
+pub(super) const VERSION: u8 = 4;
 const CHECKSUM_BYTES: usize = 8;
 const RESTING: u8 = 0;
 const COPYING: u8 = 1;
@@ -49,6 +49,7 @@ impl Layout {
         out.extend(self.keyspace.partition_count().to_le_bytes());
         put_copies(&mut out, &self.copies);
         out.extend(self.epoch.to_le_bytes());
+        out.extend(self.left_at.to_le_bytes());
         out.extend(number(self.members.len()));
         for member in &self.members {
             put_member(&mut out, member);
@@ -187,6 +188,7 @@ impl Input<'_> {
         let keyspace = Keyspace::new(seed, u32::from_le_bytes(self.array()?))?;
         let copies = self.copies()?;
         let epoch = u64::from_le_bytes(self.array()?);
+        let left_at = u64::from_le_bytes(self.array()?);
         let count = u16::from_le_bytes(self.array()?);
         // Each turn takes bytes from the input, so a count that lies ends the loop and not the memory.
         let mut members = Vec::new();
@@ -208,7 +210,7 @@ impl Input<'_> {
             places.push(self.place(&members)?);
         }
         let ring = Arc::new(Ring::new(1, xxh3));
-        Ok(Layout { cluster, keyspace, copies, epoch, members, voters, kept, wanted, places, ring })
+        Ok(Layout { cluster, keyspace, copies, epoch, left_at, members, voters, kept, wanted, places, ring })
     }
 
     fn copies(&mut self) -> Result<Copies, LayoutError> {

@@ -179,6 +179,9 @@ pub(super) fn sound(member: &Member) -> Result<(), LayoutError> {
 pub(super) fn check(layout: &Layout) -> Result<(), LayoutError> {
     let members = &layout.members;
     layout.copies.check()?;
+    if layout.left_at > layout.epoch {
+        return Err(LayoutError::Broken("somebody has left it in an epoch to come"));
+    }
     if layout.epoch == 0 || members.is_empty() {
         return Err(LayoutError::Broken("it has no epoch or no member"));
     }

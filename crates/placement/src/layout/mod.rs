@@ -67,6 +67,8 @@ pub struct Layout {
     keyspace: Keyspace,
     copies: Copies,
     epoch: u64,
+    /// The epoch since which nobody has ceased to be a member; 0 if nobody ever has.
+    left_at: u64,
     members: Vec<Member>,
     voters: Voters,
     /// Those that are not replaced, however long they are down.
@@ -107,7 +109,8 @@ impl Layout {
         let members = vec![first];
         let ring = stand_in_ring(&members);
         let kept = BTreeSet::new();
-        Ok(Layout { cluster, keyspace, copies, epoch: 1, members, voters, kept, wanted, places, ring })
+        let (epoch, left_at) = (1, 0);
+        Ok(Layout { cluster, keyspace, copies, epoch, left_at, members, voters, kept, wanted, places, ring })
     }
 
     /// Whether another is one of the same cluster, with the same partitions.
@@ -132,6 +135,13 @@ impl Layout {
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// The epoch since which nobody has ceased to be a member; 0 if nobody ever has. What a member has said by an older one may have
+    /// been said by another of its name.
+    #[must_use]
+    pub fn left_at(&self) -> u64 {
+        self.left_at
     }
 
     /// The members, ordered by id.
