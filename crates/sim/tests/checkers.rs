@@ -479,13 +479,15 @@ fn in_peace_whatever_is_asked_is_done() {
     meets(Told::Unknown, PEACE + 3).expect("which of two came first may be unknown");
     assert!(meets(Told::Unknown, PEACE + 6).is_err(), "that came later");
     assert!(meets(Told::Refused, PEACE + 3).is_err());
-    let behind = |told, ask| {
-        let two = alone(told).quorum(PEACE + 1, PEACE + 6, put("b"), Told::Done);
-        two.quorum(PEACE + 2, PEACE + 4, ask, Told::Refused).serial("register-0")
-    };
-    behind(Told::Unknown, Ask::Delete).expect("it waits for its turn");
-    assert!(behind(Told::Unknown, Ask::Get).is_err(), "that waits for nobody");
-    assert!(behind(Told::Done, Ask::Delete).is_err(), "nobody keeps it waiting");
+    for outcome in [Told::Refused, Told::Unknown] {
+        let behind = |told, ask| {
+            let two = alone(told).quorum(PEACE + 1, PEACE + 6, put("b"), Told::Done);
+            two.quorum(PEACE + 2, PEACE + 4, ask, outcome.clone()).serial("register-0")
+        };
+        behind(Told::Unknown, Ask::Delete).expect("it waits for its turn");
+        assert!(behind(Told::Unknown, Ask::Get).is_err(), "that waits for nobody");
+        assert!(behind(Told::Done, Ask::Delete).is_err(), "nobody keeps it waiting");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What holds where nothing breaks: whatever is asked is done, and updates of a key come one after another.
 //!
 //! 1. Nothing is refused and nothing is unknown, but for a `SET` or `GETSET` that meets another write of its key: which came
-//!    first may be unknown. It keeps its turn until its time is over, and an update that waits for its own behind it is refused.
+//!    first may be unknown. It keeps its turn until its time is over, and an update that waits for its own behind it is refused;
+//!    or unknown, where it waits at another node than the one that was asked, and that one's patience ends first.
 //! 2. What `INCRBY` gives on a key that is only added to is a chain: each sum is the one before it and its own amount, and one
 //!    that had ended before another began comes before it.
 //! 3. Of all `SETNX` of a key that nobody removes one alone has set it.
@@ -42,11 +43,11 @@ fn meets(operation: &Operation, operations: &[&Operation]) -> bool {
     others.any(|other| other.may_be_applied() && overlaps(other, operation.asked_at, *told_at))
 }
 
-/// Whether an update was refused while another operation had its turn that ended unknown.
+/// Whether an update was not done while another operation had its turn that ended unknown.
 fn waits_behind(operation: &Operation, operations: &[&Operation]) -> bool {
     let waits =
         matches!(operation.ask, Ask::Add(_) | Ask::PutAbsent(_) | Ask::Swap(_) | Ask::Take | Ask::Delete);
-    let Some((told_at, Told::Refused)) = &operation.told else { return false };
+    let Some((told_at, Told::Refused | Told::Unknown)) = &operation.told else { return false };
     let mut unknown = operations.iter().filter(|other| meets(other, operations));
     waits && unknown.any(|other| overlaps(other, operation.asked_at, *told_at))
 }
