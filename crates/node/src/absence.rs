@@ -10,7 +10,8 @@
 //! That more than a quarter, or all of a rack, is rather an outage than so many losses is as in Ceph (`mon_osd_min_in_ratio`,
 //! `mon_osd_down_out_subtree_limit`).
 
-use crate::heirs::have_room;
+use crate::away::{Absence, Hindrance};
+use crate::heirs::Heirs;
 use crate::membership::Sighting;
 use crate::state::Node;
 use crate::task::is_reachable;
@@ -20,36 +21,6 @@ use wire::peer::gossip::Health;
 
 /// Where more than one of so many members are down, it is taken for an outage.
 const OUTAGE_PART: usize = 4;
-
-/// A member that is down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Absence {
-    /// Which.
-    pub member: NodeId,
-    /// In how long it is replaced, in milliseconds, if nothing speaks against it then.
-    pub left_ms: u64,
-    /// What speaks against it now.
-    pub hindrance: Option<Hindrance>,
-}
-
-/// What speaks against replacing a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hindrance {
-    /// Somebody has said that it is to be waited for.
-    Kept,
-    /// There would be fewer copies, or in fewer zones.
-    Needed,
-    /// So many others are down too, or all of its zone or datacenter, that it looks like an outage.
-    Others,
-    /// Something else is on its way in the ring.
-    Moving,
-    /// A disk is full.
-    Full,
-    /// The others have no room for its copies.
-    NoRoom,
-    /// Another has lost something and is learning it anew: it may be from this one.
-    Learning,
-}
 
 /// Counts, at the node that speaks for its process.
 pub(crate) fn look(node: &mut Node, now: u64) {
@@ -63,14 +34,20 @@ pub(crate) fn look(node: &mut Node, now: u64) {
             node.away.down.insert(member, 0);
         }
     }
+    node.away.absences = absent(node, &layout);
 }
 
 /// Who is to be removed by now.
 pub(crate) fn due(node: &Node, layout: &Layout) -> Option<NodeId> {
-    let is_due = |absence: &Absence| absence.left_ms == 0 && absence.hindrance.is_none();
-    let loses =
-        |member: &NodeId| layout.changed(&Change::Lose { member: *member, accepts_loss: false }).is_ok();
-    absent(node, layout).filter(is_due).map(|absence| absence.member).find(loses)
+    let is_due = |absence: &&Absence| absence.left_ms == 0 && absence.hindrance.is_none();
+    let due = node.away.absences.iter().filter(is_due).map(|absence| absence.member);
+    // Whether there is room was looked at by the layout that this node goes by; all else may be otherwise by that of the register.
+    due.filter(|member| hindrance(node, layout, *member).is_none())
+        .find(|member| layout.changed(&lose(*member)).is_ok())
+}
+
+fn lose(member: NodeId) -> Change {
+    Change::Lose { member, accepts_loss: false }
 }
 
 /// Who was waited for and is there again.
@@ -83,19 +60,32 @@ pub(crate) fn returned(node: &Node, layout: &Layout) -> Option<NodeId> {
     layout.kept().iter().copied().find(is_back)
 }
 
-fn absent<'a>(node: &'a Node, layout: &'a Layout) -> impl Iterator<Item = Absence> + 'a {
+fn absent(node: &mut Node, layout: &Layout) -> Vec<Absence> {
     let after_ms = node.options.replace_after_ms;
-    let down = node.away.down.iter().filter(move |_| after_ms < u64::MAX);
-    let there = down.filter(|(id, _)| {
-        layout.member(**id).is_some_and(|member| matches!(member.duty, Duty::Store | Duty::Leave))
-    });
-    there.map(move |(member, down_ms)| Absence {
-        member: *member,
-        left_ms: after_ms.saturating_sub(*down_ms),
-        hindrance: hindrance(node, layout, *member),
-    })
+    let holds =
+        |id: NodeId| layout.member(id).is_some_and(|member| matches!(member.duty, Duty::Store | Duty::Leave));
+    let down = node.away.down.iter().map(|(member, down_ms)| (*member, *down_ms));
+    let down: Vec<_> = down.filter(|(member, _)| after_ms < u64::MAX && holds(*member)).collect();
+    let absence = |(member, down_ms): (NodeId, u64)| {
+        let hindrance = hindrance(node, layout, member)
+            .or_else(|| (!have_room(node, layout, member)).then_some(Hindrance::NoRoom));
+        Absence { member, left_ms: after_ms.saturating_sub(down_ms), hindrance }
+    };
+    down.into_iter().map(absence).collect()
 }
 
+/// Whether those that would take its copies have room for them.
+fn have_room(node: &mut Node, layout: &Layout, member: NodeId) -> bool {
+    let epoch = layout.epoch();
+    if node.away.heirs.get(&member).is_none_or(|(of, _)| *of != epoch) {
+        let heirs = layout.changed(&lose(member)).ok().map(|after| Heirs::of(member, layout, &after));
+        node.away.heirs.insert(member, (epoch, heirs));
+    }
+    let heirs = node.away.heirs.get(&member).and_then(|(_, heirs)| heirs.as_ref());
+    heirs.is_none_or(|heirs| heirs.have_room(node.sightings()))
+}
+
+/// What speaks against replacing a member, but for the room that others have.
 fn hindrance(node: &Node, layout: &Layout, member: NodeId) -> Option<Hindrance> {
     let others = || others(node, layout, member);
     if layout.kept().contains(&member) {
@@ -108,8 +98,6 @@ fn hindrance(node: &Node, layout: &Layout, member: NodeId) -> Option<Hindrance> 
         Some(Hindrance::Moving)
     } else if others().any(|seen| seen.load.is_full) {
         Some(Hindrance::Full)
-    } else if !have_room(layout, node.sightings(), member) {
-        Some(Hindrance::NoRoom)
     } else if others().any(|seen| seen.load.is_learning) {
         Some(Hindrance::Learning)
     } else {
@@ -143,9 +131,9 @@ fn others<'a>(node: &'a Node, layout: &'a Layout, member: NodeId) -> impl Iterat
 }
 
 impl Node {
-    /// The members that are down and will be replaced, where it speaks for its process.
+    /// The members that are down and will be replaced, as it has seen when it looked last, where it speaks for its process.
     pub fn absences(&self) -> impl Iterator<Item = Absence> {
-        absent(self, &self.layout)
+        self.away.absences.iter().copied()
     }
 }
 

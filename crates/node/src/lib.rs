@@ -106,10 +106,10 @@ mod voting;
 mod work;
 mod write;
 
-pub use absence::{Absence, Hindrance};
+pub use away::{Absence, Hindrance};
 pub use debts::HandoffFigures;
 pub use event::{Action, ChangeError, Event, Now, Outbox, RequestId};
-pub use heirs::have_room;
+pub use heirs::Heirs;
 pub use membership::{Sighting, Speaker};
 pub use room::Room;
 pub use rows::{RowError, Storage};

@@ -19,6 +19,7 @@ use crate::row_names::{is_of_cells, touches};
 use crate::rows::{RowError, Shelf, Storage};
 use crate::standing;
 use crate::state::{Identity, Node, Options, Trust, mine, of_shard};
+use crate::step_names::votes_row;
 use crate::stored;
 use crate::sync::{Scrub, Sync};
 use crate::tidings::Tidings;
@@ -91,6 +92,12 @@ impl Node {
     /// # Errors
     /// Where what is stored cannot be read.
     pub fn lose(&mut self, gaps: &[Gap], store: &mut Storage) -> Result<(), RowError> {
+        let (votes, next) = (votes_row(), [&votes_row()[..], &[0]].concat());
+        if self.voting.is_some() && gaps.iter().any(|gap| gap.touches(&votes, &next)) {
+            // It does not know any more what it has promised.
+            let identity = (self.identity.node, self.identity.actor);
+            self.voting = Some(Voting::open(&self.layout, identity, store, false)?);
+        }
         let is_whole = gaps.iter().all(is_of_cells);
         for partition in in_charge_of(self) {
             let is_hit = gaps.iter().any(|gap| touches(gap, self.layout.keyspace(), partition));

@@ -61,15 +61,18 @@ fn recover(node: &mut Node, turn: &mut Turn<'_>, of: Option<u64>) -> Result<Arc<
     }
     // Who is there with another disk than it voted with does not vote.
     let has_disk = |seat: &Seat| {
-        let disk = told.get(&seat.node).and_then(|told| told.disk);
-        disk.is_none_or(|(disk, _)| disk == seat.disk)
+        let disk = told.get(&seat.node).and_then(|told| told.disk(&voting.committed, seat.node));
+        disk.is_none_or(|disk| disk == seat.disk)
     };
     let is_there = |seat: &Seat| match seat.node == me {
         true => seat.disk == voting.disk,
         false => links.contains(&seat.node) && has_disk(seat),
     };
-    let there = voting.committed.voters().seats().filter(is_there).collect();
-    if voting.committed.voters().agree(&there) {
+    let can_agree =
+        |layout: &Layout| layout.voters().agree(&layout.voters().seats().filter(is_there).collect());
+    // What it has agreed to since may name others, without whom nobody comes past it.
+    let accepted = voting.acceptor.accepted().filter(|(_, layout)| layout.epoch() > epoch);
+    if can_agree(&voting.committed) && accepted.is_none_or(|(_, layout)| can_agree(layout)) {
         return Err(LayoutError::Voting.into());
     }
     let layout = voting.committed.changed(&Change::Recover(Seat { node: me, disk: voting.disk }))?;

@@ -95,16 +95,11 @@ pub(crate) fn hear(node: &mut Node, turn: &mut Turn<'_>, (from, epoch): (NodeId,
     if node.voting.is_none() {
         return;
     }
-    // It may have been sent by one of the same name that was a member before.
-    let disk = progress.disk.map(|disk| (disk, epoch)).filter(|_| epoch >= node.layout.left_at());
     let now = turn.now.monotonic_ms;
     let told = node.tidings.told.entry(from).or_default();
     told.heard_at = now;
-    let name = |disk: Option<(u64, u64)>| disk.map(|(disk, _)| disk);
-    let is_new_disk = disk.is_some() && name(disk) != name(told.disk);
-    told.disk = disk.or(told.disk);
-    told.shards = progress.shard.1;
-    told.kept.insert(progress.shard.0, (progress.kept, epoch));
+    let is_new_disk = progress.disk.is_some_and(|disk| told.note_disk(disk, epoch));
+    told.note_kept(progress.shard, progress.kept, epoch);
     let is_news = !progress.moves.is_empty() || is_new_disk;
     let own = progress.moves.into_iter().filter(|of| match of.advance {
         Advance::Begin => false,
@@ -133,8 +128,9 @@ fn act(node: &mut Node, turn: &mut Turn<'_>) {
     let layout = Arc::clone(&voting.committed);
     if let Some(change) = next_change(node, &layout, turn.now.monotonic_ms) {
         node.tidings.look_at = turn.now.monotonic_ms + ACT_MS;
-        // What somebody has said since is to be looked at before anybody is removed.
-        let of = matches!(change, Change::Lose { .. } | Change::Welcome(_)).then(|| layout.epoch());
+        // What somebody has said since is to be looked at before anybody is removed, and who has come since before anybody is to vote.
+        let is_bound = matches!(change, Change::Lose { .. } | Change::Welcome(_) | Change::Seat(_));
+        let of = is_bound.then(|| layout.epoch());
         register::wish(node, turn, None, change, of);
     }
 }
@@ -145,7 +141,7 @@ fn next_change(node: &mut Node, layout: &Layout, now: u64) -> Option<Change> {
     }
     let told = node.tidings.told.iter().filter(|(_, told)| now < told.heard_at + SILENT_MS);
     let can_vote: BTreeMap<NodeId, u64> =
-        told.filter_map(|(member, told)| Some((*member, told.disk?.0))).collect();
+        told.filter_map(|(member, told)| Some((*member, told.disk(layout, *member)?))).collect();
     if let Some(seats) = layout.voters_wanted(&can_vote) {
         return Some(Change::Seat(seats));
     }
@@ -189,11 +185,8 @@ fn has_nothing_left(node: &Node, layout: &Layout, id: NodeId, duty: Duty) -> boo
         Duty::Store | Duty::Route => false,
         Duty::Lost => is_free(),
         Duty::Leave => {
-            let has_said = node.tidings.told.get(&id).is_some_and(|told| {
-                let is_empty = |(kept, epoch): &(u64, u64)| *kept == 0 && *epoch >= layout.epoch();
-                told.kept.len() >= usize::from(told.shards) && told.kept.values().all(is_empty)
-            });
-            has_said && is_free()
+            let told = node.tidings.told.get(&id);
+            told.is_some_and(|told| told.has_nothing_left(layout.epoch())) && is_free()
         }
     }
 }

@@ -24,11 +24,41 @@ pub(crate) struct Tidings {
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     /// The name of the disk with which it votes, and by which epoch it has said so.
-    pub(crate) disk: Option<(u64, u64)>,
+    disk: Option<(u64, u64)>,
     pub(crate) heard_at: u64,
     /// Of each of its shards, of how many partitions something is left, by which epoch.
-    pub(crate) kept: BTreeMap<u16, (u64, u64)>,
-    pub(crate) shards: u16,
+    kept: BTreeMap<u16, (u64, u64)>,
+    shards: u16,
+}
+
+impl Told {
+    /// Notes with which disk it votes, as it has said by an epoch. Gives whether that is news.
+    pub(crate) fn note_disk(&mut self, disk: u64, epoch: u64) -> bool {
+        if self.disk.is_some_and(|(_, before)| before > epoch) {
+            return false;
+        }
+        let before = self.disk.replace((disk, epoch));
+        before.is_none_or(|(before, _)| before != disk)
+    }
+
+    /// With which disk it votes: who has left and come again since it said so has another.
+    pub(crate) fn disk(&self, layout: &Layout, member: NodeId) -> Option<u64> {
+        let (disk, epoch) = self.disk?;
+        layout.was_member(member, epoch).then_some(disk)
+    }
+
+    /// Notes of how many partitions something is left in one of its shards, of which it has so many now.
+    pub(crate) fn note_kept(&mut self, (shard, shards): (u16, u16), kept: u64, epoch: u64) {
+        self.shards = shards;
+        self.kept.insert(shard, (kept, epoch));
+        self.kept.retain(|shard, _| *shard < shards);
+    }
+
+    /// Whether it has nothing left, as all its shards have said by an epoch that is not older.
+    pub(crate) fn has_nothing_left(&self, epoch: u64) -> bool {
+        let is_empty = |(kept, by): &(u64, u64)| *kept == 0 && *by >= epoch;
+        self.kept.len() >= usize::from(self.shards) && self.kept.values().all(is_empty)
+    }
 }
 
 impl Tidings {
@@ -38,12 +68,9 @@ impl Tidings {
         self.look_at = self.look_at.min(now + ACT_MS);
     }
 
-    /// What those have told is forgotten who are members no more, and what has been done already. Who is one again has another disk.
+    /// What those have told is forgotten who are members no more, and what has been done already.
     pub(crate) fn forget(&mut self, layout: &Layout) {
         self.told.retain(|member, _| layout.member(*member).is_some());
-        for told in self.told.values_mut() {
-            told.disk = told.disk.filter(|(_, epoch)| *epoch >= layout.left_at());
-        }
         self.moves.retain(|of| layout.takes(of));
     }
 
@@ -53,5 +80,31 @@ impl Tidings {
             return u64::MAX;
         }
         if may_be_steward { self.tell_at.min(self.look_at) } else { self.tell_at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Told;
+
+    #[test]
+    fn all_shards_that_there_are_have_nothing_left() {
+        let mut told = Told::default();
+        (0..3).for_each(|shard| told.note_kept((shard, 4), 0, 7));
+        assert!(!told.has_nothing_left(7), "the fourth has not said it");
+        told.note_kept((3, 4), 1, 7);
+        assert!(!told.has_nothing_left(7));
+        told.note_kept((0, 1), 0, 8);
+        assert!(told.has_nothing_left(8), "it was started again with one");
+        assert!(!told.has_nothing_left(9), "it may have taken something since");
+    }
+
+    #[test]
+    fn what_was_said_by_an_older_layout_is_not_news() {
+        let mut told = Told::default();
+        let said = [(1, 5, true), (1, 6, false), (2, 6, true), (1, 5, false), (2, 7, false)];
+        for (disk, epoch, is_news) in said {
+            assert_eq!(told.note_disk(disk, epoch), is_news, "disk {disk} by epoch {epoch}");
+        }
     }
 }

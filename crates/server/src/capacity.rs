@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use node::Heirs;
 use placement::{Change, Layout, Member, NodeId};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
@@ -39,9 +40,10 @@ pub(crate) async fn follow(host: Arc<Host>, register: Arc<Register>) {
 
 /// Why the layout would not let a member go, or the others could not take what it has.
 fn may_leave(host: &Host, layout: &Layout, member: NodeId) -> Result<(), String> {
-    layout.changed(&Change::Leave(member)).map_err(|error| error.to_string())?;
+    let after = layout.changed(&Change::Leave(member)).map_err(|error| error.to_string())?;
     let seen = layout.members().iter().filter_map(|member| host.sighting(member.id));
-    if node::have_room(layout, seen, member) { Ok(()) } else { Err(NO_ROOM.to_owned()) }
+    let have_room = Heirs::of(member, layout, &after).have_room(seen);
+    if have_room { Ok(()) } else { Err(NO_ROOM.to_owned()) }
 }
 
 fn locked(autoscaler: &Mutex<Autoscaler>) -> MutexGuard<'_, Autoscaler> {

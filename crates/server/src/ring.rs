@@ -59,8 +59,11 @@ fn with_ids(layout: &Layout, me: NodeId, ring: Ring) -> Result<Change, String> {
 /// What a change moves: owner places that are to be taken, in all and by each member, and about how many bytes.
 fn told(host: &Host, before: &Layout, after: &Layout) -> Reply {
     let bytes = bytes_of_a_place(host, before);
-    let members = after.members().iter().map(|member| member_row(before, after, member, bytes));
-    let moved: u64 = after.members().iter().map(|member| taken(before, after, member.id)).sum();
+    let taken = after.taken(before);
+    let takes = |member: &Member| taken.get(&member.id).copied().unwrap_or(0);
+    let members =
+        after.members().iter().map(|member| member_row(before, after, member, (takes(member), bytes)));
+    let moved: u64 = taken.values().sum();
     Reply::Map(vec![
         (text("epoch"), number(after.epoch())),
         (text("replicas"), number(after.replicas() as u64)),
@@ -72,8 +75,7 @@ fn told(host: &Host, before: &Layout, after: &Layout) -> Reply {
     ])
 }
 
-fn member_row(before: &Layout, after: &Layout, member: &Member, bytes: u64) -> Reply {
-    let takes = taken(before, after, member.id);
+fn member_row(before: &Layout, after: &Layout, member: &Member, (takes, bytes): (u64, u64)) -> Reply {
     Reply::Map(vec![
         (text("name"), text(&member.name)),
         (text("zone"), text(&member.zone.to_string())),
@@ -131,15 +133,7 @@ fn voters(layout: &Layout) -> Vec<Reply> {
 
 /// Owner places that are wanted and not there yet.
 fn to_move(layout: &Layout) -> u64 {
-    layout.members().iter().map(|member| taken(layout, layout, member.id)).sum()
-}
-
-/// Places that are to be a member's and are not.
-fn taken(before: &Layout, after: &Layout, id: NodeId) -> u64 {
-    let is_taken = |partition: &placement::PartitionId| {
-        after.wanted(*partition).contains(&id) && !before.owners(*partition).contains(&id)
-    };
-    after.keyspace().partitions().filter(is_taken).count() as u64
+    layout.taken(layout).values().sum()
 }
 
 fn owned(layout: &Layout, id: NodeId) -> u64 {

@@ -1,8 +1,7 @@
 //! What it learns before it counts, and from whom, while the ring changes.
 
 use crate::one::{One, PARTITION, WHILE_MS, cluster, id, member};
-use bytes::Bytes;
-use causal::{Actor, Cell, Context, Delta, Dot, Edit, Key, Payload, Stamp};
+use causal::{Actor, Context, Dot};
 use node::{Action, Event, Trust};
 use placement::layout::{Advance, Move, Step as Move_};
 use placement::{Change, Copies, Layout, NodeId};
@@ -202,6 +201,27 @@ fn who_counts_in_its_own_datacenter_teaches_there() {
     assert!(!newcomer.answers("a", Quorum::Global));
 }
 
+/// For that long it reads what it stores, in milliseconds.
+const SCRUB_MS: u64 = 10_000;
+
+#[test]
+fn a_further_loss_is_found_where_it_counts_in_its_datacenter_alone() {
+    for has_lost in [false, true] {
+        let mut newcomer = cut_off();
+        newcomer.learns_from("a");
+        newcomer.learns_from("b");
+        newcomer.writes("a", "other", Quorum::Local);
+        if has_lost {
+            newcomer.forget("other");
+        }
+        let until = newcomer.now_ms + SCRUB_MS;
+        while newcomer.now_ms < until {
+            newcomer.says_to("a");
+        }
+        assert_eq!(newcomer.answers("a", Quorum::Local), !has_lost, "has lost something: {has_lost}");
+    }
+}
+
 #[test]
 fn who_learns_is_asked_at_once_whether_it_has() {
     for (counts, is_asked) in [(Counts::Nowhere, true), (Counts::Everywhere, false)] {
@@ -298,14 +318,7 @@ fn who_leaves_keeps_nothing_more_for_others() {
     for (layout, keeps) in [(&layout, true), (&leaving, false)] {
         let mut one = One::open(&spare.name, layout, Trust::Whole);
         one.link(&[&owner]);
-        let actor = Actor(9);
-        let stamp = Stamp { physical_ms: one.now_ms, logical: 0, actor };
-        let add = Some(Payload::Plain(Bytes::from_static(b"value")));
-        let edit = Edit { cell: Cell::string(Key::new(0, "key")), add, removes: Vec::new() };
-        let delta = Delta { dot: Dot::new(actor, 1), stamp, edits: vec![edit], sweep: None };
-        let (ticket, quorum) = (Ticket(5), Quorum::Global);
-        let message = Message::Apply { ticket, deltas: vec![delta], asker: None, passes_on: false, quorum };
-        let said = one.told(&owner, message);
+        let said = one.writes(&owner, "key", Quorum::Global);
         let is_held = |action: &Action| match action {
             Action::Send { envelope: Envelope { message: Message::Applied { verdict, .. }, .. }, .. } => {
                 matches!(verdict, Verdict::Held { .. })

@@ -1,11 +1,12 @@
 //! One node, and peers that are words alone.
 
+use bytes::Bytes;
 use causal::map::Knowledge;
-use causal::{Actor, Cell, Dot, Key};
+use causal::{Actor, Cell, Delta, Dot, Edit, Key, Payload, Stamp};
 use node::{Action, Event, Identity, Node, Now, Options, Outbox, Speaker, Storage, Trust};
 use placement::{Copies, Duty, Layout, Member, NodeId, PartitionId};
 use std::sync::Arc;
-use store::{Commit, Engine, Memory, StoreOptions, commit_group};
+use store::{Batch, Commit, Engine, Gap, Memory, StoreOptions, commit_group};
 use wire::peer::exchange::{Hashes, Step};
 use wire::peer::quorum::{Counts, Quorum};
 use wire::peer::{Envelope, Message, Ticket};
@@ -73,9 +74,31 @@ impl One {
 
     /// The same after an orderly end.
     pub(crate) fn again(mut self, name: &str) -> Self {
-        let batches: Vec<_> = std::iter::from_fn(|| self.store.seal()).map(|(_, batch)| batch).collect();
-        commit_group(&*self.disk, &batches, true).expect("the disk works");
+        self.settle();
         Self::over(self.disk, name, &Layout::clone(self.node.layout()), Trust::Whole)
+    }
+
+    /// All that it has decided is on the disk.
+    fn settle(&mut self) {
+        let sealed: Vec<_> = std::iter::from_fn(|| self.store.seal()).collect();
+        let batches: Vec<_> = sealed.iter().map(|(_, batch)| Arc::clone(batch)).collect();
+        commit_group(&*self.disk, &batches, true).expect("the disk works");
+        sealed.iter().for_each(|(commit, _)| self.store.settled(*commit));
+    }
+
+    /// What it has of a key is gone from its disk, and nobody tells it.
+    pub(crate) fn forget(&mut self, key: &str) {
+        self.settle();
+        let mut rows = (0..self.disk.len()).filter_map(|place| self.disk.row_at(place));
+        let row = rows.find(|row| row.windows(key.len()).any(|part| part == key.as_bytes()));
+        let mut batch = Batch::new();
+        batch.delete(row.expect("it is on the disk"));
+        commit_group(&*self.disk, &[batch], true).expect("the disk works");
+    }
+
+    /// The rows in a gap may be missing.
+    pub(crate) fn loses(&mut self, gap: Gap) {
+        self.node.lose(&[gap], &mut self.store).expect("the disk works");
     }
 
     pub(crate) fn take(&mut self, event: Event) -> Vec<Action> {
@@ -123,6 +146,17 @@ impl One {
             from: id(from),
             envelope: Envelope { epoch, partition: PARTITION, message },
         })
+    }
+
+    /// A peer has a key written that nobody has told it of; what it does then.
+    pub(crate) fn writes(&mut self, from: &str, key: &'static str, quorum: Quorum) -> Vec<Action> {
+        let actor = Actor(9);
+        let stamp = Stamp { physical_ms: self.now_ms, logical: 0, actor };
+        let add = Some(Payload::Plain(Bytes::from_static(b"value")));
+        let edit = Edit { cell: Cell::string(Key::new(0, key)), add, removes: Vec::new() };
+        let delta = Delta { dot: Dot::new(actor, 2), stamp, edits: vec![edit], sweep: None };
+        let (ticket, deltas) = (Ticket(5), vec![delta]);
+        self.told(from, Message::Apply { ticket, deltas, asker: None, passes_on: false, quorum })
     }
 
     pub(crate) fn hear(&mut self, from: &str, ticket: Ticket, step: Step) -> Vec<Action> {

@@ -145,6 +145,7 @@ impl Layout {
         error::admit(&self.members, member)?;
         let at = self.members.partition_point(|other| other.id < member.id);
         self.members.insert(at, member.clone());
+        self.joined.insert(at, self.epoch);
         Ok(())
     }
 
@@ -339,8 +340,9 @@ impl Layout {
     }
 
     fn drop_member(&mut self, id: NodeId) {
-        self.left_at = self.epoch;
-        self.members.retain(|member| member.id != id);
+        let Some(at) = self.place_of(id) else { return };
+        self.members.remove(at);
+        self.joined.remove(at);
         self.kept.remove(&id);
         self.ring = stand_in_ring(&self.members);
     }
@@ -413,8 +415,10 @@ impl Layout {
         // Who was lost since they were chosen would keep everybody else from changing anything.
         for seat in seats {
             let member = self.known(seat.node)?;
-            if member.duty == Duty::Lost {
-                return Err(LayoutError::Gone(member.name.clone()));
+            match member.duty {
+                Duty::Lost => return Err(LayoutError::Gone(member.name.clone())),
+                Duty::Route => return Err(LayoutError::CannotStore(member.name.clone())),
+                Duty::Store | Duty::Leave => {}
             }
         }
         if seats.is_empty() {

@@ -313,8 +313,24 @@ fn who_only_routes_owns_nothing_and_stands_in_for_nobody() {
     let layout = driven(flat(8, 3, 2).changed(&Change::Join(router)).unwrap());
     assert!(layout.replicas() == 2 && layout.share(id(3)) == 0.0 && layout.is_settled());
     assert!(layout.keyspace().partitions().all(|p| layout.stand_ins(p).next().is_none()));
+    let seat = Seat { node: id(3), disk: 9 };
+    assert!(matches!(layout.changed(&Change::Seat([seat].into())), Err(LayoutError::CannotStore(_))));
     let left = driven(layout.changed(&Change::Leave(id(3))).unwrap());
     assert_eq!(left.members().len(), 2);
+}
+
+#[test]
+fn who_comes_again_is_another() {
+    let layout = flat(8, 3, 4);
+    let comes = |layout: &Layout, change| layout.changed(&change).unwrap();
+    let left = driven(comes(&layout, Change::Leave(id(4))));
+    let again = comes(&left, Change::Join(member(4, 1, "a/b")));
+    assert!(layout.was_member(id(4), layout.epoch()) && !left.was_member(id(4), left.epoch()));
+    assert!(again.was_member(id(4), again.epoch()) && !again.was_member(id(4), left.epoch()));
+    assert!(again.was_member(id(1), layout.epoch()), "who has stayed is the same");
+    assert_eq!(Layout::decode(&again.encode()), Ok(again.clone()));
+    assert_ne!(Layout { joined: vec![1; 4], ..again.clone() }, again);
+    assert!(Layout { joined: vec![again.epoch() + 1; 4], ..again }.check().is_err());
 }
 
 #[test]

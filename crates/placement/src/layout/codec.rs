@@ -3,9 +3,9 @@
 //! Numbers are little-endian. A text is a length byte and that many bytes of UTF-8.
 //!
 //! ```text
-//! version 4 | cluster 8 | seed 8 | partitions 4 | copies | epoch 8 | left at 8 | members 2
+//! version 4 | cluster 8 | seed 8 | partitions 4 | copies | epoch 8 | members 2
 //! copies:        0 and a number 1, or how many datacenters 1, and of each its name and a number 1
-//! per member:    id 8 | weight 4 | duty 1 | name | client address | peer address | datacenter | rack
+//! per member:    id 8 | joined at 8 | weight 4 | duty 1 | name | client address | peer address | datacenter | rack
 //! voters:        twice a set: how many 1, and of each the number of a member 2 and a disk 8
 //! kept: a list
 //! per partition: N times who is wanted 2
@@ -49,10 +49,9 @@ impl Layout {
         out.extend(self.keyspace.partition_count().to_le_bytes());
         put_copies(&mut out, &self.copies);
         out.extend(self.epoch.to_le_bytes());
-        out.extend(self.left_at.to_le_bytes());
         out.extend(number(self.members.len()));
-        for member in &self.members {
-            put_member(&mut out, member);
+        for (member, joined) in self.members.iter().zip(&self.joined) {
+            put_member(&mut out, member, *joined);
         }
         let mut put = Output { out: &mut out, members: &self.members };
         for seats in [&self.voters.now, &self.voters.next] {
@@ -102,8 +101,9 @@ fn number(count: usize) -> [u8; 2] {
     u16::try_from(count).expect("there are at most MEMBERS_MAX members").to_le_bytes()
 }
 
-fn put_member(out: &mut Vec<u8>, member: &Member) {
+fn put_member(out: &mut Vec<u8>, member: &Member, joined: u64) {
     out.extend(member.id.0.to_le_bytes());
+    out.extend(joined.to_le_bytes());
     out.extend(member.weight.to_le_bytes());
     out.push(match member.duty {
         Duty::Store => 0,
@@ -188,12 +188,13 @@ impl Input<'_> {
         let keyspace = Keyspace::new(seed, u32::from_le_bytes(self.array()?))?;
         let copies = self.copies()?;
         let epoch = u64::from_le_bytes(self.array()?);
-        let left_at = u64::from_le_bytes(self.array()?);
         let count = u16::from_le_bytes(self.array()?);
         // Each turn takes bytes from the input, so a count that lies ends the loop and not the memory.
-        let mut members = Vec::new();
+        let (mut members, mut joined) = (Vec::new(), Vec::new());
         for _ in 0..count {
-            members.push(self.member()?);
+            let (member, since) = self.member()?;
+            members.push(member);
+            joined.push(since);
         }
         let voters = Voters { now: self.seats(&members)?, next: self.seats(&members)? };
         let kept = self.list(&members)?;
@@ -210,7 +211,7 @@ impl Input<'_> {
             places.push(self.place(&members)?);
         }
         let ring = Arc::new(Ring::new(1, xxh3));
-        Ok(Layout { cluster, keyspace, copies, epoch, left_at, members, voters, kept, wanted, places, ring })
+        Ok(Layout { cluster, keyspace, copies, epoch, members, joined, voters, kept, wanted, places, ring })
     }
 
     fn copies(&mut self) -> Result<Copies, LayoutError> {
@@ -274,16 +275,19 @@ impl Input<'_> {
         Ok(ids)
     }
 
-    fn member(&mut self) -> Result<Member, LayoutError> {
-        Ok(Member {
-            id: NodeId(u64::from_le_bytes(self.array()?)),
+    /// A member, and the epoch since which it is one.
+    fn member(&mut self) -> Result<(Member, u64), LayoutError> {
+        let (id, joined) = (NodeId(u64::from_le_bytes(self.array()?)), u64::from_le_bytes(self.array()?));
+        let member = Member {
+            id,
             weight: u32::from_le_bytes(self.array()?),
             duty: self.duty()?,
             name: self.text()?,
             client_addr: self.text()?,
             peer_addr: self.text()?,
             zone: Zone { datacenter: self.text()?, rack: self.text()? },
-        })
+        };
+        Ok((member, joined))
     }
 
     fn duty(&mut self) -> Result<Duty, LayoutError> {

@@ -179,9 +179,6 @@ pub(super) fn sound(member: &Member) -> Result<(), LayoutError> {
 pub(super) fn check(layout: &Layout) -> Result<(), LayoutError> {
     let members = &layout.members;
     layout.copies.check()?;
-    if layout.left_at > layout.epoch {
-        return Err(LayoutError::Broken("somebody has left it in an epoch to come"));
-    }
     if layout.epoch == 0 || members.is_empty() {
         return Err(LayoutError::Broken("it has no epoch or no member"));
     }
@@ -189,6 +186,9 @@ pub(super) fn check(layout: &Layout) -> Result<(), LayoutError> {
         return Err(LayoutError::Full);
     }
     members.iter().try_for_each(sound)?;
+    if layout.joined.len() != members.len() || layout.joined.iter().any(|joined| *joined > layout.epoch) {
+        return Err(LayoutError::Broken("somebody has joined it in an epoch to come"));
+    }
     if !members.is_sorted_by(|a, b| a.id < b.id) {
         return Err(LayoutError::Broken("its members are not ordered by id"));
     }

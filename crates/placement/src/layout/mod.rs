@@ -36,7 +36,7 @@ mod voting;
 #[cfg(test)]
 mod voting_tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use change::Change;
@@ -67,9 +67,9 @@ pub struct Layout {
     keyspace: Keyspace,
     copies: Copies,
     epoch: u64,
-    /// The epoch since which nobody has ceased to be a member; 0 if nobody ever has.
-    left_at: u64,
     members: Vec<Member>,
+    /// The epoch since which each is a member, in their order.
+    joined: Vec<u64>,
     voters: Voters,
     /// Those that are not replaced, however long they are down.
     kept: BTreeSet<NodeId>,
@@ -109,8 +109,8 @@ impl Layout {
         let members = vec![first];
         let ring = stand_in_ring(&members);
         let kept = BTreeSet::new();
-        let (epoch, left_at) = (1, 0);
-        Ok(Layout { cluster, keyspace, copies, epoch, left_at, members, voters, kept, wanted, places, ring })
+        let (epoch, joined) = (1, vec![1]);
+        Ok(Layout { cluster, keyspace, copies, epoch, members, joined, voters, kept, wanted, places, ring })
     }
 
     /// Whether another is one of the same cluster, with the same partitions.
@@ -137,13 +137,6 @@ impl Layout {
         self.epoch
     }
 
-    /// The epoch since which nobody has ceased to be a member; 0 if nobody ever has. What a member has said by an older one may have
-    /// been said by another of its name.
-    #[must_use]
-    pub fn left_at(&self) -> u64 {
-        self.left_at
-    }
-
     /// The members, ordered by id.
     #[must_use]
     pub fn members(&self) -> &[Member] {
@@ -153,8 +146,17 @@ impl Layout {
     /// The member with this id.
     #[must_use]
     pub fn member(&self, id: NodeId) -> Option<&Member> {
-        let at = self.members.binary_search_by_key(&id, |member| member.id).ok()?;
-        Some(&self.members[at])
+        Some(&self.members[self.place_of(id)?])
+    }
+
+    fn place_of(&self, id: NodeId) -> Option<usize> {
+        self.members.binary_search_by_key(&id, |member| member.id).ok()
+    }
+
+    /// Whether what one of this name has said by an epoch was said by the member that it is now, and not by one that has left since.
+    #[must_use]
+    pub fn was_member(&self, id: NodeId, epoch: u64) -> bool {
+        self.place_of(id).is_some_and(|at| self.joined[at] <= epoch)
     }
 
     /// Where a member is; nowhere if it is none.
@@ -267,6 +269,19 @@ impl Layout {
         held as f64 / all as f64
     }
 
+    /// How many places are to be each member's that were not by the layout before; nothing of those to which none come.
+    #[must_use]
+    pub fn taken(&self, before: &Layout) -> BTreeMap<NodeId, u64> {
+        let mut taken = BTreeMap::new();
+        for partition in self.keyspace.partitions() {
+            let owned = before.owners(partition);
+            for id in self.wanted(partition).iter().filter(|id| !owned.contains(id)) {
+                *taken.entry(*id).or_default() += 1;
+            }
+        }
+        taken
+    }
+
     /// Whether every invariant holds.
     ///
     /// # Errors
@@ -284,6 +299,7 @@ impl PartialEq for Layout {
             && self.copies == other.copies
             && self.epoch == other.epoch
             && self.members == other.members
+            && self.joined == other.joined
             && self.voters == other.voters
             && self.kept == other.kept
             && self.wanted == other.wanted

@@ -3,6 +3,7 @@
 //! 1. They are an odd number: of an even one no more may be down than of one fewer, and of two neither.
 //! 2. Whoever votes goes on voting, unless it cannot, or another is in a place that has fewer voters.
 //! 3. They become fewer where members do, and not where some are silent: one that votes alone takes the layout with it.
+//! 4. Most of those that are to vote live.
 
 use super::{Layout, LayoutError};
 use crate::member::{Duty, NodeId};
@@ -64,7 +65,10 @@ impl Layout {
         {
             seats.insert(candidates.swap_remove(best));
         }
-        (!seats.is_empty() && seats != self.voters.now).then_some(seats)
+        // Without most of them nothing could be changed any more.
+        let can_agree =
+            2 * seats.iter().filter(|seat| can_vote.contains_key(&seat.node)).count() > seats.len();
+        (can_agree && seats != self.voters.now).then_some(seats)
     }
 
     /// The lower, the better.

@@ -122,6 +122,21 @@ fn voters_become_no_fewer_because_others_are_silent() {
     assert_eq!(nodes(&voting(&two, &all(&two))).len(), 1, "of two that are left one votes");
 }
 
+/// Two that store vote as one, and it is not the one of whom nothing is heard: nobody would come past it.
+#[test]
+fn most_of_those_that_are_to_vote_are_heard() {
+    let layout = voting(&flat(3), &all(&flat(3)));
+    let layout = layout.changed(&Change::Replicate(2.into())).unwrap();
+    for leaver in nodes(&layout) {
+        let left = layout.changed(&Change::Leave(leaver)).unwrap();
+        assert_eq!(left.voters_wanted(&BTreeMap::new()), None, "a steward that has not even heard itself");
+        let heard = nodes(&layout).into_iter().find(|id| *id != leaver).unwrap();
+        let heard = BTreeMap::from([(heard, 9)]);
+        let wanted = left.voters_wanted(&heard).unwrap();
+        assert_eq!(wanted.into_iter().map(|seat| (seat.node, seat.disk)).collect::<BTreeMap<_, _>>(), heard);
+    }
+}
+
 proptest! {
     #![proptest_config(Config { cases: 100, failure_persistence: None, ..Config::default() })]
 

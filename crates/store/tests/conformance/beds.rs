@@ -68,11 +68,15 @@ pub(crate) use lsm::LsmBed;
 mod lsm {
     //! The LSM engine in a directory of its own.
 
+    use std::collections::BTreeMap;
     use std::path::{Path, PathBuf};
+    use std::time::SystemTime;
 
     use store::{Batch, Engine, Lsm, LsmOptions};
 
     use super::Bed;
+
+    type Files = BTreeMap<PathBuf, (Option<u64>, SystemTime)>;
 
     /// A crash takes the files as the operating system has them at that moment, which is what a killed process
     /// leaves: dropping the engine instead would sync its journal.
@@ -159,16 +163,45 @@ mod lsm {
         }
     }
 
+    /// What a crash would leave: the engine may be about to put files in the place of others, so it is copied until nothing changes meanwhile.
     fn copy(from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            let target = to.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() {
-                copy(&entry.path(), &target);
-            } else {
-                std::fs::copy(entry.path(), target).unwrap();
+        loop {
+            let before = files(from);
+            if before.as_ref().is_ok_and(|files| copy_files(files, from, to).is_ok())
+                && files(from).ok() == before.ok()
+            {
+                return;
+            }
+            if to.exists() {
+                std::fs::remove_dir_all(to).unwrap();
             }
         }
+    }
+
+    /// What is below a directory: of each its length, nothing of a directory, and when it was changed.
+    fn files(dir: &Path) -> std::io::Result<Files> {
+        let mut files = Files::new();
+        for entry in std::fs::read_dir(dir)? {
+            let entry = entry?;
+            let found = entry.metadata()?;
+            files.insert(entry.path(), (found.is_file().then_some(found.len()), found.modified()?));
+            if found.is_dir() {
+                files.extend(self::files(&entry.path())?);
+            }
+        }
+        Ok(files)
+    }
+
+    fn copy_files(files: &Files, from: &Path, to: &Path) -> std::io::Result<()> {
+        std::fs::create_dir_all(to)?;
+        for (path, (len, _)) in files {
+            let target = to.join(path.strip_prefix(from).unwrap());
+            match len {
+                // A directory comes before what is in it.
+                None => std::fs::create_dir(target)?,
+                Some(_) => drop(std::fs::copy(path, target)?),
+            }
+        }
+        Ok(())
     }
 }
