@@ -67,9 +67,13 @@ fn absent(node: &mut Node, layout: &Layout) -> Vec<Absence> {
     let down = node.away.down.iter().map(|(member, down_ms)| (*member, *down_ms));
     let down: Vec<_> = down.filter(|(member, _)| after_ms < u64::MAX && holds(*member)).collect();
     let absence = |(member, down_ms): (NodeId, u64)| {
-        let hindrance = hindrance(node, layout, member)
-            .or_else(|| (!have_room(node, layout, member)).then_some(Hindrance::NoRoom));
-        Absence { member, left_ms: after_ms.saturating_sub(down_ms), hindrance }
+        let left_ms = after_ms.saturating_sub(down_ms);
+        // Who would take its copies is reckoned when it is time, for that takes long with many members.
+        let mut hindrance = hindrance(node, layout, member);
+        if hindrance.is_none() && left_ms == 0 && !have_room(node, layout, member) {
+            hindrance = Some(Hindrance::NoRoom);
+        }
+        Absence { member, left_ms, hindrance }
     };
     down.into_iter().map(absence).collect()
 }
@@ -78,7 +82,7 @@ fn absent(node: &mut Node, layout: &Layout) -> Vec<Absence> {
 fn have_room(node: &mut Node, layout: &Layout, member: NodeId) -> bool {
     let epoch = layout.epoch();
     if node.away.heirs.get(&member).is_none_or(|(of, _)| *of != epoch) {
-        let heirs = layout.changed(&lose(member)).ok().map(|after| Heirs::of(member, layout, &after));
+        let heirs = layout.changed(&lose(member)).ok().map(|after| Heirs::between(layout, &after));
         node.away.heirs.insert(member, (epoch, heirs));
     }
     let heirs = node.away.heirs.get(&member).and_then(|(_, heirs)| heirs.as_ref());

@@ -2,6 +2,7 @@
 
 use crate::membership::Sighting;
 use placement::{Layout, NodeId};
+use std::collections::BTreeMap;
 
 /// How many times what comes there must be room for: a store writes what it holds anew, now and then.
 const ROOM_TIMES: u128 = 2;
@@ -9,40 +10,38 @@ const ROOM_TIMES: u128 = 2;
 /// What each of the others takes over when a member goes.
 #[derive(Clone, Debug)]
 pub struct Heirs {
-    of: NodeId,
-    /// How many places it has.
-    places: u64,
+    /// How many places each member has.
+    owns: BTreeMap<NodeId, u64>,
     /// How many each of those takes that take any.
-    takes: Vec<(NodeId, u64)>,
+    takes: BTreeMap<NodeId, u64>,
 }
 
 impl Heirs {
-    /// Those of a member, by the layout before and the one after.
+    /// Those of whoever goes between two layouts.
     #[must_use]
-    pub fn of(member: NodeId, before: &Layout, after: &Layout) -> Self {
-        let places = before.keyspace().partitions().filter(|at| before.owners(*at).contains(&member)).count();
-        let takes = after.taken(before).into_iter().collect();
-        Self { of: member, places: places as u64, takes }
+    pub fn between(before: &Layout, after: &Layout) -> Self {
+        let mut owns = BTreeMap::new();
+        for owner in before.keyspace().partitions().flat_map(|partition| before.owners(partition)) {
+            *owns.entry(*owner).or_default() += 1;
+        }
+        Self { owns, takes: after.taken(before) }
     }
 
-    /// Whether each has room for what it takes, as far as it has said. What the member stores is what it has said last, and where that
-    /// was not heard, what one of the others stores.
+    /// Whether each has room for what it takes, as far as it has said. A place takes as much as one does on the mean of those members
+    /// that have said what they store.
     #[must_use]
     pub fn have_room(&self, seen: impl Iterator<Item = Sighting>) -> bool {
-        let takes =
-            |id: NodeId| self.takes.iter().find(|(heir, _)| *heir == id).map_or(0, |(_, takes)| *takes);
-        let (mut stored, mut most, mut heirs) = (0, 0, Vec::new());
+        let (mut stored, mut places, mut heirs) = (0, 0, Vec::new());
         for Sighting { member, load, .. } in seen {
-            if member == self.of {
-                stored = load.stored_bytes;
-            } else if takes(member) > 0 {
-                most = load.stored_bytes.max(most);
-                heirs.extend(load.room_bytes.map(|room_bytes| (takes(member), room_bytes)));
+            if load.stored_bytes > 0 {
+                stored += u128::from(load.stored_bytes);
+                places += u128::from(self.owns.get(&member).copied().unwrap_or(0));
             }
+            let takes = self.takes.get(&member).copied().unwrap_or(0);
+            heirs.extend(load.room_bytes.map(|room_bytes| (u128::from(takes), u128::from(room_bytes))));
         }
-        let stored = u128::from(if stored > 0 { stored } else { most });
-        let needed = |takes: u64| stored * u128::from(takes) * ROOM_TIMES / u128::from(self.places.max(1));
-        heirs.into_iter().all(|(takes, room_bytes)| u128::from(room_bytes) >= needed(takes))
+        let needed = |takes: u128| stored * takes * ROOM_TIMES / places.max(1);
+        heirs.into_iter().all(|(takes, room_bytes)| room_bytes >= needed(takes))
     }
 }
 
@@ -50,66 +49,91 @@ impl Heirs {
 mod tests {
     use super::Heirs;
     use crate::membership::Sighting;
-    use placement::{Change, Duty, Layout, Member, NodeId};
+    use placement::{Change, Copies, Duty, Layout, Member, NodeId, PartitionId};
     use wire::peer::gossip::{Health, Load};
 
     const PARTITIONS: u32 = 8;
 
-    /// A layout of these members, each with its zone and weight.
-    fn layout(copies: &str, members: &[(&str, &str, u32)]) -> Layout {
-        let mut members = members.iter().map(|(name, zone, weight)| Member {
+    fn member(name: &str, zone: &str, weight: u32) -> Member {
+        Member {
             id: NodeId::of_name(name),
             client_addr: format!("{name}:1"),
             peer_addr: format!("{name}:2"),
-            name: (*name).into(),
-            weight: *weight,
+            name: name.into(),
+            weight,
             zone: zone.parse().unwrap(),
             duty: Duty::Store,
-        });
-        let copies: placement::Copies = copies.parse().unwrap();
+        }
+    }
+
+    /// A layout of these members, each with its zone and weight.
+    fn layout(copies: &str, members: &[(&str, &str, u32)]) -> Layout {
+        let mut members = members.iter().map(|(name, zone, weight)| member(name, zone, *weight));
+        let copies: Copies = copies.parse().unwrap();
         let first = Layout::found(1, 1, PARTITIONS, copies, members.next().unwrap(), 1).unwrap();
         first.with_members(members).unwrap()
     }
 
-    /// Whether the last member's copies fit where each of the others has so much room, if it and they store so much.
-    fn fit(layout: &Layout, goes: &str, stored: (u64, u64), room: &[(&str, Option<u64>)]) -> bool {
-        let goes = NodeId::of_name(goes);
-        let after = layout.changed(&Change::Leave(goes)).unwrap();
-        let seen = |member: NodeId, stored_bytes: u64, room_bytes: Option<u64>| {
-            let load = Load { stored_bytes, room_bytes, ..Load::default() };
+    fn owned(layout: &Layout, name: &str) -> u64 {
+        let is_owned = |at: &PartitionId| layout.owners(*at).contains(&NodeId::of_name(name));
+        layout.keyspace().partitions().filter(is_owned).count() as u64
+    }
+
+    /// Whether a member's copies fit where each of the others has room for so many, if a copy takes so much.
+    fn fit(layout: &Layout, goes: &str, copy_bytes: u64, room: &[(&str, u64)]) -> bool {
+        let after = layout.changed(&Change::Leave(NodeId::of_name(goes))).unwrap();
+        let seen = room.iter().copied().chain([(goes, 0)]).map(|(name, room)| {
+            let stored_bytes = owned(layout, name) * copy_bytes;
+            let room_bytes = Some(room * copy_bytes).filter(|_| name != goes);
+            let (member, load) =
+                (NodeId::of_name(name), Load { stored_bytes, room_bytes, ..Load::default() });
             Sighting { member, health: Health::Alive, is_silent: false, incarnation: 1, since_ms: 0, load }
-        };
-        let others = room.iter().map(|(name, room)| seen(NodeId::of_name(name), stored.1, *room));
-        Heirs::of(goes, layout, &after).have_room(others.chain([seen(goes, stored.0, None)]))
+        });
+        Heirs::between(layout, &after).have_room(seen)
     }
 
     #[test]
     fn those_that_take_the_copies_are_asked() {
         let near = layout("near=1,far=1", &[("b", "near/1", 1), ("c", "far/1", 1), ("a", "near/2", 1)]);
-        let fit = |stored, b, c| fit(&near, "a", stored, &[("b", b), ("c", c)]);
-        assert!(fit((10, 0), Some(20), Some(0)), "b takes it all, twice");
-        assert!(!fit((10, 0), Some(19), Some(0)));
-        assert!(!fit((0, 10), Some(19), Some(0)), "a has as much as b, perhaps");
-        assert!(fit((10, 0), None, None), "who knows not is not asked");
-        assert!(fit((0, 0), Some(0), Some(0)) && !fit((u64::MAX, 0), Some(u64::MAX), None));
+        let takes = owned(&near, "a");
+        assert!(takes > 0 && fit(&near, "a", 10, &[("b", 2 * takes), ("c", 0)]), "b takes it all, twice");
+        assert!(!fit(&near, "a", 10, &[("b", 2 * takes - 1), ("c", 0)]));
+        assert!(fit(&near, "a", 10, &[("c", 0)]), "who has said nothing is not asked");
+        assert!(fit(&near, "a", 0, &[("b", 0), ("c", 0)]), "nothing takes no room");
     }
 
     #[test]
     fn who_shares_a_zone_takes_what_was_there() {
         let zones =
             [("s1", "x/1", 1), ("s2", "x/2", 1), ("s3", "x/3", 1), ("s4", "x/2", 1), ("auto", "x/1", 1)];
-        let rooms = |s1: u64| [("s1", Some(s1)), ("s2", Some(0)), ("s3", Some(0)), ("s4", Some(0))];
         let layout = layout("3", &zones);
-        assert!(fit(&layout, "auto", (100, 100), &rooms(200)), "one of three copies is in that zone");
-        assert!(!fit(&layout, "auto", (100, 100), &rooms(199)));
+        let takes = owned(&layout, "auto");
+        let rooms = |s1: u64| [("s1", s1), ("s2", 0), ("s3", 0), ("s4", 0)];
+        assert!(
+            takes > 0 && fit(&layout, "auto", 10, &rooms(2 * takes)),
+            "one of three copies is in its zone"
+        );
+        assert!(!fit(&layout, "auto", 10, &rooms(2 * takes - 1)));
     }
 
     #[test]
     fn who_has_all_already_takes_nothing() {
-        let layout =
-            layout("3", &[("heavy", "x/1", 10), ("s2", "x/1", 1), ("s3", "x/1", 1), ("auto", "x/1", 1)]);
-        let rooms = |room: u64| [("heavy", Some(0)), ("s2", Some(room)), ("s3", Some(room))];
-        assert!(fit(&layout, "auto", (100, 100), &rooms(200)));
-        assert!(!fit(&layout, "auto", (100, 100), &rooms(50)));
+        let members = [("heavy", "x/1", 10), ("s2", "x/1", 1), ("s3", "x/1", 1), ("auto", "x/1", 1)];
+        let layout = layout("3", &members);
+        assert_eq!(owned(&layout, "heavy"), u64::from(PARTITIONS));
+        let rooms = |room: u64| [("heavy", 0), ("s2", room), ("s3", room)];
+        assert!(fit(&layout, "auto", 10, &rooms(2 * owned(&layout, "auto"))));
+        assert!(!fit(&layout, "auto", 10, &rooms(1)));
+    }
+
+    /// What is on its way to one that never came, or is gone before it owned anything.
+    #[test]
+    fn what_was_to_come_to_a_member_takes_no_more_than_it_does() {
+        let three = layout("3", &[("a", "x/1", 1), ("b", "x/1", 1), ("c", "x/1", 1), ("d", "x/1", 1)]);
+        let joined = three.changed(&Change::Join(member("late", "x/1", 1))).unwrap();
+        let leaving = joined.changed(&Change::Leave(NodeId::of_name("d"))).unwrap();
+        let copies = 2 * owned(&leaving, "d");
+        assert!(fit(&leaving, "late", 10, &[("a", copies), ("b", copies), ("c", copies), ("d", 0)]));
+        assert!(!fit(&leaving, "late", 10, &[("a", 0), ("b", 0), ("c", 0), ("d", 0)]));
     }
 }

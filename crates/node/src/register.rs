@@ -70,9 +70,15 @@ fn recover(node: &mut Node, turn: &mut Turn<'_>, of: Option<u64>) -> Result<Arc<
     };
     let can_agree =
         |layout: &Layout| layout.voters().agree(&layout.voters().seats().filter(is_there).collect());
-    // What it has agreed to since may name others, without whom nobody comes past it.
-    let accepted = voting.acceptor.accepted().filter(|(_, layout)| layout.epoch() > epoch);
-    if can_agree(&voting.committed) && accepted.is_none_or(|(_, layout)| can_agree(layout)) {
+    // What this voter has accepted since may name others: where no majority can be had without it, nobody comes past that without them.
+    let is_open =
+        |(ballot, layout): &&(Ballot, Arc<Layout>)| layout.epoch() > epoch && *ballot > voting.ended;
+    let is_stuck = voting.acceptor.accepted().filter(is_open).is_some_and(|(_, layout)| {
+        let voters = voting.committed.voters();
+        let others = voters.seats().filter(|seat| seat.node != me && is_there(seat)).collect();
+        !can_agree(layout) && !voters.agree(&others)
+    });
+    if can_agree(&voting.committed) && !is_stuck {
         return Err(LayoutError::Voting.into());
     }
     let layout = voting.committed.changed(&Change::Recover(Seat { node: me, disk: voting.disk }))?;

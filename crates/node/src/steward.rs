@@ -49,6 +49,12 @@ impl Node {
         self.voting.is_some() && steward(self) == Some(self.identity.node)
     }
 
+    /// Whether it was chosen to vote with a disk that it does not have any more: nobody answers for that one.
+    pub fn has_lost_its_votes(&self) -> bool {
+        let is_former = |seat: &Seat| seat.node == self.identity.node && Some(*seat) != self.seat();
+        self.voting.is_some() && self.layout.voters().seats().any(|seat| is_former(&seat))
+    }
+
     /// As whom it votes where it is chosen: with the disk that it has now. Nothing of a shard that does not vote for its process.
     pub fn seat(&self) -> Option<Seat> {
         self.voting.as_ref().map(|voting| Seat { node: self.identity.node, disk: voting.disk })

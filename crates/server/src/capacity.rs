@@ -42,7 +42,7 @@ pub(crate) async fn follow(host: Arc<Host>, register: Arc<Register>) {
 fn may_leave(host: &Host, layout: &Layout, member: NodeId) -> Result<(), String> {
     let after = layout.changed(&Change::Leave(member)).map_err(|error| error.to_string())?;
     let seen = layout.members().iter().filter_map(|member| host.sighting(member.id));
-    let have_room = Heirs::of(member, layout, &after).have_room(seen);
+    let have_room = Heirs::between(layout, &after).have_room(seen);
     if have_room { Ok(()) } else { Err(NO_ROOM.to_owned()) }
 }
 

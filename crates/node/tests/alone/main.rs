@@ -3,6 +3,7 @@
 //!
 //! That nothing is lost by it is played by the simulator, and by the model in `placement`.
 
+mod absent;
 mod late;
 mod learns;
 mod one;

@@ -15,6 +15,8 @@ use wire::peer::{Envelope, Message, Ticket};
 pub(crate) const PARTITION: PartitionId = PartitionId(0);
 /// The disk of the first member.
 pub(crate) const DISK: u64 = 1;
+/// After that time who is down is replaced, in milliseconds.
+pub(crate) const REPLACE_AFTER_MS: u64 = 60_000;
 /// Of how many parts of a partition sums are compared first.
 const CHUNKS: usize = 64;
 /// Well above the time in which a node compares, in milliseconds.
@@ -64,6 +66,7 @@ impl One {
         let options = Options {
             compare_every_ms: 100,
             tell_every_ms: 100,
+            replace_after_ms: REPLACE_AFTER_MS,
             speaker: Some(speaker),
             ..Options::default()
         };

@@ -29,6 +29,7 @@ fn who_may_have_lost_its_votes_does_not_vote_with_that_disk() {
     for (gap, votes) in [(rows(b"d", b"e"), true), (Gap::everything(), false)] {
         let mut voter = One::open("a", &one_voter(), Trust::Whole);
         voter.loses(gap);
+        assert_ne!(voter.node.has_lost_its_votes(), votes);
         voter.link(&["b"]);
         assert_eq!(voter.votes().is_some(), votes);
     }
@@ -91,23 +92,24 @@ fn one_goes_on_alone_where_the_voters_are_gone_and_not_where_they_are_there() {
     );
 }
 
-/// Its majority can agree, and what it has agreed to names others: nobody comes past it without them.
+/// A majority of those who vote is there, but not without the one that has agreed to others, who are gone.
 #[test]
 fn one_goes_on_alone_where_those_that_are_to_vote_are_gone() {
-    let recover = || Change::Recover(Seat { node: id("a"), disk: 0 });
-    for (voter, is_refused) in [("a", true), ("c", false)] {
-        let mut first = One::open("a", &one_voter(), Trust::Whole);
-        first.link(&["b"]);
-        let seats = [Seat { node: id(voter), disk: 5 }].into();
-        let seated = one_voter().changed(&Change::Weigh(id("c"), 3)).expect("a weight");
-        let seated = if voter == "a" {
-            seated
-        } else {
-            one_voter().changed(&Change::Seat(seats)).expect("it may vote")
-        };
-        let (ballot, word) = (Ballot { round: 1, proposer: 9 }, Word::Accept(seated.encode().into()));
-        first.told("b", Message::Vote(Vote { ballot, disk: DISK, word }));
-        let outcome = first.changes(recover()).expect("it answers");
+    let gone = [Seat { node: id("c"), disk: 5 }].into();
+    let seated = one_voter().changed(&Change::Seat(gone)).expect("it may vote");
+    let weighed = one_voter().changed(&Change::Weigh(id("c"), 3)).expect("a weight");
+    for (me, disk, accepted, is_refused) in [
+        ("a", DISK, weighed, true),
+        ("a", DISK, seated.clone(), false),
+        // It does not vote itself: the others come past what it alone has accepted.
+        ("b", 0, seated, true),
+    ] {
+        let mut one = One::open(me, &one_voter(), Trust::Whole);
+        one.link(&["a", "b"]);
+        let disk = if disk == 0 { one.node.seat().expect("it may vote").disk } else { disk };
+        let word = Word::Accept(accepted.encode().into());
+        one.told("b", Message::Vote(Vote { ballot: Ballot { round: 1, proposer: 9 }, disk, word }));
+        let outcome = one.changes(Change::Recover(Seat { node: id(me), disk: 0 })).expect("it answers");
         assert_eq!(outcome.is_err(), is_refused, "{outcome:?}");
     }
 }

@@ -149,6 +149,12 @@ impl Core {
     pub(super) fn start(host: Arc<Host>, index: usize, opened: Opened) -> Result<Self, StartError> {
         let Opened { engine, mut node, store, loss } = opened;
         node.set_room(host.disk.room());
+        if node.has_lost_its_votes() {
+            tracing::warn!(
+                "what this node has voted for in the ring is lost: it votes again when the others have chosen it with the disk that it has \
+                 now; where too few others vote the ring stands until `armilla recover` is asked of this node"
+            );
+        }
         let committer = Committer::start(host, index, Arc::clone(&engine))
             .map_err(|error| StartError::System { what: "a thread", error })?;
         Ok(Self {
