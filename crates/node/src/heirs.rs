@@ -28,14 +28,17 @@ impl Heirs {
     }
 
     /// Whether each has room for what it takes, as far as it has said. A place takes as much as one does on the mean of those members
-    /// that have said what they store.
+    /// that own some and have said what they store.
     #[must_use]
     pub fn have_room(&self, seen: impl Iterator<Item = Sighting>) -> bool {
         let (mut stored, mut places, mut heirs) = (0, 0, Vec::new());
         for Sighting { member, load, .. } in seen {
-            if load.stored_bytes > 0 {
+            // A gateway has a store too, and nothing of anybody in it.
+            if load.stored_bytes > 0
+                && let Some(owned) = self.owns.get(&member)
+            {
                 stored += u128::from(load.stored_bytes);
-                places += u128::from(self.owns.get(&member).copied().unwrap_or(0));
+                places += u128::from(*owned);
             }
             let takes = self.takes.get(&member).copied().unwrap_or(0);
             heirs.extend(load.room_bytes.map(|room_bytes| (u128::from(takes), u128::from(room_bytes))));
@@ -74,12 +77,16 @@ mod tests {
         first.with_members(members).unwrap()
     }
 
+    fn seen_as(member: NodeId, load: Load) -> Sighting {
+        Sighting { member, health: Health::Alive, is_silent: false, incarnation: 1, since_ms: 0, load }
+    }
+
     fn owned(layout: &Layout, name: &str) -> u64 {
         let is_owned = |at: &PartitionId| layout.owners(*at).contains(&NodeId::of_name(name));
         layout.keyspace().partitions().filter(is_owned).count() as u64
     }
 
-    /// Whether a member's copies fit where each of the others has room for so many, if a copy takes so much.
+    /// Whether a member's copies fit where each of the others has room for so many, if a copy takes so much and a gateway as much as all.
     fn fit(layout: &Layout, goes: &str, copy_bytes: u64, room: &[(&str, u64)]) -> bool {
         let after = layout.changed(&Change::Leave(NodeId::of_name(goes))).unwrap();
         let seen = room.iter().copied().chain([(goes, 0)]).map(|(name, room)| {
@@ -87,9 +94,11 @@ mod tests {
             let room_bytes = Some(room * copy_bytes).filter(|_| name != goes);
             let (member, load) =
                 (NodeId::of_name(name), Load { stored_bytes, room_bytes, ..Load::default() });
-            Sighting { member, health: Health::Alive, is_silent: false, incarnation: 1, since_ms: 0, load }
+            seen_as(member, load)
         });
-        Heirs::between(layout, &after).have_room(seen)
+        let stored_bytes = u64::from(PARTITIONS) * copy_bytes;
+        let gateway = seen_as(NodeId::of_name("gateway"), Load { stored_bytes, ..Load::default() });
+        Heirs::between(layout, &after).have_room(seen.chain([gateway]))
     }
 
     #[test]
