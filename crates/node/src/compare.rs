@@ -215,8 +215,8 @@ pub(crate) fn differs(
     }
     let stays_missing = was_missing.without(&was_missing.without(&missing));
     let is_owed = !has_learned || !stays_missing.is_empty() || missing.len() > UNDER_WAY_MAX;
-    // By the same operations something else is held: somebody has taken cells that run ahead.
-    let is_odd = is_equal && !holds_same;
+    // By the same operations something else is held: somebody has taken cells that run ahead. Who learns asks all others first.
+    let is_odd = is_equal && !holds_same && !(is_learning && has_learned);
     if is_owed || is_odd {
         taker::begin(node, turn, partition, from);
     } else if !missing.is_empty() {

@@ -184,6 +184,12 @@ fn operate(
     if node.clock.is_too_far_ahead(turn.now.wall_ms) {
         node.clock = Clock::new(node.identity.actor);
     }
+    // What it replaces may have been made before this process began, when its clock was elsewhere: what comes after it is above it.
+    for entry in plan.seen.iter().flat_map(|seen| seen.entries.iter()) {
+        if !entry.stamp.is_too_far_ahead(turn.now.wall_ms) {
+            node.clock.observe(&entry.stamp);
+        }
+    }
     let stamp = node.clock.read(turn.now.wall_ms);
     let dot = replica.next_dot(replica.maker(node.identity.actor, partition));
     let delta = Delta { dot, stamp, edits: plan.edits, sweep: plan.sweep };

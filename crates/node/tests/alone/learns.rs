@@ -201,6 +201,31 @@ fn who_counts_in_its_own_datacenter_teaches_there() {
     assert!(!newcomer.answers("a", Quorum::Global));
 }
 
+/// It may hold what nobody else knows, as one who stood in for others does, and differ from all of them until it counts.
+#[test]
+fn who_has_taught_all_that_it_knows_does_not_keep_others_from_teaching() {
+    let mut newcomer = One::open("d", &settling(&copying(3.into(), &FLAT, "c")), Trust::Whole);
+    newcomer.link(&["a", "b", "c"]);
+    for has_taught in [false, true] {
+        let ticket = newcomer.compares_with("a").expect("it compares");
+        let context = [Dot::new(Actor(9), 1)].into_iter().collect();
+        let other = State { context, digest: 1, is_ahead: false, counts: Counts::Everywhere };
+        let said = newcomer.hear("a", ticket, Step::Differs(Box::new(other)));
+        let is_open = |action: &Action| match action {
+            Action::Send { envelope: Envelope { message: Message::Exchange { step, .. }, .. }, .. } => {
+                matches!(step, Step::Open(_))
+            }
+            _ => false,
+        };
+        assert_eq!(said.iter().any(is_open), !has_taught);
+        newcomer.take(Event::Health { peer: id("a"), is_trusted: false });
+        newcomer.take(Event::Health { peer: id("a"), is_trusted: true });
+        if !has_taught {
+            newcomer.learns_from("a");
+        }
+    }
+}
+
 /// For that long it reads what it stores, in milliseconds.
 const SCRUB_MS: u64 = 10_000;
 

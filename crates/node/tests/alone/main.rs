@@ -7,4 +7,5 @@ mod absent;
 mod late;
 mod learns;
 mod one;
+mod restamped;
 mod votes;
