@@ -24,6 +24,7 @@ use crate::standing;
 use crate::state::{Node, Turn};
 use crate::sync::{AGAIN_MS, Lag, SyncFigures, View};
 use crate::taker;
+use crate::task::is_reachable;
 use causal::Context;
 use placement::{NodeId, PartitionId};
 use wire::peer::exchange::{Hashes, State, Step};
@@ -215,13 +216,25 @@ pub(crate) fn differs(
     }
     let stays_missing = was_missing.without(&was_missing.without(&missing));
     let is_owed = !has_learned || !stays_missing.is_empty() || missing.len() > UNDER_WAY_MAX;
-    // By the same operations something else is held: somebody has taken cells that run ahead. Who learns asks all others first.
-    let is_odd = is_equal && !holds_same && !(is_learning && has_learned);
-    if is_owed || is_odd {
+    // By the same operations something else is held: somebody has taken cells that run ahead.
+    let is_odd = is_equal && !holds_same;
+    if is_owed || is_odd && !is_taught_by_others(node, partition, from, turn.now.monotonic_ms) {
         taker::begin(node, turn, partition, from);
     } else if !missing.is_empty() {
         node.sync.look_again(turn.now.monotonic_ms + AGAIN_MS, partition);
     }
+}
+
+/// Whether others than this one can be asked and have something to teach: they are asked before it is found out who has run ahead, for
+/// with one of them that may have no end.
+fn is_taught_by_others(node: &Node, partition: PartitionId, this: NodeId, now: u64) -> bool {
+    let Some(lessons) = node.replicas.get(&partition).and_then(Replica::lessons) else { return false };
+    let teaches = |other: NodeId| {
+        let view = node.sync.views.get(&(partition, other));
+        let counts = view.and_then(|view| view.counts).unwrap_or_default();
+        other != this && is_reachable(node, other) && !lessons.has_heard(other, counts, now)
+    };
+    standing::wanted(node, partition, lessons).teachers().into_iter().any(teaches)
 }
 
 /// A link has come up: one round is made in haste, for the two may have missed a lot of each other.
