@@ -213,8 +213,11 @@ impl World {
         self.network.calm();
         self.end_reshaping();
         self.heal(&(0..self.machines.len()).collect::<Vec<_>>());
-        let awake_at = self.asleep.values().max().copied().unwrap_or(self.now);
-        self.run_until(awake_at);
+        let awake_at = self.asleep.values().max().copied();
+        // What was kept for one that stood still comes when it would have gone on, also if it has been started anew since.
+        let arrivals = self.agenda.iter().filter(|(_, happening)| matches!(happening, Happening::Arrive { .. }));
+        let comes_at = arrivals.map(|((at, _), _)| *at).max();
+        self.run_until(awake_at.max(comes_at).unwrap_or(self.now));
         // Whatever was asked before is past its time by then.
         self.run_until(self.now + CALM_US_MIN.max(2_000 * self.options.request_timeout_ms));
         self.check_trust();
