@@ -213,10 +213,11 @@ class Cluster:
         node.wait_until_it_answers()
         return node
 
-    def wait_until_gone(self, node):
-        """Waits until one that has left, or was removed, says so and ends."""
+    def wait_until_gone(self, node, is_removed=False):
+        """Waits until one that has left says so and ends well, or one that was removed says so and ends."""
         code, node.process = node.process.wait(WAIT_SECONDS_MAX), None
-        assert code == 2 and "was removed from its cluster" in node.log.read_text(), f"{code}{tail(node.log)}"
+        ending = (2, "was removed from its cluster") if is_removed else (0, "this node has left the cluster")
+        assert code == ending[0] and ending[1] in node.log.read_text(), f"{code}{tail(node.log)}"
         self.nodes.remove(node)
 
     def wait_until_settled(self):

@@ -2,10 +2,12 @@
 at any time, and next to nothing is refused."""
 
 import collections
+import json
+import subprocess
 import time
 import unittest
 
-from cluster import WAIT_SECONDS_MAX, Cluster, armilla, ask, spawn, until
+from cluster import BINARY, WAIT_SECONDS_MAX, Cluster, armilla, ask, spawn, until
 from history import OK, check
 from load import Load, connect, read_back
 
@@ -104,7 +106,7 @@ class Ring(unittest.TestCase):
         said = self.judge(load, ports)
         print(f"    removed, and its copies made anew, in {removed:.1f} s; {said}")
         third.start()
-        self.cluster.wait_until_gone(third)
+        self.cluster.wait_until_gone(third, is_removed=True)
         third.start("--join", first.address)
         self.cluster.nodes.append(third)
         third.wait_until_it_answers()
@@ -117,7 +119,6 @@ class Ring(unittest.TestCase):
         refused = [
             (("drain", "server3"), "2 members are too few for 3 replicas"),
             (("drain", "nobody"), "`nobody` is no member"),
-            (("weight", "server1", "0"), "its weight 0 must be from 1"),
             (("zone", "server1", "here"), "datacenter/rack"),
             (("replicas", "2", "--of", "1"), "the layout has been changed meanwhile"),
         ]
@@ -126,9 +127,11 @@ class Ring(unittest.TestCase):
             self.assertEqual((code, out), (1, ""), err)
             self.assertIn(reason, err)
         # What can be so nowhere is asked of nobody.
-        code, out, err = armilla(first, "replicas", "9")
-        self.assertEqual((code, out), (2, ""), err)
-        self.assertIn("the number must be from 1 to 7", err)
+        nowhere = [(("replicas", "9"), "the number must be from 1 to 7"), (("weight", "server1", "-1"), "not in 1..=65535")]
+        for words, reason in nowhere:
+            code, out, err = armilla(first, *words)
+            self.assertEqual((code, out), (2, ""), err)
+            self.assertIn(reason, err)
         code, out, err = armilla(first, "plan", "replicas", "2")
         self.assertEqual(code, 0, err)
         self.assertIn("copies of partitions move", out)
@@ -137,8 +140,49 @@ class Ring(unittest.TestCase):
         self.done(first, "remove", third.name)
         code, _, err = armilla(first, "remove", second.name)
         self.assertEqual(code, 0, err)
-        self.cluster.wait_until_gone(second)
+        self.cluster.wait_until_gone(second, is_removed=True)
         self.has_all([first.port])
+
+    def weight_of_the_first(self, node):
+        code, out, err = armilla(node, "plan", "replicas", "3", "--json")
+        self.assertEqual(code, 0, err)
+        return next(member["weight"] for member in json.loads(out)["members"] if member["name"] == "server1")
+
+    def test_of_two_operators_at_once_one_is_told(self):
+        first, second, third = self.cluster.nodes
+        for weight in range(2, 12, 2):
+            asked = {str(weight): second, str(weight + 1): third}
+            words = {number: ("weight", "server1", number, "--detach", "-s", node.address) for number, node in asked.items()}
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            operators = {number: spawn([BINARY, *words[number]], **pipes) for number in asked}
+            told = {number: (*process.communicate(timeout=WAIT_SECONDS_MAX), process.returncode) for number, process in operators.items()}
+            refused = [err for _, err, code in told.values() if code != 0]
+            self.assertLess(len(refused), 2, refused)
+            self.assertTrue(all("the layout has been changed meanwhile" in err for err in refused), refused)
+            made = {int(number) for number, (_, _, code) in told.items() if code == 0}
+            until("one of those that were made", lambda: self.weight_of_the_first(first) in made)
+        # What a plan has shown is made of what it was shown of.
+        self.done(first, "watch", "--timeout", str(2 * WAIT_SECONDS_MAX))
+        code, out, err = armilla(first, "plan", "weight", "server1", "1", "--json")
+        self.assertEqual(code, 0, err)
+        self.done(first, "weight", "server1", "1", "--of", str(json.loads(out)["epoch"]))
+        code, out, err = armilla(first, "plan", "join", "server4", "--weight", "2", "--json")
+        self.assertEqual(code, 0, err)
+        self.assertGreater(json.loads(out)["places_moved"], 0)
+        self.assertEqual(len(self.cluster.nodes), 3)
+
+    def test_who_is_down_is_named_where_it_is_waited_for(self):
+        first, _, third = self.cluster.nodes
+        self.cluster.join("server4")
+        self.done(first, "watch", "--timeout", str(2 * WAIT_SECONDS_MAX))
+        third.kill()
+        code, _, err = armilla(first, "drain", third.name, "--detach")
+        self.assertEqual(code, 0, err)
+        until("it to be named", lambda: f"waits for {third.name} (down" in armilla(first, "watch", "--timeout", "1")[1])
+        third.start()
+        self.cluster.wait_until_gone(third)
+        self.done(first, "watch", "--timeout", str(2 * WAIT_SECONDS_MAX))
+        self.has_all(self.cluster.ports)
 
 
 class Voters(unittest.TestCase):

@@ -2,8 +2,10 @@
 //!
 //! Not what they do: that is `ring`.
 
-use clap::{Args, Subcommand};
-use placement::Copies;
+use clap::builder::RangedI64ValueParser;
+use clap::{Args, Subcommand, value_parser};
+use placement::member::{WEIGHT_DEFAULT, WEIGHT_MAX};
+use placement::{Copies, Zone};
 
 use crate::address::NodeFlags;
 
@@ -41,6 +43,7 @@ pub(crate) enum RingChange {
         /// The member.
         name: String,
         /// How much, where 1 is usual.
+        #[arg(allow_negative_numbers = true, value_parser = weights())]
         weight: u32,
         #[command(flatten)]
         how: HowFlags,
@@ -79,6 +82,30 @@ pub(crate) enum RingChange {
     },
 }
 
+/// A change that may be shown before it is made.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlannedChange {
+    /// A node that is not there yet is a member: `armilla server --join` makes it one.
+    Join {
+        /// What it will be called.
+        name: String,
+        /// How much it will hold, where 1 is usual.
+        #[arg(long, default_value_t = WEIGHT_DEFAULT, value_parser = weights())]
+        weight: u32,
+        /// What it will fail together with, written datacenter/rack.
+        #[arg(long, default_value_t)]
+        zone: Zone,
+        #[command(flatten)]
+        how: HowFlags,
+    },
+    #[command(flatten)]
+    Change(RingChange),
+}
+
+fn weights() -> RangedI64ValueParser<u32> {
+    value_parser!(u32).range(1..=i64::from(WEIGHT_MAX))
+}
+
 /// How a change is asked for.
 #[derive(Debug, Args)]
 pub(crate) struct HowFlags {
@@ -90,7 +117,7 @@ pub(crate) struct HowFlags {
     /// The answer as one JSON value; implies --detach.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Only if the cluster is still as it was in this epoch, as a plan has shown it.
+    /// Only of the layout of this epoch, which a plan has shown. Without it: unless somebody else changes the cluster at the same time.
     #[arg(long, value_name = "EPOCH")]
     pub(crate) of: Option<u64>,
 }
@@ -99,7 +126,7 @@ pub(crate) struct HowFlags {
 #[derive(Debug, Args)]
 pub(crate) struct PlanFlags {
     #[command(subcommand)]
-    pub(crate) change: RingChange,
+    pub(crate) change: PlannedChange,
 }
 
 /// Flags of `armilla watch`.

@@ -15,10 +15,10 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use wire::Reply;
 
-use crate::changes::{HowFlags, PlanFlags, RingChange, WatchFlags};
+use crate::changes::{HowFlags, PlanFlags, PlannedChange, RingChange, WatchFlags};
 use crate::client::Client;
 use crate::show::Style;
-use crate::status::{field, integer, is_settled, text};
+use crate::status::{awaited, field, integer, is_settled, text};
 use crate::talk;
 
 /// Longest wait for an answer, in seconds.
@@ -37,7 +37,7 @@ const EXIT_NOT_DONE: u8 = 1;
 pub(crate) fn change(change: &RingChange) -> anyhow::Result<ExitCode> {
     let (words, how) = words(change);
     let Ok(reply) = ask(how, words)? else { return Ok(ExitCode::from(EXIT_NOT_DONE)) };
-    tell(&reply, how.json);
+    tell(&reply, how.json, "epoch");
     if how.detach || how.json {
         return Ok(ExitCode::SUCCESS);
     }
@@ -49,10 +49,16 @@ pub(crate) fn change(change: &RingChange) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// No node answers.
 pub(crate) fn plan(flags: &PlanFlags) -> anyhow::Result<ExitCode> {
-    let (words, how) = words(&flags.change);
+    let (words, how) = match &flags.change {
+        PlannedChange::Change(change) => words(change),
+        PlannedChange::Join { name, weight, zone, how } => (
+            of(["JOIN", name, &weight.to_string(), &zone.to_string()].map(ToOwned::to_owned).into(), how),
+            how,
+        ),
+    };
     let words = std::iter::once("PLAN".to_owned()).chain(words).collect();
     let Ok(reply) = ask(how, words)? else { return Ok(ExitCode::from(EXIT_NOT_DONE)) };
-    tell(&reply, how.json);
+    tell(&reply, how.json, "by this plan, of epoch");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -67,7 +73,7 @@ pub(crate) fn watch(flags: &WatchFlags) -> anyhow::Result<ExitCode> {
 /// The words of a change, and how it is asked for.
 fn words(change: &RingChange) -> (Vec<String>, &HowFlags) {
     let said = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let (mut words, how) = match change {
+    let (words, how) = match change {
         RingChange::Drain { name, how } => (said(&["LEAVE", name]), how),
         RingChange::Remove { name, accept_data_loss: false, how } => (said(&["LOSE", name]), how),
         RingChange::Remove { name, how, .. } => (said(&["LOSE", name, "ACCEPT-DATA-LOSS"]), how),
@@ -78,8 +84,13 @@ fn words(change: &RingChange) -> (Vec<String>, &HowFlags) {
         RingChange::Recover { how, .. } => (said(&["RECOVER", "ACCEPT-DATA-LOSS"]), how),
         RingChange::Cancel { name, how } => (said(&["STAY", name]), how),
     };
+    (of(words, how), how)
+}
+
+/// The same words, and of which epoch.
+fn of(mut words: Vec<String>, how: &HowFlags) -> Vec<String> {
     words.extend(how.of.into_iter().flat_map(|epoch| ["OF".to_owned(), epoch.to_string()]));
-    (words, how)
+    words
 }
 
 /// The answer; nothing where the node refuses, and has been heard to.
@@ -98,7 +109,7 @@ fn call(address: &str, words: &[String]) -> anyhow::Result<Reply> {
 }
 
 /// Tells what a change moves.
-fn tell(reply: &Reply, json: bool) {
+fn tell(reply: &Reply, json: bool, of: &str) {
     if json {
         return talk::print(&mut io::stdout(), &Style::Json.show(reply));
     }
@@ -116,8 +127,13 @@ fn tell(reply: &Reply, json: bool) {
     table.column_iter_mut().skip(3).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     let (moved, about) = (number(reply, "places_moved"), bytes(number(reply, "bytes_moved_about")));
     let (epoch, replicas) = (number(reply, "epoch"), number(reply, "replicas"));
-    let what =
-        format!("epoch {epoch}: {moved} copies of partitions move, about {about}; {replicas} copies of each");
+    let missing = match number(reply, "replicas_missing") {
+        0 => String::new(),
+        missing => format!(", {missing} fewer than are wanted: there are too few members for them"),
+    };
+    let what = format!(
+        "{of} {epoch}: {moved} copies of partitions move, about {about}; {replicas} copies of each{missing}"
+    );
     talk::print(&mut io::stdout(), format!("{}\n{what}", table.trim_fmt()).as_bytes());
 }
 
@@ -157,8 +173,9 @@ fn progress(ring: &Reply, first: i64, passed: Duration, is_settled: bool) -> Str
     let pace = done as f64 / passed.as_secs_f64().max(0.1);
     let time = if done > 0 { format!(", about {:.0} s left", left as f64 / pace) } else { String::new() };
     let rate = bytes(done * each * 1_000 / i64::try_from(passed.as_millis()).unwrap_or(i64::MAX).max(1));
+    let awaited = awaited(ring).map_or_else(String::new, |names| format!("; waits for {names}"));
     format!(
-        "{done} of {first} copies moved, {copying} on their way, {settling} settling: {} of {} at {rate}/s{time}",
+        "{done} of {first} copies moved, {copying} on their way, {settling} settling: {} of {} at {rate}/s{time}{awaited}",
         bytes(done * each),
         bytes(first * each)
     )
@@ -222,6 +239,17 @@ mod tests {
         assert_eq!(asked("armilla replicas dc1=3,dc2=2"), "REPLICATE dc1=3,dc2=2");
         assert_eq!(asked("armilla cancel a"), "STAY a");
         assert_eq!(asked("armilla recover --accept-data-loss -s h:1"), "RECOVER ACCEPT-DATA-LOSS");
+    }
+
+    #[test]
+    fn progress_says_whom_it_waits_for() {
+        let down = Reply::Array(vec![Reply::bulk("d"), Reply::bulk("e")]);
+        let line =
+            progress(&Reply::Map(vec![(Reply::bulk("waits_for"), down)]), 0, Duration::from_secs(5), false);
+        assert!(
+            line.ends_with("; waits for d, e (down; `armilla remove` one that is gone for good)"),
+            "{line}"
+        );
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub(crate) struct Report {
     pub(crate) is_settled: bool,
     /// Copies of partitions that are to move.
     to_move: i64,
+    /// The members that are down without which some do not.
+    awaited: Option<String>,
     /// All members, down ones too.
     pub(crate) members: Vec<Seen>,
     /// What the autoscaler does, in words.
@@ -70,6 +72,8 @@ pub(crate) struct Seen {
     weight: String,
     /// Whether it holds nothing, and passes requests on.
     is_gateway: bool,
+    /// How it goes, if it goes.
+    leaves: Option<&'static str>,
     /// Part of the ring, 0 to 1.
     share: Option<f64>,
     /// Keys of which it has a copy, by its own word.
@@ -142,6 +146,7 @@ impl Report {
             epoch: integer(reply, "epoch"),
             is_settled: field(reply, "ring").is_none_or(is_settled),
             to_move: field(reply, "ring").and_then(|ring| integer(ring, "places_to_move")).unwrap_or(0),
+            awaited: field(reply, "ring").and_then(awaited),
             members: members.iter().map(Seen::of).collect(),
             autoscale: autoscale::lines(members.iter().filter_map(|member| field(member, "autoscale"))),
         })
@@ -190,13 +195,16 @@ impl Report {
                 .chain(&member.handoff)
                 .map(|disk| format!("\n{name}: {disk}"))
                 .collect::<Vec<_>>();
+            let leaves = member.leaves.iter().map(|how| format!("\n{name}: {how}"));
+            let disk: Vec<String> = leaves.chain(disk).collect();
             let chaos = member.chaos.iter().map(|line| format!("\n{name} fails on purpose: {line}"));
             disk.into_iter().chain(chaos.collect::<Vec<_>>())
         };
         let moving = (!self.is_settled).then(|| {
             format!(
-                "\nthe ring changes: {} copies are to move yet (`armilla watch` follows it)",
-                self.to_move
+                "\nthe ring changes: {} copies are to move yet (`armilla watch` follows it){}",
+                self.to_move,
+                self.awaited.iter().map(|names| format!("; waits for {names}")).collect::<String>()
             )
         });
         let scaled = self.autoscale.iter().map(|line| format!("\n{line}"));
@@ -228,6 +236,11 @@ impl Seen {
             zone: text(reply, "zone"),
             weight: text(reply, "weight"),
             is_gateway: text(reply, "duty") == "route",
+            leaves: match text(reply, "duty").as_str() {
+                "leave" => Some("leaves, and gives away what it holds"),
+                "lost" => Some("is removed; what it held is made anew"),
+                _ => None,
+            },
             share,
             keys: integer(reply, "keys"),
             chaos: lines(reply, "chaos"),
@@ -280,7 +293,7 @@ fn sync(reply: &Reply) -> Option<String> {
                 local => format!(", but for {local} that count at local_quorum"),
             };
             Some(format!(
-                "learning what it has lost: {learning} of its {partitions} partitions count for no quorum yet{local}"
+                "learning what others hold: {learning} of its {partitions} partitions count for no quorum yet{local}"
             ))
         }
     }
@@ -329,6 +342,13 @@ fn disk(reply: &Reply) -> Option<String> {
         (None, Some(room)) => Some(format!("room on its disk is {room}, {free} free: it refuses writes")),
         (None, None) => None,
     }
+}
+
+/// The members that are down without which what moves does not come; nothing where there are none.
+pub(crate) fn awaited(ring: &Reply) -> Option<String> {
+    let names = lines(ring, "waits_for");
+    (!names.is_empty())
+        .then(|| format!("{} (down; `armilla remove` one that is gone for good)", names.join(", ")))
 }
 
 /// Whether the word on the ring is that each partition is where it is wanted.

@@ -4,6 +4,7 @@
 //! that commit is as durable as the fsync policy asks, and keeps the order of those to one peer.
 
 use crate::membership::Sighting;
+use placement::layout::Basis;
 use placement::{Change, Layout, LayoutError, NodeId, PartitionId};
 use std::sync::Arc;
 use store::Commit;
@@ -67,8 +68,8 @@ pub enum Event {
         id: RequestId,
         /// What is to be made of it.
         change: Change,
-        /// Of which epoch, where only that will do.
-        of: Option<u64>,
+        /// Of which layout.
+        of: Basis,
     },
     /// Time has passed: see [`crate::Node::next_deadline`].
     Tick,

@@ -21,6 +21,7 @@ use crate::state::{Node, Turn};
 use crate::steering::SPOKEN_OF;
 use crate::voting::{Attempt, Proposed, Refusal, Wish};
 use bytes::Bytes;
+use placement::layout::Basis;
 use placement::{Change, Layout, LayoutError, NodeId, Seat};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,9 +40,9 @@ const RECOVERY_ROUNDS: u64 = 1 << 32;
 const WISHES_MAX: usize = 1_024;
 
 /// Somebody wants the layout changed.
-pub(crate) fn ask(node: &mut Node, turn: &mut Turn<'_>, id: RequestId, change: Change, of: Option<u64>) {
+pub(crate) fn ask(node: &mut Node, turn: &mut Turn<'_>, id: RequestId, change: Change, of: Basis) {
     if let Change::Recover(_) = change {
-        let outcome = recover(node, turn, of);
+        let outcome = recover(node, turn, &of);
         let after = everything(turn.store);
         return turn.out.push(after, Action::Changed { id, outcome });
     }
@@ -51,14 +52,13 @@ pub(crate) fn ask(node: &mut Node, turn: &mut Turn<'_>, id: RequestId, change: C
 /// Goes on as the only voter, as somebody has decided who knows that most of the others are gone for good. What they have agreed to and
 /// this node has not heard of is given up; should they be there after all, they go by this layout as soon as they hear of it, for its
 /// epoch is above theirs, and so is every ballot from now on.
-fn recover(node: &mut Node, turn: &mut Turn<'_>, of: Option<u64>) -> Result<Arc<Layout>, ChangeError> {
+fn recover(node: &mut Node, turn: &mut Turn<'_>, of: &Basis) -> Result<Arc<Layout>, ChangeError> {
     let me = node.identity.node;
     let (links, told, proposer) = (&node.links, &node.tidings.told, node.identity.actor.0);
     let Some(voting) = &mut node.voting else { return Err(ChangeError::NoQuorum) };
     let epoch = voting.committed.epoch();
-    if of.is_some_and(|of| of != epoch) {
-        return Err(ChangeError::Meanwhile(epoch));
-    }
+    let change = Change::Recover(Seat { node: me, disk: voting.disk });
+    let changed = of.changed(&voting.committed, &change).ok_or(ChangeError::Meanwhile(epoch))?;
     // Who is there with another disk than it voted with does not vote.
     let has_disk = |seat: &Seat| {
         let disk = told.get(&seat.node).and_then(|told| told.disk(&voting.committed, seat.node));
@@ -81,8 +81,7 @@ fn recover(node: &mut Node, turn: &mut Turn<'_>, of: Option<u64>) -> Result<Arc<
     if can_agree(&voting.committed) && !is_stuck {
         return Err(LayoutError::Voting.into());
     }
-    let layout = voting.committed.changed(&Change::Recover(Seat { node: me, disk: voting.disk }))?;
-    let layout = Arc::new(layout);
+    let layout = Arc::new(changed?);
     // Above whatever was promised, also where this node has not heard of it: epochs of recoveries rise as rounds do.
     let round = voting.seen.round.max(epoch).saturating_add(RECOVERY_ROUNDS);
     let ballot = Ballot { round, proposer };
@@ -98,13 +97,7 @@ fn recover(node: &mut Node, turn: &mut Turn<'_>, of: Option<u64>) -> Result<Arc<
 }
 
 /// The steward does.
-pub(crate) fn wish(
-    node: &mut Node,
-    turn: &mut Turn<'_>,
-    id: Option<RequestId>,
-    change: Change,
-    of: Option<u64>,
-) {
+pub(crate) fn wish(node: &mut Node, turn: &mut Turn<'_>, id: Option<RequestId>, change: Change, of: Basis) {
     let deadline = turn.now.monotonic_ms + CHANGE_MS_MAX;
     let wish = Wish { id, proposed: Proposed { change, of }, deadline, tries: 0, may_be_made: false };
     match &mut node.voting {
@@ -233,9 +226,13 @@ fn ended(node: &mut Node, turn: &mut Turn<'_>, outcome: Outcome<Arc<Layout>, Ref
         Outcome::Refused(layout, Refusal::Layout(LayoutError::Same)) => (layout.clone(), Some(Ok(layout))),
         Outcome::Refused(layout, refusal) => {
             let error = match refusal {
+                // Made or not, somebody else has changed it since.
+                Refusal::Meanwhile if matches!(wish.proposed.of, Basis::Like(_)) => {
+                    ChangeError::Meanwhile(layout.epoch())
+                }
                 _ if wish.may_be_made => ChangeError::Unknown,
                 Refusal::Layout(error) => ChangeError::Refused(error),
-                Refusal::Epoch => ChangeError::Meanwhile(layout.epoch()),
+                Refusal::Meanwhile => ChangeError::Meanwhile(layout.epoch()),
             };
             (layout, Some(Err(error)))
         }

@@ -23,7 +23,7 @@ use crate::state::{Node, Turn};
 use crate::steering::SPOKEN_OF;
 use crate::task::{is_live, is_reachable};
 use crate::tidings::ACT_MS;
-use placement::layout::{Advance, Move, Step};
+use placement::layout::{Advance, Basis, Move, Step};
 use placement::{Change, Duty, Layout, NodeId, PartitionId, Seat};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -126,7 +126,7 @@ fn act(node: &mut Node, turn: &mut Turn<'_>) {
     }
     if voting.is_unfinished(turn.now.monotonic_ms) {
         // Of a change that changes nothing comes what there is, and that it is committed.
-        return register::wish(node, turn, None, Change::Move(Vec::new()), None);
+        return register::wish(node, turn, None, Change::Move(Vec::new()), Basis::Any);
     }
     if !is_steward {
         return;
@@ -136,7 +136,7 @@ fn act(node: &mut Node, turn: &mut Turn<'_>) {
         node.tidings.look_at = turn.now.monotonic_ms + ACT_MS;
         // What somebody has said since is to be looked at before anybody is removed, and who has come since before anybody is to vote.
         let is_bound = matches!(change, Change::Lose { .. } | Change::Welcome(_) | Change::Seat(_));
-        let of = is_bound.then(|| layout.epoch());
+        let of = if is_bound { Basis::Epoch(layout.epoch()) } else { Basis::Any };
         register::wish(node, turn, None, change, of);
     }
 }

@@ -11,6 +11,7 @@ use crate::step_names::votes_row;
 use bytes::{BufMut, Bytes, BytesMut};
 use causal::Actor;
 use causal::codec::{Malformed, Reader, put_bytes};
+use placement::layout::Basis;
 use placement::{Change, Layout, LayoutError, NodeId, Voters};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,28 +33,26 @@ impl caspaxos::Value for Arc<Layout> {
     }
 }
 
-/// A change, and of which epoch it is to be made, where only that will do.
+/// A change, and of which layout it is to be made.
 #[derive(Clone, Debug)]
 pub(crate) struct Proposed {
     pub(crate) change: Change,
-    pub(crate) of: Option<u64>,
+    pub(crate) of: Basis,
 }
 
 /// Why it was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Layout(LayoutError),
-    Epoch,
+    Meanwhile,
 }
 
 impl caspaxos::Change<Arc<Layout>> for Proposed {
     type Refusal = Refusal;
 
     fn make(&self, of: &Arc<Layout>) -> Result<Arc<Layout>, Refusal> {
-        if self.of.is_some_and(|epoch| epoch != of.epoch()) {
-            return Err(Refusal::Epoch);
-        }
-        of.changed(&self.change).map(Arc::new).map_err(Refusal::Layout)
+        let changed = self.of.changed(of, &self.change).ok_or(Refusal::Meanwhile)?;
+        changed.map(Arc::new).map_err(Refusal::Layout)
     }
 }
 

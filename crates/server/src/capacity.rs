@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use node::Heirs;
+use placement::layout::Basis;
 use placement::{Change, Layout, Member, NodeId};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
@@ -84,7 +85,7 @@ async fn perform(host: &Host, register: &Register, deed: Deed) -> Result<String,
         Deed::Start(node) => aside(move || commands.start(&node)).await,
         Deed::Retire(node) => aside(move || commands.retire(&node)).await,
         Deed::Drain(node, epoch) => {
-            let left = register.change(Change::Leave(NodeId::of_name(&node)), Some(epoch)).await;
+            let left = register.change(Change::Leave(NodeId::of_name(&node)), Basis::Epoch(epoch)).await;
             left.map(|_| String::new())
         }
     }

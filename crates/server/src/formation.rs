@@ -13,11 +13,13 @@
 //! 2. A process that is no member any more ends.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use node::{ChangeError, Trust};
-use placement::{Change, Layout, LayoutError, Member, NodeId, PartitionId};
+use placement::layout::Basis;
+use placement::{Change, Duty, Layout, LayoutError, Member, NodeId, PartitionId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, oneshot};
@@ -52,11 +54,13 @@ pub(crate) struct Register {
     pub(crate) host: Arc<Host>,
     directory: Directory,
     adopting: Mutex<()>,
+    /// Whether this process is no member any more because it was to leave.
+    has_left: AtomicBool,
 }
 
 impl Register {
     pub(crate) fn new(host: Arc<Host>, directory: Directory) -> Self {
-        Self { host, directory, adopting: Mutex::default() }
+        Self { host, directory, adopting: Mutex::default(), has_left: AtomicBool::new(false) }
     }
 
     /// Goes by a layout if it is newer: keeps it, then tells every shard.
@@ -75,6 +79,10 @@ impl Register {
         self.directory.keep(&layout).map_err(|error| format!("ERR {error}"))?;
         let (epoch, moving) = (layout.epoch(), layout.moving().count());
         tracing::info!(epoch, members = layout.members().len(), moving, "a newer layout");
+        let duty = current.member(self.host.me).map(|member| member.duty);
+        if layout.is_lost(self.host.me) && matches!(duty, Some(Duty::Leave | Duty::Route)) {
+            self.has_left.store(true, Ordering::Relaxed);
+        }
         self.host.set_layout(Arc::clone(&layout));
         for mailbox in &self.host.mailboxes {
             mailbox.post(Letter::Layout(Arc::clone(&layout)));
@@ -94,18 +102,26 @@ impl Register {
         noted.err().unwrap_or_else(|| StartError::Usurped { id: config.id.clone(), dir: config.dir.clone() })
     }
 
-    /// Why this process ends that is no member any more. The next start will know it too.
-    pub(crate) fn removed(&self) -> StartError {
-        let config = &self.host.config;
-        let noted = self.directory.note_removed();
-        noted.err().unwrap_or_else(|| StartError::Removed { id: config.id.clone(), dir: config.dir.clone() })
+    /// How this process ends that is no member any more: well, if it was to leave. The next start will know it too.
+    ///
+    /// # Errors
+    /// Why it is none, if it was not to leave; or that its directory cannot be written.
+    pub(crate) fn removed(&self) -> Result<(), StartError> {
+        let (config, layout) = (&self.host.config, self.host.layout());
+        self.directory.note_removed()?;
+        let leaves = layout.member(self.host.me).is_some_and(|member| member.duty == Duty::Leave);
+        if leaves || self.has_left.load(Ordering::Relaxed) {
+            tracing::info!(id = config.id, "this node has left the cluster: others have all that it held");
+            return Ok(());
+        }
+        Err(StartError::Removed { id: config.id.clone(), dir: config.dir.clone() })
     }
 
     /// Has the layout changed, and goes by the one that has come of it.
     ///
     /// # Errors
     /// In words for a client.
-    pub(crate) async fn change(&self, change: Change, of: Option<u64>) -> Result<Arc<Layout>, String> {
+    pub(crate) async fn change(&self, change: Change, of: Basis) -> Result<Arc<Layout>, String> {
         let layout = match self.made(change, of).await {
             Ok(layout) => layout,
             Err(error @ ChangeError::NoQuorum) => return Err(format!("TRYAGAIN {error}")),
@@ -120,7 +136,7 @@ impl Register {
     ///
     /// # Errors
     /// What is known of why not.
-    pub(crate) async fn made(&self, change: Change, of: Option<u64>) -> Result<Arc<Layout>, ChangeError> {
+    pub(crate) async fn made(&self, change: Change, of: Basis) -> Result<Arc<Layout>, ChangeError> {
         let (told, outcome) = oneshot::channel();
         let speaker = self.host.shard_of(PartitionId(0));
         self.host.mailboxes[speaker].post(Letter::Change(Box::new(Wish { change, of, told })));
@@ -141,9 +157,9 @@ impl Register {
         let layout = match self.host.layout().changed(&Change::Join(member.clone())) {
             Ok(next) => {
                 check_where(&next).map_err(|error| format!("ERR {error}"))?;
-                self.change(Change::Join(member), None).await?
+                self.change(Change::Join(member), Basis::Any).await?
             }
-            Err(LayoutError::Same) => match self.made(Change::Join(member), None).await {
+            Err(LayoutError::Same) => match self.made(Change::Join(member), Basis::Any).await {
                 Ok(layout) => {
                     self.adopt(Arc::clone(&layout)).await?;
                     layout

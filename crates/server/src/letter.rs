@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::BytesMut;
 use node::{ChangeError, RequestId, Room};
+use placement::layout::Basis;
 use placement::{Change, Layout, NodeId, PartitionId};
 use store::{Commit, StoreError};
 use tokio::sync::{Notify, oneshot};
@@ -40,8 +41,8 @@ pub(crate) struct Caller {
 #[derive(Debug)]
 pub(crate) struct Wish {
     pub(crate) change: Change,
-    /// The epoch that it is to be made of, where only that will do.
-    pub(crate) of: Option<u64>,
+    /// Of which layout it is to be made.
+    pub(crate) of: Basis,
     pub(crate) told: oneshot::Sender<Result<Arc<Layout>, ChangeError>>,
 }
 

@@ -4,11 +4,15 @@
 //!
 //! 1. What is told of a change is reckoned from two layouts: the one before and the one after.
 
-use node::{Absence, Hindrance};
-use placement::layout::Step;
-use placement::{Change, Layout, LayoutError, Member, NodeId, Seat};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use node::{Absence, ChangeError, Hindrance};
+use placement::layout::{Basis, Step};
+use placement::{Change, Duty, Layout, LayoutError, Member, NodeId, PartitionId, Seat, Zone};
 use wire::Reply;
 use wire::command::local::Ring;
+use wire::peer::gossip::Health;
 
 use crate::formation::Register;
 use crate::host::Host;
@@ -28,12 +32,18 @@ pub(crate) async fn change(
 ) -> Result<Reply, String> {
     let before = register.host.layout();
     let change = with_ids(&before, register.host.me, ring)?;
-    if is_plan {
-        let after = before.changed(&change).map_err(|error| format!("ERR {error}"))?;
-        return Ok(told(&register.host, &before, &after));
+    // Somebody else may change the cluster at the same time: one of the two is told.
+    let of = of.map_or_else(|| Basis::Like(Arc::clone(&before)), Basis::Epoch);
+    if !is_plan {
+        let after = register.change(change, of).await?;
+        return Ok(told(&register.host, &before, &after, after.epoch()));
     }
-    let after = register.change(change, of).await?;
-    Ok(told(&register.host, &before, &after))
+    let meanwhile = || format!("ERR {}", ChangeError::Meanwhile(before.epoch()));
+    match of.changed(&before, &change).ok_or_else(meanwhile)? {
+        Ok(after) => Ok(told(&register.host, &before, &after, before.epoch())),
+        Err(LayoutError::Same) => Ok(told(&register.host, &before, &before, before.epoch())),
+        Err(error) => Err(format!("ERR {error}")),
+    }
 }
 
 fn with_ids(layout: &Layout, me: NodeId, ring: Ring) -> Result<Change, String> {
@@ -44,6 +54,7 @@ fn with_ids(layout: &Layout, me: NodeId, ring: Ring) -> Result<Change, String> {
             .ok_or_else(|| format!("ERR {}", LayoutError::Stranger(name.to_owned())))
     };
     Ok(match ring {
+        Ring::Join { name, weight, zone } => Change::Join(newcomer(name.into_string(), weight, zone)),
         Ring::Leave(name) => Change::Leave(id(&name)?),
         Ring::Lose { name, accepts_loss } => Change::Lose { member: id(&name)?, accepts_loss },
         Ring::Succeed { old, new } => Change::Succeed { old: id(&old)?, new: id(&new)? },
@@ -56,8 +67,15 @@ fn with_ids(layout: &Layout, me: NodeId, ring: Ring) -> Result<Change, String> {
     })
 }
 
+/// A member that is not there yet, wherever it is going to be.
+fn newcomer(name: String, weight: u32, zone: Zone) -> Member {
+    let id = NodeId::of_name(&name);
+    let [client_addr, peer_addr] = ["clients", "peers"].map(|who| format!("{who}:{id}"));
+    Member { id, name, client_addr, peer_addr, weight, zone, duty: Duty::Store }
+}
+
 /// What a change moves: owner places that are to be taken, in all and by each member, and about how many bytes.
-fn told(host: &Host, before: &Layout, after: &Layout) -> Reply {
+fn told(host: &Host, before: &Layout, after: &Layout, epoch: u64) -> Reply {
     let bytes = bytes_of_a_place(host, before);
     let taken = after.taken(before);
     let takes = |member: &Member| taken.get(&member.id).copied().unwrap_or(0);
@@ -65,8 +83,9 @@ fn told(host: &Host, before: &Layout, after: &Layout) -> Reply {
         after.members().iter().map(|member| member_row(before, after, member, (takes(member), bytes)));
     let moved: u64 = taken.values().sum();
     Reply::Map(vec![
-        (text("epoch"), number(after.epoch())),
+        (text("epoch"), number(epoch)),
         (text("replicas"), number(after.replicas() as u64)),
+        (text("replicas_missing"), number(after.copies().all().saturating_sub(after.replicas()) as u64)),
         (text("replicas_wanted"), text(&after.copies().to_string())),
         (text("partitions"), number(after.keyspace().partition_count().into())),
         (text("places_moved"), number(moved)),
@@ -101,6 +120,7 @@ pub(crate) fn progress(host: &Host, layout: &Layout) -> Reply {
         (text("partitions_settling"), of(|step| matches!(step, Step::Settling { .. }))),
         (text("places_to_move"), number(to_move(layout))),
         (text("bytes_of_a_place_about"), number(bytes_of_a_place(host, layout))),
+        (text("waits_for"), Reply::Array(awaited(host, layout))),
         (text("voters"), Reply::Array(voters(layout))),
         (text("down"), Reply::Array(host.absences().iter().map(|absence| absent(layout, absence)).collect())),
     ])
@@ -124,6 +144,22 @@ fn absent(layout: &Layout, absence: &Absence) -> Reply {
         (text("replaced_in_ms"), number(absence.left_ms)),
         (text("not_replaced_because"), text(why)),
     ])
+}
+
+/// The members that are down, and without which what is on its way does not come.
+fn awaited(host: &Host, layout: &Layout) -> Vec<Reply> {
+    let is_down = |member: &&Member| {
+        let health = host.sighting(member.id).map(|sighting| sighting.health);
+        health == Some(Health::Down) && !layout.is_lost(member.id)
+    };
+    let moving: BTreeSet<PartitionId> = layout.moving().chain(layout.may_begin()).collect();
+    let has_part = |member: &&Member| {
+        let is_there =
+            |of: &PartitionId| [layout.owners(*of), layout.wanted(*of)].concat().contains(&member.id);
+        member.duty == Duty::Leave || moving.iter().any(is_there)
+    };
+    let down = layout.members().iter().filter(is_down).filter(has_part);
+    down.map(|member| text(&member.name)).collect()
 }
 
 fn voters(layout: &Layout) -> Vec<Reply> {

@@ -283,7 +283,7 @@ async fn serve(
             Some(control) = controls.recv() => match control {
                 Control::Failed(reason) => break Err(StartError::Storage(reason)),
                 Control::Usurped => break Err(register.usurped()),
-                Control::Removed => break Err(register.removed()),
+                Control::Removed => break register.removed(),
                 Control::Twin => break Err(StartError::Twin(host.config.id.clone())),
                 Control::Newer(layout) => {
                     if let Err(reason) = register.adopt(layout).await {

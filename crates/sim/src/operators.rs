@@ -10,7 +10,7 @@ use crate::sometimes::Rare;
 use crate::unrest::Fate;
 use crate::world::{Happening, World};
 use node::{ChangeError, Event, RequestId};
-use placement::layout::Step;
+use placement::layout::{Basis, Step};
 use placement::{Change, Layout, NodeId, PartitionId, Seat};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -92,6 +92,7 @@ impl World {
             _ => {}
         }
         self.trace.line(self.now, format_args!("somebody asks {machine} for {change:?} of {of:?}"));
+        let of = of.map_or(Basis::Any, Basis::Epoch);
         self.deliver(machine, Event::Change { id, change, of });
     }
 

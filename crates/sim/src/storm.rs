@@ -215,7 +215,8 @@ impl World {
         self.heal(&(0..self.machines.len()).collect::<Vec<_>>());
         let awake_at = self.asleep.values().max().copied();
         // What was kept for one that stood still comes when it would have gone on, also if it has been started anew since.
-        let arrivals = self.agenda.iter().filter(|(_, happening)| matches!(happening, Happening::Arrive { .. }));
+        let arrivals =
+            self.agenda.iter().filter(|(_, happening)| matches!(happening, Happening::Arrive { .. }));
         let comes_at = arrivals.map(|((at, _), _)| *at).max();
         self.run_until(awake_at.max(comes_at).unwrap_or(self.now));
         // Whatever was asked before is past its time by then.

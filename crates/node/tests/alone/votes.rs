@@ -3,6 +3,7 @@
 use crate::one::{DISK, One, PARTITION, WHILE_MS, cluster, id};
 use bytes::Bytes;
 use node::{Action, ChangeError, Event, RequestId, Trust};
+use placement::layout::Basis;
 use placement::{Change, Layout, LayoutError, NodeId, Seat};
 use std::sync::Arc;
 use store::{Commit, Gap};
@@ -52,7 +53,7 @@ impl One {
 
     /// What comes of a change that is asked of it alone; it hears itself.
     fn changes(&mut self, change: Change) -> Option<Result<Arc<Layout>, ChangeError>> {
-        let mut actions = self.take(Event::Change { id: RequestId(1), change, of: None });
+        let mut actions = self.take(Event::Change { id: RequestId(1), change, of: Basis::Any });
         while let Some(action) = actions.pop() {
             match action {
                 Action::Changed { outcome, .. } => return Some(outcome),

@@ -22,6 +22,7 @@
 //! 4. Two layouts are equal exactly if their encodings are.
 
 mod assign;
+mod basis;
 mod change;
 #[cfg(test)]
 mod change_tests;
@@ -39,6 +40,7 @@ mod voting_tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use basis::Basis;
 pub use change::Change;
 pub use error::LayoutError;
 pub use place::{Place, Step, enough};

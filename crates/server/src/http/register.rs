@@ -18,6 +18,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use node::ChangeError;
+use placement::layout::Basis;
 use placement::member::WEIGHT_DEFAULT;
 use placement::{Change, Duty, Layout, LayoutError, Member, NodeId, Zone};
 use serde::Deserialize;
@@ -124,7 +125,7 @@ async fn admit(register: &Register, member: &Member) -> Answer {
     if let Err(nowhere) = check_where(&next) {
         return Answer::refusal(StatusCode::CONFLICT, &nowhere);
     }
-    let layout = match register.made(join, None).await {
+    let layout = match register.made(join, Basis::Any).await {
         Ok(layout) => layout,
         Err(ChangeError::Refused(error)) => return refused(&error),
         Err(error @ ChangeError::Meanwhile(_)) => {

@@ -91,6 +91,15 @@ pub enum Local {
 /// A change of the cluster, with members called by their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ring {
+    /// A member joins: it does so by itself, so this is for plans alone.
+    Join {
+        /// What it will be called.
+        name: Box<str>,
+        /// How much it holds, relative to others.
+        weight: u32,
+        /// What it fails together with.
+        zone: Zone,
+    },
     /// A member gives everything away and is forgotten then.
     Leave(Box<str>),
     /// A member is gone for good.

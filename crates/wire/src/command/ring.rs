@@ -10,7 +10,7 @@ use placement::{Copies, Zone};
 use super::local::{Local, Ring};
 use crate::fault::Fault;
 
-/// `ARMILLA.RING [PLAN] LEAVE name | LOSE name [ACCEPT-DATA-LOSS] | SUCCEED old new | STAY name | WEIGH name weight |
+/// `ARMILLA.RING PLAN JOIN name weight zone | [PLAN] LEAVE name | LOSE name [ACCEPT-DATA-LOSS] | SUCCEED old new | STAY name | WEIGH name weight |
 /// LOCATE name zone | REPLICATE replicas|dc=replicas,... |
 /// RECOVER ACCEPT-DATA-LOSS [OF epoch]`
 pub(super) fn ring(args: &[Bytes]) -> Result<Local, Fault> {
@@ -24,6 +24,9 @@ pub(super) fn ring(args: &[Bytes]) -> Result<Local, Fault> {
     };
     let Some((verb, rest)) = rest.split_first() else { return Err(Fault::Syntax) };
     let change = match (verb.to_ascii_lowercase().as_slice(), rest) {
+        (b"join", [name, weight, zone]) if is_plan => {
+            Ring::Join { name: text(name)?, weight: number(weight)?, zone: zone_of(zone)? }
+        }
         (b"leave", [name]) => Ring::Leave(text(name)?),
         (b"lose", [name]) => Ring::Lose { name: text(name)?, accepts_loss: false },
         (b"lose", [name, accepts]) if accepts.eq_ignore_ascii_case(b"accept-data-loss") => {
@@ -93,9 +96,19 @@ mod tests {
         assert_eq!(read("RECOVER accept-data-loss"), Some((Ring::Recover, false, None)));
         assert_eq!(read("RECOVER"), None);
         assert_eq!(read("REPLICATE dc1=3,dc2=2"), copies("dc1=3,dc2=2"));
-        for wrong in
-            ["PLAN", "LEAVE", "LEAVE a b", "WEIGH a x", "REPLICATE 300", "LOCATE a b", "OF 3", "LOSE a b"]
-        {
+        let join = Ring::Join { name: "e".into(), weight: 2, zone: "dc/r".parse().unwrap() };
+        assert_eq!(read("PLAN JOIN e 2 dc/r"), Some((join, true, None)));
+        for wrong in [
+            "JOIN e 2 dc/r",
+            "PLAN",
+            "LEAVE",
+            "LEAVE a b",
+            "WEIGH a x",
+            "REPLICATE 300",
+            "LOCATE a b",
+            "OF 3",
+            "LOSE a b",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }
