@@ -48,6 +48,11 @@ const NOWHERE: &str = "which leads nobody there: start it again with --announce 
 const TWIN: &str =
     "and a second process cannot be it too: stop that one, or give this one an --id of its own";
 
+/// Whether one that is no member any more was to leave, for all that is known: it was on its way, or held nothing.
+fn may_just_go(duty: Duty) -> bool {
+    matches!(duty, Duty::Leave | Duty::Route)
+}
+
 /// The layout of this process, and who may change it.
 #[derive(Debug)]
 pub(crate) struct Register {
@@ -80,7 +85,7 @@ impl Register {
         let (epoch, moving) = (layout.epoch(), layout.moving().count());
         tracing::info!(epoch, members = layout.members().len(), moving, "a newer layout");
         let duty = current.member(self.host.me).map(|member| member.duty);
-        if layout.is_lost(self.host.me) && matches!(duty, Some(Duty::Leave | Duty::Route)) {
+        if layout.member(self.host.me).is_none() && duty.is_some_and(may_just_go) {
             self.has_left.store(true, Ordering::Relaxed);
         }
         self.host.set_layout(Arc::clone(&layout));
@@ -109,7 +114,7 @@ impl Register {
     pub(crate) fn removed(&self) -> Result<(), StartError> {
         let (config, layout) = (&self.host.config, self.host.layout());
         self.directory.note_removed()?;
-        let leaves = layout.member(self.host.me).is_some_and(|member| member.duty == Duty::Leave);
+        let leaves = layout.member(self.host.me).is_some_and(|member| may_just_go(member.duty));
         if leaves || self.has_left.load(Ordering::Relaxed) {
             tracing::info!(id = config.id, "this node has left the cluster: others have all that it held");
             return Ok(());

@@ -33,7 +33,12 @@ pub(crate) async fn change(
     let before = register.host.layout();
     let change = with_ids(&before, register.host.me, ring)?;
     // Somebody else may change the cluster at the same time: one of the two is told.
-    let of = of.map_or_else(|| Basis::Like(Arc::clone(&before)), Basis::Epoch);
+    let of = match (of, &change) {
+        (Some(epoch), _) => Basis::Epoch(epoch),
+        // What there is is given up, whatever it is.
+        (None, Change::Recover(_)) => Basis::Any,
+        (None, _) => Basis::Like(Arc::clone(&before)),
+    };
     if !is_plan {
         let after = register.change(change, of).await?;
         return Ok(told(&register.host, &before, &after, after.epoch()));
@@ -152,14 +157,17 @@ fn awaited(host: &Host, layout: &Layout) -> Vec<Reply> {
         let health = host.sighting(member.id).map(|sighting| sighting.health);
         health == Some(Health::Down) && !layout.is_lost(member.id)
     };
+    let mut down = layout.members().iter().filter(is_down).peekable();
+    if down.peek().is_none() {
+        return Vec::new();
+    }
     let moving: BTreeSet<PartitionId> = layout.moving().chain(layout.may_begin()).collect();
     let has_part = |member: &&Member| {
         let is_there =
             |of: &PartitionId| [layout.owners(*of), layout.wanted(*of)].concat().contains(&member.id);
         member.duty == Duty::Leave || moving.iter().any(is_there)
     };
-    let down = layout.members().iter().filter(is_down).filter(has_part);
-    down.map(|member| text(&member.name)).collect()
+    down.filter(has_part).map(|member| text(&member.name)).collect()
 }
 
 fn voters(layout: &Layout) -> Vec<Reply> {
