@@ -111,8 +111,7 @@ fn a_cluster_that_holds_data_takes_newcomers_and_lets_members_go() {
     others[0].until_settled(4);
     client.ask(&["ARMILLA.RING", "LEAVE", "first"]);
     others.iter().for_each(|node| node.until_settled(3));
-    let removed = first.ended().unwrap_err().to_string();
-    assert!(removed.contains("was removed from its cluster"), "{removed}");
+    first.ended().unwrap();
     others.iter().for_each(holds_all);
     let few = shown(&client.ask(&["ARMILLA.RING", "LEAVE", "second"]));
     assert!(few.contains("2 members are too few for 3 replicas"), "{few}");
