@@ -73,7 +73,7 @@ pub(crate) struct Seen {
     /// Whether it holds nothing, and passes requests on.
     is_gateway: bool,
     /// How it goes, if it goes.
-    leaves: Option<&'static str>,
+    leaves: Option<String>,
     /// Part of the ring, 0 to 1.
     share: Option<f64>,
     /// Keys of which it has a copy, by its own word.
@@ -189,14 +189,13 @@ impl Report {
         let told = |member: &Seen| {
             let name = member.name.clone();
             let disk = member
-                .disk
+                .leaves
                 .iter()
+                .chain(&member.disk)
                 .chain(&member.sync)
                 .chain(&member.handoff)
                 .map(|disk| format!("\n{name}: {disk}"))
                 .collect::<Vec<_>>();
-            let leaves = member.leaves.iter().map(|how| format!("\n{name}: {how}"));
-            let disk: Vec<String> = leaves.chain(disk).collect();
             let chaos = member.chaos.iter().map(|line| format!("\n{name} fails on purpose: {line}"));
             disk.into_iter().chain(chaos.collect::<Vec<_>>())
         };
@@ -236,11 +235,7 @@ impl Seen {
             zone: text(reply, "zone"),
             weight: text(reply, "weight"),
             is_gateway: text(reply, "duty") == "route",
-            leaves: match text(reply, "duty").as_str() {
-                "leave" => Some("leaves, and gives away what it holds"),
-                "lost" => Some("is removed; what it held is made anew"),
-                _ => None,
-            },
+            leaves: leaves(reply),
             share,
             keys: integer(reply, "keys"),
             chaos: lines(reply, "chaos"),
@@ -330,6 +325,15 @@ fn handoff(reply: &Reply) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// How a member goes, in words.
+fn leaves(reply: &Reply) -> Option<String> {
+    match text(reply, "duty").as_str() {
+        "leave" => Some("leaves, and gives away what it holds".to_owned()),
+        "lost" => Some("is removed; what it held is made anew".to_owned()),
+        _ => None,
+    }
 }
 
 /// What is wrong with a member's disk, in words.

@@ -151,7 +151,7 @@ fn absent(layout: &Layout, absence: &Absence) -> Reply {
     ])
 }
 
-/// The members that are down, and without which what is on its way does not come.
+/// The members that are down and have a part in what is on its way: it may be that it does not come without them.
 fn awaited(host: &Host, layout: &Layout) -> Vec<Reply> {
     let is_down = |member: &&Member| {
         let health = host.sighting(member.id).map(|sighting| sighting.health);
